@@ -1,0 +1,269 @@
+import { z } from 'zod';
+import { Assignment, assignmentStates, RestingPort, Ttl } from './assignment.ts';
+import { Topic } from './entry.ts';
+import { Finding } from './finding.ts';
+import { Host, HostInfo } from './host.ts';
+import { DEFAULT_LABEL, Name } from './identity.ts';
+import { HostListener, Listener } from './listener.ts';
+import { Interval, parseInterval, Port, Protocol } from './port.ts';
+import { Position, Version } from './position.ts';
+import { Block, Range } from './range.ts';
+
+/** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
+export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
+export type Acknowledgement = z.infer<typeof Acknowledgement>;
+
+/** `41000-41399`, a range's name, or `{from, to}`. */
+export const RangeChoice = z.union([Name, Interval]);
+
+/** One port, or a contiguous block for several labels, for an endpoint. */
+export const ReserveRequest = z
+  .strictObject({
+    project: Name,
+    service: Name,
+    label: Name.optional(),
+    /** Several labels ask for a contiguous block, in this order, all or nothing. */
+    labels: z.array(Name).min(1).max(64).optional(),
+    instance: z.int().min(1).max(65535).default(1),
+    protocol: Protocol.default('tcp'),
+    /** This port (or a block that starts there) and no other. */
+    port: Port.optional(),
+    /** This port if it can be had, else the next that can. */
+    preferred: Port.optional(),
+    /** Choose within these ports. Without it: the project's own ranges, else the `default` range. */
+    range: RangeChoice.optional(),
+    /** `spread` starts at a place of its own, so that many can allocate at once; `lowest` gives the lowest free one. */
+    order: z.enum(['spread', 'lowest']).optional(),
+    /** How many ports to try after `preferred`. */
+    maxAttempts: z.int().min(1).max(65535).default(100),
+    /** Seconds until the assignment ends unless renewed. Without it, it is permanent. */
+    ttl: Ttl.optional(),
+    purpose: z.string().max(500).optional(),
+    /** Id or name of the host that the service will run on: its agent then tests that the port can be bound. */
+    host: z.string().max(255).optional(),
+    holder: z.string().max(255).optional(),
+  })
+  .refine((request) => !(request.label && request.labels), { error: 'give label or labels, not both', path: ['labels'] })
+  .refine((request) => request.port === undefined || request.preferred === undefined, {
+    error: 'give port or preferred, not both',
+    path: ['preferred'],
+  })
+  .refine((request) => !request.labels || new Set(request.labels).size === request.labels.length, {
+    error: 'each label may stand once',
+    path: ['labels'],
+  });
+export type ReserveRequest = z.infer<typeof ReserveRequest>;
+/** As a caller writes it, with the defaults left out. */
+export type ReserveInput = z.input<typeof ReserveRequest>;
+
+export function labelsOf(request: Pick<ReserveRequest, 'label' | 'labels'>): string[] {
+  return request.labels ?? [request.label ?? DEFAULT_LABEL];
+}
+
+/** An assignment with what follows from the rest of the fleet's state. */
+export const AssignmentView = Assignment.extend({ token: Version, state: z.enum(assignmentStates) });
+export type AssignmentView = z.infer<typeof AssignmentView>;
+
+/** Who or what stood in the way of the port that was wanted first. */
+export const Obstacle = z.object({
+  port: Port,
+  reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'reserved-range', 'unbindable', 'claimed']),
+  /** A sentence for a person. */
+  detail: z.string(),
+  /** The service in the way, when it is known. */
+  by: z.string().nullable(),
+});
+export type Obstacle = z.infer<typeof Obstacle>;
+
+export const Reservation = z.object({
+  /** The first port: the only one unless several labels were asked for. */
+  port: Port,
+  /** Label to port. */
+  ports: z.record(z.string(), Port),
+  assignments: z.array(AssignmentView),
+  /** Fencing token of the grant, to be shown on renew and release. */
+  token: Version,
+  lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
+  /** False when the endpoint had these ports already. */
+  created: z.boolean(),
+  /** Whether the port that was wanted first was taken, and by what. */
+  wasInUse: z.boolean(),
+  obstacle: Obstacle.nullable(),
+  /** How many ports were considered. */
+  attempts: z.int(),
+  /** Whether the agent of the host named tested that the ports can be bound. */
+  probed: z.boolean(),
+  acknowledged: Acknowledgement,
+  position: Position,
+});
+export type Reservation = z.infer<typeof Reservation>;
+
+/** Takes back what a lost history or an outage may have cost: the ports that the holder has under its old token. */
+export const ReassertRequest = z.strictObject({
+  project: Name,
+  service: Name,
+  instance: z.int().min(1).max(65535).default(1),
+  protocol: Protocol.default('tcp'),
+  ports: z.record(Name, Port).refine((ports) => Object.keys(ports).length > 0, { error: 'name at least one port' }),
+  token: Version,
+  lease: z.string().max(64).optional(),
+  ttl: Ttl.optional(),
+  purpose: z.string().max(500).optional(),
+  host: z.string().max(255).optional(),
+  holder: z.string().max(255).optional(),
+});
+export type ReassertRequest = z.infer<typeof ReassertRequest>;
+export type ReassertInput = z.input<typeof ReassertRequest>;
+
+/** What to release: a lease, a port, or the endpoints of a service. With a token only the grant that it names. */
+export const ReleaseRequest = z
+  .strictObject({
+    lease: z.string().max(64).optional(),
+    protocol: Protocol.optional(),
+    port: Port.optional(),
+    project: Name.optional(),
+    service: Name.optional(),
+    label: Name.optional(),
+    instance: z.int().min(1).max(65535).optional(),
+    token: Version.optional(),
+  })
+  .refine(({ lease, port, project, service }) => lease || port || (project && service), {
+    error: 'name what to release: lease, port, or project and service',
+  });
+export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
+export const ReleaseResponse = z.object({ released: z.array(Assignment), position: Position });
+
+export const RenewRequest = z.strictObject({
+  leases: z.array(z.object({ id: z.string().max(64), token: Version })).min(1).max(1000),
+});
+export type RenewRequest = z.infer<typeof RenewRequest>;
+export const RenewResponse = z.object({
+  renewed: z.array(z.object({ id: z.string(), ttl: Ttl })),
+  /** Leases that are no more, or whose token another grant has overtaken: re-assert or reserve again. */
+  lost: z.array(z.object({ id: z.string(), code: z.enum(['not-found', 'fenced']), detail: z.string() })),
+});
+export type RenewResponse = z.infer<typeof RenewResponse>;
+
+/** How many changes one report may carry; an agent with more to tell sends several. */
+export const REPORT_CHANGES_MAX = 2000;
+
+export const ReportRequest = z.strictObject({
+  /** Counts the reports of this agent; a report sent again has the same number. */
+  seq: z.int().min(1),
+  /** The number of the report that this one builds on; `null`: this is the beginning of a full report. */
+  previous: z.int().min(1).nullable(),
+  puts: z.array(Listener).max(REPORT_CHANGES_MAX),
+  /** Ids of listeners that are gone. */
+  deletes: z.array(z.string().max(255)).max(REPORT_CHANGES_MAX),
+  /** Of all the host's listeners after this report: see `SetDigest` and `listenerFingerprint`. */
+  digest: z.string().length(16),
+});
+export type ReportRequest = z.infer<typeof ReportRequest>;
+export const ReportResponse = z.object({
+  /** `resync`: what the coordinator holds differs; send a full report. */
+  status: z.enum(['accepted', 'resync']),
+  /** Seconds after which a host that said nothing counts as unreachable. */
+  ttl: z.number(),
+});
+export type ReportResponse = z.infer<typeof ReportResponse>;
+
+export const JoinRequest = HostInfo;
+export const TaskAnswer = z.strictObject({
+  unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(64),
+});
+
+/** A page of a list; `next` is the cursor for `after` when there is more. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), position: Position, next: z.string().nullable() });
+}
+export type Page<T> = { items: T[]; position: Position; next: string | null };
+
+/** Everything known of one port number. */
+export const PortReport = z.object({
+  port: Port,
+  assignments: z.array(AssignmentView),
+  listeners: z.array(HostListener),
+  resting: z.array(RestingPort),
+  blocks: z.array(Block),
+  ranges: z.array(Range),
+  findings: z.array(Finding),
+  /** Hosts, by id, that the listeners name. */
+  hosts: z.record(z.string(), Host),
+  position: Position,
+});
+export type PortReport = z.infer<typeof PortReport>;
+
+export const ServiceView = z.object({
+  id: z.string(),
+  assignments: z.array(AssignmentView),
+  listeners: z.array(HostListener),
+});
+export type ServiceView = z.infer<typeof ServiceView>;
+
+/** What a subscriber wants to hear of. A field left out does not limit; all that are given must hold. */
+export const Filter = z.strictObject({
+  project: Name.optional(),
+  service: z.string().max(127).optional(),
+  host: z.string().max(64).optional(),
+  ports: Interval.optional(),
+});
+export type Filter = z.infer<typeof Filter>;
+
+/** What a client sends on `/v1/stream`. */
+export const ClientFrame = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('auth'), token: z.string().max(512) }),
+  z.strictObject({
+    type: z.literal('subscribe'),
+    topics: z.array(Topic).min(1).max(16),
+    filter: Filter.default({}),
+    /** Go on after this position; without it the stream begins with a snapshot. */
+    position: Position.optional(),
+  }),
+]);
+export type ClientFrame = z.input<typeof ClientFrame>;
+
+export const StreamEvent = z.object({
+  op: z.enum(['put', 'delete']),
+  topic: Topic,
+  key: z.string(),
+  /** The entry after a put, the entry that was after a delete. */
+  value: z.unknown(),
+  /** Of a put: the version of the entry, which is the fencing token of an assignment. */
+  version: Version.nullable(),
+});
+export type StreamEvent = z.infer<typeof StreamEvent>;
+
+export const resetReasons = ['trimmed', 'diverged', 'epoch', 'slow'] as const;
+export type ResetReason = (typeof resetReasons)[number];
+
+/** What the server sends: one JSON object a text frame. */
+export const ServerFrame = z.discriminatedUnion('type', [
+  /** A part of the state at `position`; `synced` ends the snapshot. */
+  z.object({ type: z.literal('snapshot'), entries: z.array(StreamEvent), position: Position }),
+  /** From here on changes are live. */
+  z.object({ type: z.literal('synced'), position: Position }),
+  /** All commits of a tick that the filter lets through, in order; a commit is never split. */
+  z.object({
+    type: z.literal('changes'),
+    commits: z.array(z.object({ position: Position, events: z.array(StreamEvent) })),
+  }),
+  /** Nothing up to this position concerns the subscriber; also the heartbeat. */
+  z.object({ type: z.literal('bookmark'), position: Position }),
+  /** Forget what you have: a snapshot follows. */
+  z.object({ type: z.literal('reset'), reason: z.enum(resetReasons) }),
+]);
+export type ServerFrame = z.infer<typeof ServerFrame>;
+
+/** Why the server ended a stream. Below 4500: come back; from 4500 on: mend something first. */
+export const closeCodes = {
+  /** The coordinator stops; another may go on. */
+  goingAway: 1001,
+  slow: 4408,
+  badFrame: 4500,
+  unauthorized: 4501,
+} as const;
+
+/** Reads the `range` of a request: a number pair in text is an interval, all else is a name. */
+export function readRangeChoice(choice: z.infer<typeof RangeChoice>): Interval | string {
+  return typeof choice === 'string' ? (parseInterval(choice) ?? choice) : choice;
+}

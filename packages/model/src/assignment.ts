@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { Endpoint } from './identity.ts';
+import { Port, Protocol } from './port.ts';
+
+/** Shortest and longest time to live of a lease, seconds. */
+export const TTL_MIN = 5;
+export const TTL_MAX = 86_400;
+export const Ttl = z.number().min(TTL_MIN).max(TTL_MAX);
+
+/** The promise that (protocol, port) belongs to one endpoint: at most one per (protocol, port) in a fleet. */
+export const Assignment = z.object({
+  protocol: Protocol,
+  port: Port,
+  endpoint: Endpoint,
+  /** `null` for a permanent assignment. Several assignments of one block share a lease. */
+  lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
+  purpose: z.string().max(500).optional(),
+  /** Name or id of the host that the service will run on, where the holder said so. */
+  host: z.string().max(255).optional(),
+  /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
+  holder: z.string().max(255).optional(),
+  /** When it was granted, by the coordinator's clock. */
+  grantedAt: z.iso.datetime(),
+});
+export type Assignment = z.infer<typeof Assignment>;
+
+/**
+ * What the evidence says of an assignment: nobody listens yet, its service does, or only somebody else does.
+ * Never stored: it follows from the listeners.
+ */
+export const assignmentStates = ['pending', 'bound', 'squatted'] as const;
+export type AssignmentState = (typeof assignmentStates)[number];
+
+/** A freed port that rests, so that a holder which lost its lease but still lives is not given a rival. */
+export const RestingPort = z.object({
+  protocol: Protocol,
+  port: Port,
+  endpoint: Endpoint,
+  reason: z.enum(['expired', 'takeover']),
+  /** The earliest time at which it may be given again, by the coordinator's clock. */
+  until: z.iso.datetime(),
+});
+export type RestingPort = z.infer<typeof RestingPort>;

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { Assignment, RestingPort } from './assignment.ts';
+import { Finding } from './finding.ts';
+import { Host } from './host.ts';
+import { formatEndpoint, type Endpoint } from './identity.ts';
+import { HostListener, type Listener, listenerId } from './listener.ts';
+import { Port, type Protocol } from './port.ts';
+import { Block, Range } from './range.ts';
+import { Task } from './task.ts';
+
+/** Which port an endpoint has: makes asking again give the same one. */
+const EndpointIndex = z.object({ port: Port });
+/** How far a host's reports have come: the last sequence number, and the digest of its listeners. */
+const HostSync = z.object({ seq: z.int(), digest: z.string() });
+/** Which coordinator computes findings and reaps leases. */
+const Leader = z.object({ coordinator: z.string(), since: z.iso.datetime() });
+
+/** Everything that the store keeps, by the first part of its key. */
+export const entryKinds = {
+  assignment: Assignment,
+  endpoint: EndpointIndex,
+  resting: RestingPort,
+  host: Host,
+  sync: HostSync,
+  listener: HostListener,
+  range: Range,
+  block: Block,
+  finding: Finding,
+  task: Task,
+  leader: Leader,
+} as const;
+
+export type EntryKind = keyof typeof entryKinds;
+export type EntryValue<K extends EntryKind = EntryKind> = z.infer<(typeof entryKinds)[K]>;
+
+/** The keys of the store. The part before the first `/` is the kind. */
+export const key = {
+  assignment: (protocol: Protocol, port: number) => `assignment/${protocol}/${port}`,
+  endpoint: (endpoint: Endpoint, protocol: Protocol) => `endpoint/${formatEndpoint(endpoint)}/${protocol}`,
+  resting: (protocol: Protocol, port: number) => `resting/${protocol}/${port}`,
+  host: (id: string) => `host/${id}`,
+  sync: (host: string) => `sync/${host}`,
+  listener: (host: string, listener: Parameters<typeof listenerId>[0] | string) =>
+    `listener/${host}/${typeof listener === 'string' ? listener : listenerId(listener)}`,
+  range: (name: string) => `range/${name}`,
+  block: (block: Pick<Block, 'from' | 'to' | 'protocol'>) => `block/${block.from}-${block.to}/${block.protocol ?? 'any'}`,
+  finding: (id: string) => `finding/${id}`,
+  task: (id: string) => `task/${id}`,
+  leader: () => 'leader/',
+} satisfies Record<EntryKind, (...args: never[]) => string>;
+
+export function kindOf(entryKey: string): EntryKind {
+  return entryKey.slice(0, entryKey.indexOf('/')) as EntryKind;
+}
+
+/** The kinds that clients may subscribe to. The others are the store's own affairs. */
+export const topics = ['assignment', 'resting', 'host', 'listener', 'range', 'block', 'finding', 'task'] as const;
+export const Topic = z.enum(topics);
+export type Topic = z.infer<typeof Topic>;
+
+export type { Listener };

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { Endpoint, ServiceId } from './identity.ts';
+import { Evidence } from './listener.ts';
+import { Port, Protocol } from './port.ts';
+
+export const findingKinds = ['collision', 'squatting', 'blocked-port', 'lost-assignment', 'mass-expiry'] as const;
+export const findingStates = ['open', 'acknowledged', 'resolved'] as const;
+export const severities = ['error', 'warning', 'info'] as const;
+
+/** What keeps a collision from biting today. */
+export const masks = ['host', 'namespace', 'address'] as const;
+
+/** One side of a finding: a service with its claim on the port, and where the claim shows. */
+export const Party = z.object({
+  /** `null` when nobody could tell who it is. */
+  service: ServiceId.nullable(),
+  claim: z.enum(['declared', 'observed']),
+  /** Of a declared claim. */
+  endpoint: Endpoint.nullable(),
+  /** Of an observed claim, or the host that a declared one named. */
+  host: z.object({ id: z.string(), name: z.string() }).nullable(),
+  address: z.string().nullable(),
+  netns: z.string().nullable(),
+  pid: z.int().nullable(),
+  command: z.string().nullable(),
+  user: z.string().nullable(),
+  container: z.string().nullable(),
+  evidence: Evidence.nullable(),
+  since: z.iso.datetime().nullable(),
+});
+export type Party = z.infer<typeof Party>;
+
+/** What the rules say, without its history. */
+export const Verdict = z.object({
+  /** Stable while the matter stands: `collision:tcp:3050`. */
+  id: z.string().max(255),
+  kind: z.enum(findingKinds),
+  severity: z.enum(severities),
+  /** Of a collision or squatting: whether it bites now, or waits until the parties share a place. */
+  class: z.enum(['active', 'latent']).nullable(),
+  maskedBy: z.enum(masks).nullable(),
+  protocol: Protocol.nullable(),
+  port: Port.nullable(),
+  parties: z.array(Party).max(100),
+  /** One sentence for a person. */
+  summary: z.string().max(1000),
+  /** What to do about it, best first. */
+  remedies: z.array(z.string().max(300)).max(10),
+});
+export type Verdict = z.infer<typeof Verdict>;
+
+/** Something wrong: a verdict with its history. */
+export const Finding = Verdict.extend({
+  state: z.enum(findingStates),
+  firstSeen: z.iso.datetime(),
+  lastChanged: z.iso.datetime(),
+});
+export type Finding = z.infer<typeof Finding>;

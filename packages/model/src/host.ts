@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { Interval } from './port.ts';
+
+/** An opaque id that stays the same for the life of a machine's installation. */
+export const HostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
+  error: 'a host id has 1 to 64 letters, digits, underscores or hyphens',
+});
+
+/** What an agent tells of its host when it joins. */
+export const HostInfo = z.object({
+  name: z.string().min(1).max(255),
+  addresses: z.array(z.string().max(64)).max(256),
+  platform: z.string().max(64),
+  agentVersion: z.string().max(32),
+  /** The range that the kernel takes outgoing ports from; avoided when choosing. */
+  ephemeral: Interval.nullable(),
+  /** What the agent cannot see, for a person: `processes of other users (not root)`. */
+  blindSpots: z.array(z.string().max(300)).max(32),
+});
+export type HostInfo = z.infer<typeof HostInfo>;
+
+export const hostStates = ['alive', 'unreachable', 'left'] as const;
+
+/** A machine that runs an agent. */
+export const Host = HostInfo.extend({
+  id: HostId,
+  state: z.enum(hostStates),
+  /** When the state last changed. */
+  stateSince: z.iso.datetime(),
+});
+export type Host = z.infer<typeof Host>;

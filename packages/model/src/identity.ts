@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/** A name in an identity: letters, digits, `.`, `_`, `-`; starts with a letter or digit; at most 63 characters. */
+export const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  error: 'a name has 1 to 63 letters, digits, dots, underscores or hyphens, and starts with a letter or digit',
+});
+
+/** The label of an endpoint that nobody labelled. */
+export const DEFAULT_LABEL = 'default';
+
+/** The project of a service that was identified by its command alone, so that its project is not known. */
+export const UNKNOWN_PROJECT = 'unknown';
+
+/** `project/name`, for example `mana/mana-sync`. */
+export const ServiceId = z
+  .string()
+  .max(127)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: 'a service is written project/name' });
+export type ServiceId = z.infer<typeof ServiceId>;
+
+/** A labelled port of a service; a further instance of the service has a number from 2 on. */
+export const Endpoint = z.object({
+  project: Name,
+  service: Name,
+  label: Name,
+  instance: z.int().min(1).max(65535),
+});
+export type Endpoint = z.infer<typeof Endpoint>;
+
+export function serviceId(of: { project: string; service: string }): ServiceId {
+  return `${of.project}/${of.service}`;
+}
+
+export function parseServiceId(id: ServiceId): { project: string; service: string } {
+  const slash = id.indexOf('/');
+  return { project: id.slice(0, slash), service: id.slice(slash + 1) };
+}
+
+/** `mana/mana-sync:api`, or `mana/mana-sync:api#2` for a further instance. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  const suffix = endpoint.instance === 1 ? '' : `#${endpoint.instance}`;
+  return `${serviceId(endpoint)}:${endpoint.label}${suffix}`;
+}
+
+/**
+ * Whether two identities name one service. A service whose project is unknown is the same as any of that name:
+ * its identity rests on its command alone, and a wrong alarm costs more trust than a missed one.
+ */
+export function sameService(a: ServiceId, b: ServiceId): boolean {
+  if (a === b) return true;
+  const left = parseServiceId(a);
+  const right = parseServiceId(b);
+  return left.service === right.service && (left.project === UNKNOWN_PROJECT || right.project === UNKNOWN_PROJECT);
+}
+
+/** How people write a process and its ports: `process:5554`, `process (cdp:5556,health:5557)`. */
+export function formatPorts(process: string, ports: readonly { label: string; port: number }[]): string {
+  const [only] = ports;
+  if (!only) return process;
+  if (ports.length === 1) return `${process}:${only.port}`;
+  return `${process} (${ports.map(({ label, port }) => `${label}:${port}`).join(',')})`;
+}

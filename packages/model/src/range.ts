@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { Name } from './identity.ts';
+import { type Interval, Port, Protocol } from './port.ts';
+
+export const policies = ['allocate', 'blocked', 'dynamic'] as const;
+
+const Ends = { from: Port, to: Port };
+const ordered = { error: 'from must not be higher than to', path: ['to'] };
+
+/** A named interval of ports with a purpose. `allocate`: for its owner; `dynamic`: for anybody; `blocked`: for nobody. */
+export const Range = z
+  .object({
+    name: Name,
+    ...Ends,
+    purpose: z.string().max(500),
+    /** The project that owns it; nobody else is assigned a port of it without asking for that very port. */
+    owner: Name.nullable(),
+    policy: z.enum(policies),
+  })
+  .refine(({ from, to }) => from <= to, ordered);
+export type Range = z.infer<typeof Range>;
+
+/** Ports that nobody may be assigned, with the reason. */
+export const Block = z
+  .object({ ...Ends, protocol: Protocol.nullable(), reason: z.string().min(1).max(500) })
+  .refine(({ from, to }) => from <= to, ordered);
+export type Block = z.infer<typeof Block>;
+
+/** Blocked in every fleet. A listener there is no finding: `sshd` belongs on 22. */
+export const SYSTEM_BLOCK: Block = {
+  from: 1,
+  to: 1023,
+  protocol: null,
+  reason: 'system ports (0-1023): privileged, and spoken for by well-known services',
+};
+
+/** Where a port comes from when the caller names neither port nor range and its project owns none. */
+export const DEFAULT_RANGE: Range = {
+  name: 'default',
+  from: 20_000,
+  to: 29_999,
+  purpose: 'ports for whoever does not care which',
+  owner: null,
+  policy: 'dynamic',
+};
+
+/** What Linux takes outgoing ports from unless told otherwise. */
+export const LINUX_EPHEMERAL: Interval = { from: 32_768, to: 60_999 };
