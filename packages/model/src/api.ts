@@ -5,7 +5,7 @@ import { Finding } from './finding.ts';
 import { Host, HostInfo } from './host.ts';
 import { DEFAULT_LABEL, Name } from './identity.ts';
 import { HostListener, Listener } from './listener.ts';
-import { Interval, parseInterval, Port, Protocol } from './port.ts';
+import { Interval, Port, Protocol, parseInterval } from './port.ts';
 import { Position, Version } from './position.ts';
 import { Block, Range } from './range.ts';
 
@@ -34,7 +34,7 @@ export const ReserveRequest = z
     range: RangeChoice.optional(),
     /** `spread` starts at a place of its own, so that many can allocate at once; `lowest` gives the lowest free one. */
     order: z.enum(['spread', 'lowest']).optional(),
-    /** How many ports to try after `preferred`. */
+    /** How many ports to consider from `preferred` on, itself included. */
     maxAttempts: z.int().min(1).max(65535).default(100),
     /** Seconds until the assignment ends unless renewed. Without it, it is permanent. */
     ttl: Ttl.optional(),
@@ -43,7 +43,10 @@ export const ReserveRequest = z
     host: z.string().max(255).optional(),
     holder: z.string().max(255).optional(),
   })
-  .refine((request) => !(request.label && request.labels), { error: 'give label or labels, not both', path: ['labels'] })
+  .refine((request) => !(request.label && request.labels), {
+    error: 'give label or labels, not both',
+    path: ['labels'],
+  })
   .refine((request) => request.port === undefined || request.preferred === undefined, {
     error: 'give port or preferred, not both',
     path: ['preferred'],
@@ -67,7 +70,7 @@ export type AssignmentView = z.infer<typeof AssignmentView>;
 /** Who or what stood in the way of the port that was wanted first. */
 export const Obstacle = z.object({
   port: Port,
-  reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'reserved-range', 'unbindable', 'claimed']),
+  reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'reserved-range', 'unbindable']),
   /** A sentence for a person. */
   detail: z.string(),
   /** The service in the way, when it is known. */
@@ -132,9 +135,13 @@ export const ReleaseRequest = z
   });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 export const ReleaseResponse = z.object({ released: z.array(Assignment), position: Position });
+export type ReleaseResponse = z.infer<typeof ReleaseResponse>;
 
 export const RenewRequest = z.strictObject({
-  leases: z.array(z.object({ id: z.string().max(64), token: Version })).min(1).max(1000),
+  leases: z
+    .array(z.object({ id: z.string().max(64), token: Version }))
+    .min(1)
+    .max(1000),
 });
 export type RenewRequest = z.infer<typeof RenewRequest>;
 export const RenewResponse = z.object({
@@ -171,6 +178,7 @@ export const JoinRequest = HostInfo;
 export const TaskAnswer = z.strictObject({
   unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(64),
 });
+export type TaskAnswer = z.infer<typeof TaskAnswer>;
 
 /** A page of a list; `next` is the cursor for `after` when there is more. */
 export function pageOf<T extends z.ZodType>(item: T) {
@@ -200,7 +208,10 @@ export const ServiceView = z.object({
 });
 export type ServiceView = z.infer<typeof ServiceView>;
 
-/** What a subscriber wants to hear of. A field left out does not limit; all that are given must hold. */
+/**
+ * What a subscriber wants to hear of. All fields that are given must hold; one that a topic does not have (a host has
+ * no port) does not limit that topic.
+ */
 export const Filter = z.strictObject({
   project: Name.optional(),
   service: z.string().max(127).optional(),
@@ -226,7 +237,7 @@ export const StreamEvent = z.object({
   op: z.enum(['put', 'delete']),
   topic: Topic,
   key: z.string(),
-  /** The entry after a put, the entry that was after a delete. */
+  /** The entry after a put; after a delete the entry that was, or `null` where that is no longer known. */
   value: z.unknown(),
   /** Of a put: the version of the entry, which is the fencing token of an assignment. */
   version: Version.nullable(),

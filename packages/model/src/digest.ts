@@ -4,8 +4,14 @@
  * reports, not against forgery.
  */
 export class SetDigest {
-  #high = 0;
-  #low = 0;
+  #high: number;
+  #low: number;
+
+  /** @param from 16 hexadecimal digits, as `toString` gives them, to go on from */
+  constructor(from = '0000000000000000') {
+    this.#high = Number.parseInt(from.slice(0, 8), 16);
+    this.#low = Number.parseInt(from.slice(8), 16);
+  }
 
   /** Adds a member; adding it again removes it. */
   toggle(member: string): void {

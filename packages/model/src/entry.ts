@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { Assignment, RestingPort } from './assignment.ts';
 import { Finding } from './finding.ts';
 import { Host } from './host.ts';
-import { formatEndpoint, type Endpoint } from './identity.ts';
-import { HostListener, type Listener, listenerId } from './listener.ts';
+import { type Endpoint, formatEndpoint } from './identity.ts';
+import { HostListener, listenerId } from './listener.ts';
 import { Port, type Protocol } from './port.ts';
 import { Block, Range } from './range.ts';
 import { Task } from './task.ts';
@@ -14,6 +14,8 @@ const EndpointIndex = z.object({ port: Port });
 const HostSync = z.object({ seq: z.int(), digest: z.string() });
 /** Which coordinator computes findings and reaps leases. */
 const Leader = z.object({ coordinator: z.string(), since: z.iso.datetime() });
+/** Written with every change of a set whose members exclude one another, so that two changes at once conflict. */
+const Guard = z.object({ by: z.string() });
 
 /** Everything that the store keeps, by the first part of its key. */
 export const entryKinds = {
@@ -28,6 +30,7 @@ export const entryKinds = {
   finding: Finding,
   task: Task,
   leader: Leader,
+  guard: Guard,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -43,10 +46,12 @@ export const key = {
   listener: (host: string, listener: Parameters<typeof listenerId>[0] | string) =>
     `listener/${host}/${typeof listener === 'string' ? listener : listenerId(listener)}`,
   range: (name: string) => `range/${name}`,
-  block: (block: Pick<Block, 'from' | 'to' | 'protocol'>) => `block/${block.from}-${block.to}/${block.protocol ?? 'any'}`,
+  block: (block: Pick<Block, 'from' | 'to' | 'protocol'>) =>
+    `block/${block.from}-${block.to}/${block.protocol ?? 'any'}`,
   finding: (id: string) => `finding/${id}`,
   task: (id: string) => `task/${id}`,
   leader: () => 'leader/',
+  guard: (set: 'ranges') => `guard/${set}`,
 } satisfies Record<EntryKind, (...args: never[]) => string>;
 
 export function kindOf(entryKey: string): EntryKind {
@@ -57,5 +62,3 @@ export function kindOf(entryKey: string): EntryKind {
 export const topics = ['assignment', 'resting', 'host', 'listener', 'range', 'block', 'finding', 'task'] as const;
 export const Topic = z.enum(topics);
 export type Topic = z.infer<typeof Topic>;
-
-export type { Listener };

@@ -1,5 +1,7 @@
+export * from './address.ts';
 export * from './api.ts';
 export * from './assignment.ts';
+export * from './choose.ts';
 export * from './digest.ts';
 export * from './entry.ts';
 export * from './finding.ts';
@@ -7,7 +9,10 @@ export * from './host.ts';
 export * from './identity.ts';
 export * from './listener.ts';
 export * from './port.ts';
+export { type Claim, isContainerInternal, type PortFacts } from './port-facts.ts';
+export * from './port-set.ts';
 export * from './position.ts';
 export * from './problem.ts';
 export * from './range.ts';
+export * from './rules.ts';
 export * from './task.ts';

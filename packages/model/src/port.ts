@@ -15,9 +15,9 @@ export const Port = z
   .max(HIGHEST_PORT, { error: 'a port is a whole number from 1 to 65535' });
 
 /** A closed interval of ports, `from <= to`. */
-export const Interval = z
-  .object({ from: Port, to: Port })
-  .refine((interval) => interval.from <= interval.to, { error: 'an interval runs from the lower port to the higher one' });
+export const Interval = z.object({ from: Port, to: Port }).refine((interval) => interval.from <= interval.to, {
+  error: 'an interval runs from the lower port to the higher one',
+});
 export type Interval = z.infer<typeof Interval>;
 
 /**

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import {
+  Endpoint,
+  formatEndpoint,
+  formatPorts,
+  Name,
+  parseServiceId,
+  ServiceId,
+  sameService,
+  serviceId,
+} from './identity.ts';
+
+describe('a service', () => {
+  test('is written project/name and read back', () => {
+    const id = serviceId({ project: 'mana', service: 'mana-sync' });
+    expect(id).toBe('mana/mana-sync');
+    expect(parseServiceId(id)).toEqual({ project: 'mana', service: 'mana-sync' });
+  });
+
+  test.each(['mana', 'mana/', '/sync', 'a/b/c', 'a b/c', '../x/y', '-a/b'])('is not written %j', (text) => {
+    expect(ServiceId.safeParse(text).success).toBe(false);
+  });
+
+  test('of an unknown project is the same as any of its name', () => {
+    expect(sameService('mana/mana-sync', 'mana/mana-sync')).toBe(true);
+    expect(sameService('unknown/mana-sync', 'mana/mana-sync')).toBe(true);
+    expect(sameService('mana/mana-sync', 'unknown/mana-sync')).toBe(true);
+    expect(sameService('mana/mana-sync', 'sv/mana-sync')).toBe(false);
+    expect(sameService('unknown/mana-sync', 'mana/mana-voice-bot')).toBe(false);
+  });
+});
+
+test.each(['', '.hidden', '_x', 'a/b', 'a:b', 'a#2', 'ä', 'x'.repeat(64)])('%j is no name', (text) => {
+  expect(Name.safeParse(text).success).toBe(false);
+});
+
+test('an endpoint is written with its label, and with its number from the second instance on', () => {
+  const endpoint = Endpoint.parse({ project: 'mana', service: 'mana-sync', label: 'api', instance: 1 });
+  expect(formatEndpoint(endpoint)).toBe('mana/mana-sync:api');
+  expect(formatEndpoint({ ...endpoint, instance: 2 })).toBe('mana/mana-sync:api#2');
+});
+
+test('a process is written with its one port, or with all of them labelled', () => {
+  expect(formatPorts('portos-server', [{ label: 'api', port: 5554 }])).toBe('portos-server:5554');
+  const ports = [
+    { label: 'cdp', port: 5556 },
+    { label: 'health', port: 5557 },
+  ];
+  expect(formatPorts('portos-browser', ports)).toBe('portos-browser (cdp:5556,health:5557)');
+  expect(formatPorts('portos-cron', [])).toBe('portos-cron');
+});

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { PortolanError, Problem, problemStatus } from './problem.ts';
+
+test('an error becomes problem details and comes back with its code, message and data', () => {
+  const error = new PortolanError('port-taken', 'tcp port 3050 belongs to mana/mana-sync:api; take 3051', {
+    port: 3050,
+    suggestions: [3051],
+  });
+  const problem = error.toProblem();
+  expect(problem).toEqual({
+    type: 'urn:portolan:problem:port-taken',
+    title: 'Port taken',
+    status: 409,
+    detail: 'tcp port 3050 belongs to mana/mana-sync:api; take 3051',
+    code: 'port-taken',
+    port: 3050,
+    suggestions: [3051],
+  });
+  const back = PortolanError.from(Problem.parse(JSON.parse(JSON.stringify(problem))));
+  expect(back).toBeInstanceOf(PortolanError);
+  expect({ code: back.code, message: back.message, data: back.data }).toEqual({
+    code: error.code,
+    message: error.message,
+    data: error.data,
+  });
+});
+
+test('data cannot pass itself off as the code or the status', () => {
+  const problem = new PortolanError('fenced', 'the token is old', { code: 'internal', status: 200 }).toProblem();
+  expect(problem).toMatchObject({ code: 'fenced', status: 409 });
+});
+
+test('every code is answered with an error status', () => {
+  for (const status of Object.values(problemStatus)) expect(status).toBeGreaterThanOrEqual(400);
+});
