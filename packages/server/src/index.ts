@@ -1,1 +1,5 @@
-export {};
+export { type Coordinator, startCoordinator } from './coordinator.ts';
+export { type RunningServer, type ServerOptions, startServer } from './main.ts';
+export { openRedisStore } from './store/redis-store.ts';
+export { openSqliteStore } from './store/sqlite-store.ts';
+export type { Store } from './store/store.ts';

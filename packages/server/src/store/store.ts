@@ -68,8 +68,7 @@ export interface GroupOutcome {
 
 export type Outcome =
   /** `revision` is that of the head when the alternative put and deleted nothing: such a commit leaves no trace in the log. */
-  | { readonly applied: true; readonly alternative: number; readonly revision: number }
-  | { readonly applied: false };
+  { readonly applied: true; readonly alternative: number; readonly revision: number } | { readonly applied: false };
 
 export interface SnapshotChunk {
   readonly entries: readonly Entry[];

@@ -1,0 +1,234 @@
+import {
+  type Assignment,
+  compareVersions,
+  type Finding,
+  formatEndpoint,
+  key,
+  PortolanError,
+  type Position,
+  type ReassertRequest,
+  type ReleaseRequest,
+  type RenewRequest,
+  type RenewResponse,
+  type Reservation,
+  ReserveRequest,
+  serviceId,
+} from '@portolan/model';
+import type { Executor } from '../executor.ts';
+import type { Fleet, Held } from '../fleet.ts';
+import { alternative, put } from './entries.ts';
+import { endpointOf, lostFindingId, type Reserver } from './reserve.ts';
+
+type RenewOutcome = RenewResponse['renewed'][number] | RenewResponse['lost'][number];
+
+/** What the holder of an assignment may do with it: renew, release, take it back after an outage. */
+export class Leases {
+  readonly #executor: Executor;
+  readonly #reserver: Reserver;
+
+  constructor(executor: Executor, reserver: Reserver) {
+    this.#executor = executor;
+    this.#reserver = reserver;
+  }
+
+  get #fleet(): Fleet {
+    return this.#executor.fleet;
+  }
+
+  async renew({ leases }: RenewRequest): Promise<RenewResponse> {
+    // A lease that another coordinator granted a moment ago may not have come through yet.
+    if (leases.some(({ id }) => this.#fleet.leased(id).length === 0)) await this.#executor.catchUp();
+    const outcomes = await Promise.all(leases.map(({ id, token }) => this.#renewOne(id, token)));
+    return {
+      renewed: outcomes.flatMap((outcome) => ('ttl' in outcome ? [outcome] : [])),
+      lost: outcomes.flatMap((outcome) => ('code' in outcome ? [outcome] : [])),
+    };
+  }
+
+  #renewOne(id: string, token: string): Promise<RenewOutcome> {
+    return this.#executor.execute<RenewOutcome>(() => {
+      const held = this.#fleet.leased(id);
+      const [first] = held;
+      if (!first)
+        return { result: { id, code: 'not-found', detail: 'there is no such lease: it ended or was released' } };
+      if (newest(held) !== token) {
+        return { result: { id, code: 'fenced', detail: `the token ${token} is not the newest of this lease` } };
+      }
+      const ttl = first.value.lease!.ttl;
+      const conditions = [...held.map(({ key, version }) => ({ key, version })), { lease: id }];
+      return {
+        alternatives: [alternative({ conditions, leases: [{ id, ttl: ttl * 1000 }] })],
+        answer: () => ({ id, ttl }),
+      };
+    });
+  }
+
+  /** @throws PortolanError `not-found`, `fenced` */
+  async release(request: ReleaseRequest): Promise<{ released: Assignment[]; position: Position }> {
+    if (this.#matching(request).length === 0) await this.#executor.catchUp();
+    return this.#executor.execute(() => {
+      const held = this.#matching(request);
+      if (held.length === 0) throw nothingToRelease(request);
+      if (request.token !== undefined) {
+        const stale = held.find(({ version }) => version !== request.token);
+        if (stale) throw fenced(stale, request.token);
+      }
+      const only = alternative({
+        conditions: held.map(({ key, version }) => ({ key, version })),
+        deletes: held.flatMap(({ key: entryKey, value }) => [entryKey, key.endpoint(value.endpoint, value.protocol)]),
+        leases: this.#emptied(held).map((id) => ({ id, ttl: null })),
+      });
+      return {
+        alternatives: [only],
+        answer: ({ position }) => ({ released: held.map(({ value }) => value), position }),
+      };
+    });
+  }
+
+  /**
+   * Takes back the ports that a holder has under an old token, after an outage or a lost history.
+   *
+   * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too
+   */
+  async reassert(request: ReassertRequest): Promise<Reservation> {
+    const wanted = Object.entries(request.ports).sort((a, b) => a[1] - b[1]);
+    if (wanted.some(([, port], i) => port !== wanted[0]![1] + i)) {
+      throw new PortolanError(
+        'invalid-request',
+        'the ports of one grant are contiguous; re-assert each grant by itself',
+      );
+    }
+    await this.#executor.catchUp();
+    const reserve = ReserveRequest.parse({
+      project: request.project,
+      service: request.service,
+      instance: request.instance,
+      protocol: request.protocol,
+      labels: wanted.map(([label]) => label),
+      port: wanted[0]![1],
+      ttl: request.ttl,
+      purpose: request.purpose,
+      host: request.host,
+      holder: request.holder,
+    });
+    try {
+      // The holder itself has the port bound, so nobody is asked to test that.
+      return await this.#reserver.reserve(reserve, { probe: false });
+    } catch (error) {
+      if (error instanceof PortolanError && ['port-taken', 'port-blocked', 'endpoint-elsewhere'].includes(error.code)) {
+        throw await this.#lost(request, wanted, error);
+      }
+      throw error;
+    }
+  }
+
+  /** What was promised and cannot be kept is never lost silently: it becomes a finding. */
+  async #lost(request: ReassertRequest, wanted: [string, number][], cause: PortolanError): Promise<PortolanError> {
+    const port = typeof cause.data.port === 'number' ? cause.data.port : wanted[0]![1];
+    const label = wanted.find(([, each]) => each === port)?.[0] ?? wanted[0]![0];
+    const endpoint = endpointOf(request, label);
+    const owner = this.#fleet.assignment(request.protocol, port)?.value;
+    const id = lostFindingId(endpoint, request.protocol);
+    const now = new Date().toISOString();
+    const blank = {
+      host: null,
+      address: null,
+      netns: null,
+      pid: null,
+      command: null,
+      user: null,
+      container: null,
+      evidence: null,
+    };
+    const finding: Finding = {
+      id,
+      kind: 'lost-assignment',
+      severity: 'error',
+      class: null,
+      maskedBy: null,
+      protocol: request.protocol,
+      port,
+      parties: [endpoint, ...(owner ? [owner.endpoint] : [])].map((each) => ({
+        service: serviceId(each),
+        claim: 'declared',
+        endpoint: each,
+        since: null,
+        ...blank,
+      })),
+      summary:
+        `${formatEndpoint(endpoint)} held ${request.protocol} port ${port} (token ${request.token}) and lost it` +
+        (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${cause.message}`),
+      remedies: [`portolan reserve ${serviceId(endpoint)}:${label}`, `portolan who ${port}`],
+      state: 'open',
+      firstSeen: now,
+      lastChanged: now,
+    };
+    await this.#executor.execute(() => {
+      const before = this.#fleet.get('finding', key.finding(id));
+      const value =
+        before && before.value.state !== 'resolved' ? { ...finding, firstSeen: before.value.firstSeen } : finding;
+      const conditions = [{ key: key.finding(id), version: before?.version ?? null }];
+      return {
+        alternatives: [alternative({ conditions, puts: [put<'finding'>(key.finding(id), value)] })],
+        answer: () => undefined,
+      };
+    });
+    return new PortolanError(
+      'assignment-lost',
+      `${formatEndpoint(endpoint)} can not have ${request.protocol} port ${port} back: ${cause.message}`,
+      { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding: id },
+      { cause },
+    );
+  }
+
+  #matching(request: ReleaseRequest): Held<'assignment'>[] {
+    return Array.from(this.#candidates(request)).filter(({ value: { endpoint, protocol, port, lease } }) => {
+      if (request.lease !== undefined && lease?.id !== request.lease) return false;
+      if (request.port !== undefined && port !== request.port) return false;
+      if (request.protocol !== undefined && protocol !== request.protocol) return false;
+      if (request.project !== undefined && endpoint.project !== request.project) return false;
+      if (request.service !== undefined && endpoint.service !== request.service) return false;
+      if (request.label !== undefined && endpoint.label !== request.label) return false;
+      return request.instance === undefined || endpoint.instance === request.instance;
+    });
+  }
+
+  #candidates(request: ReleaseRequest): Iterable<Held<'assignment'>> {
+    if (request.lease !== undefined) return this.#fleet.leased(request.lease);
+    if (request.port !== undefined) {
+      const { port } = request;
+      return (['tcp', 'udp'] as const).flatMap((protocol) => this.#fleet.assignment(protocol, port) ?? []);
+    }
+    return this.#fleet.assignmentsOf(serviceId({ project: request.project!, service: request.service! }));
+  }
+
+  /** The leases of which nothing is left when these assignments go. */
+  #emptied(held: readonly Held<'assignment'>[]): string[] {
+    const going = new Set(held.map(({ key }) => key));
+    const ids = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
+    return [...ids].filter((id) => this.#fleet.leased(id).every(({ key }) => going.has(key)));
+  }
+}
+
+/** The token of a lease: that of its newest assignment. */
+function newest(held: readonly Held<'assignment'>[]): string {
+  return held.map(({ version }) => version).reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b));
+}
+
+function nothingToRelease(request: ReleaseRequest): PortolanError {
+  const what =
+    request.lease !== undefined
+      ? `no lease ${request.lease} stands`
+      : request.port !== undefined
+        ? `port ${request.port} is not assigned${request.project ? ` to ${request.project}` : ''}`
+        : `${request.project}/${request.service} has no such assignment`;
+  return new PortolanError('not-found', `${what}; nothing was released`);
+}
+
+function fenced({ value, version }: Held<'assignment'>, token: string): PortolanError {
+  return new PortolanError(
+    'fenced',
+    `${formatEndpoint(value.endpoint)} was granted anew (token ${version}), so the token ${token} may not release it`,
+    { port: value.port, protocol: value.protocol, token: version },
+  );
+}

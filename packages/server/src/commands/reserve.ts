@@ -1,0 +1,340 @@
+import {
+  type Assignment,
+  type AssignmentView,
+  assignmentState,
+  choosePorts,
+  type Endpoint,
+  type Finding,
+  formatEndpoint,
+  formatVersion,
+  HIGHEST_PORT,
+  type Host,
+  key,
+  labelsOf,
+  type Obstacle,
+  PortolanError,
+  protocols,
+  type Reservation,
+  type ReserveRequest,
+  serviceId,
+  type Version,
+} from '@portolan/model';
+import { nanoid } from 'nanoid';
+import type { Executor, Plan, Settled } from '../executor.ts';
+import type { Fleet, Held } from '../fleet.ts';
+import type { Alternative, Condition } from '../store/store.ts';
+import { alternative, put } from './entries.ts';
+import { type Asker, fieldOf, obstacleTo } from './ports.ts';
+import type { Prober } from './probe.ts';
+
+/** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */
+const CANDIDATES_AFTER_CONFLICT = 4;
+/** How many choices an agent may refuse before the caller is told. */
+const PROBES_MAX = 5;
+
+/**
+ * Promises ports to endpoints: decides on the replica, promises in the store. Asking again for the same endpoint
+ * gives the same ports.
+ */
+export class Reserver {
+  readonly #executor: Executor;
+  readonly #prober: Prober;
+  /** Where in a range this coordinator begins: two that began at one place would choose the same ports for ever. */
+  #start = Math.random();
+
+  constructor(executor: Executor, prober: Prober) {
+    this.#executor = executor;
+    this.#prober = prober;
+  }
+
+  /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, … */
+  reserve(request: ReserveRequest, { probe = true } = {}): Promise<Reservation> {
+    const labels = labelsOf(request);
+    const endpoints = labels.map((label) => endpointOf(request, label));
+    const unbindable = new Map<number, Obstacle>();
+    return this.#executor.execute<Reservation>(async (round) => {
+      if (round > 0) this.#start = Math.random();
+      const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
+      if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
+      const host = probe && request.host !== undefined ? this.#fleet.findHost(request.host) : undefined;
+      return this.#anew(request, endpoints, host, unbindable, round > 0 ? CANDIDATES_AFTER_CONFLICT : 1);
+    });
+  }
+
+  get #fleet(): Fleet {
+    return this.#executor.fleet;
+  }
+
+  /** The endpoints have ports: the same are given again, and what the caller changed is written. */
+  #again(
+    request: ReserveRequest,
+    endpoints: readonly Endpoint[],
+    found: readonly (Held<'assignment'> | undefined)[],
+  ): Plan<Reservation> | Settled<Reservation> {
+    const held = found.filter((each) => each !== undefined);
+    if (held.length < endpoints.length) throw partlyHeld(endpoints, found);
+    const wanted = request.port;
+    if (wanted !== undefined && held.some(({ value }, i) => value.port !== wanted + i))
+      throw elsewhere(held[0]!, wanted);
+
+    const lease = leaseAgain(request, held);
+    const changed = held.map(({ value }) => ({
+      ...value,
+      lease,
+      ...(request.purpose !== undefined && { purpose: request.purpose }),
+      ...(request.host !== undefined && { host: request.host }),
+      ...(request.holder !== undefined && { holder: request.holder }),
+    }));
+    const unchanged = changed.every((value, i) => JSON.stringify(value) === JSON.stringify(held[i]!.value));
+    const before = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
+    if (lease) before.delete(lease.id);
+    const only = alternative({
+      conditions: held.map(({ key, version }) => ({ key, version })),
+      puts: unchanged ? [] : changed.map((value, i) => put<'assignment'>(held[i]!.key, value)),
+      leases: [
+        ...(lease ? [{ id: lease.id, ttl: lease.ttl * 1000 }] : []),
+        ...Array.from(before, (id) => ({ id, ttl: null })),
+      ],
+    });
+    return {
+      alternatives: [only],
+      answer: ({ position, epoch, revision }) => {
+        const token = (each: Held) => (unchanged ? each.version : formatVersion(epoch, revision));
+        return this.#reservation(
+          changed.map((value, i) => ({ value, token: token(held[i]!) })),
+          {
+            created: false,
+            obstacle: null,
+            attempts: 0,
+            probed: false,
+            position,
+          },
+        );
+      },
+    };
+  }
+
+  async #anew(
+    request: ReserveRequest,
+    endpoints: readonly Endpoint[],
+    host: Host | undefined,
+    unbindable: Map<number, Obstacle>,
+    candidates: number,
+  ): Promise<Plan<Reservation>> {
+    for (;;) {
+      const { ports, attempts, obstacle } = this.#choose(request, endpoints, unbindable, candidates);
+      const claimed = ports.flatMap((first) => endpoints.map((_, i) => first + i));
+      for (const port of claimed) this.#fleet.use.add(port);
+      const settle = () => {
+        for (const port of claimed) this.#fleet.use.remove(port);
+      };
+      let probed = false;
+      if (host?.state === 'alive' && unbindable.size < PROBES_MAX * endpoints.length) {
+        try {
+          const refused = await this.#prober.probe(host.id, request.protocol, claimed);
+          probed = refused !== undefined;
+          for (const { port, reason } of refused ?? []) unbindable.set(port, unbindableOn(host.name, port, reason));
+          if (refused && refused.length > 0) {
+            settle();
+            continue;
+          }
+        } catch (error) {
+          settle();
+          throw error;
+        }
+      }
+      return this.#grant(request, endpoints, ports, { attempts, obstacle, probed, settle });
+    }
+  }
+
+  #choose(
+    request: ReserveRequest,
+    endpoints: readonly Endpoint[],
+    unbindable: ReadonlyMap<number, Obstacle>,
+    candidates: number,
+  ): { ports: number[]; attempts: number; obstacle: Obstacle | null } {
+    const asker: Asker = { ...request, labels: endpoints.map(({ label }) => label) };
+    const field = fieldOf(this.#fleet, request);
+    const { taken } = this.#fleet.use;
+    for (const port of unbindable.keys()) this.#fleet.use.add(port);
+    const choice = choosePorts(
+      {
+        count: endpoints.length,
+        ...(request.port !== undefined && { exact: request.port }),
+        ...(request.preferred !== undefined && { preferred: request.preferred }),
+        maxAttempts: request.preferred === undefined ? HIGHEST_PORT : request.maxAttempts,
+        intervals: field.intervals,
+        avoid: field.avoid,
+        order: request.order ?? field.order,
+        start: this.#start,
+        wanted: candidates,
+      },
+      { taken, obstacle: (port) => unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol) },
+    );
+    for (const port of unbindable.keys()) this.#fleet.use.remove(port);
+    if (choice.ok) return { ports: choice.candidates, attempts: choice.attempts, obstacle: choice.obstacle };
+    const why = choice.obstacle?.detail ?? `no port of ${field.name} is free`;
+    const message =
+      choice.reason === 'range-exhausted'
+        ? `${endpoints.length > 1 ? `no ${endpoints.length} neighbouring ports are` : 'no port is'} free in ${field.name}; release some, or name another range`
+        : why;
+    throw new PortolanError(choice.reason, message, {
+      ...(choice.obstacle && { port: choice.obstacle.port, owner: choice.obstacle.by, obstacle: choice.obstacle }),
+      attempts: choice.attempts,
+      suggestions: choice.suggestions,
+    });
+  }
+
+  #grant(
+    request: ReserveRequest,
+    endpoints: readonly Endpoint[],
+    candidates: readonly number[],
+    how: { attempts: number; obstacle: Obstacle | null; probed: boolean; settle: () => void },
+  ): Plan<Reservation> {
+    const lease = request.ttl === undefined ? null : { id: nanoid(), ttl: request.ttl };
+    const grants = candidates.map((first) =>
+      endpoints.map((endpoint, i) => grant(request, endpoint, first + i, lease)),
+    );
+    return {
+      alternatives: grants.map((assignments) => this.#promise(assignments)),
+      answer: ({ alternative: chosen, position, epoch, revision }) => {
+        const token = formatVersion(epoch, revision);
+        return this.#reservation(
+          grants[chosen]!.map((value) => ({ value, token })),
+          {
+            created: true,
+            obstacle: how.obstacle,
+            attempts: how.attempts,
+            probed: how.probed,
+            position,
+          },
+        );
+      },
+      settle: how.settle,
+    };
+  }
+
+  /** The alternative that promises these ports: it holds only if nobody has them, nor the endpoints others. */
+  #promise(assignments: readonly Assignment[]): Alternative {
+    const conditions: Condition[] = [];
+    const puts: { key: string; value: string }[] = [];
+    const rested: string[] = [];
+    for (const assignment of assignments) {
+      const { protocol, port, endpoint } = assignment;
+      for (const each of protocols) {
+        const entryKey = key.assignment(each, port);
+        // The other protocol's number must be as it was when it was found free, or this service's own.
+        conditions.push({ key: entryKey, version: each === protocol ? null : this.#fleet.version(entryKey) });
+        const rest = this.#fleet.get('resting', key.resting(each, port));
+        conditions.push({ key: key.resting(each, port), version: rest?.version ?? null });
+        if (rest) rested.push(rest.key);
+      }
+      conditions.push({ key: key.endpoint(endpoint, protocol), version: null });
+      puts.push(put<'assignment'>(key.assignment(protocol, port), assignment));
+      puts.push(put<'endpoint'>(key.endpoint(endpoint, protocol), { port }));
+      const lost = this.#fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
+      if (lost && lost.value.state !== 'resolved') puts.push(put<'finding'>(lost.key, resolved(lost.value)));
+    }
+    const leases: { id: string; ttl: number | null }[] = rested.map((id) => ({ id, ttl: null }));
+    const lease = assignments[0]?.lease;
+    if (lease) leases.push({ id: lease.id, ttl: lease.ttl * 1000 });
+    return alternative({ conditions, puts, deletes: rested, leases });
+  }
+
+  #reservation(
+    granted: readonly { value: Assignment; token: Version }[],
+    how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'position'>,
+  ): Reservation {
+    const assignments = granted.map(({ value, token }) => viewOf(this.#fleet, value, token));
+    const [first] = assignments;
+    return {
+      port: first!.port,
+      ports: Object.fromEntries(assignments.map(({ endpoint, port }) => [endpoint.label, port])),
+      assignments,
+      token: first!.token,
+      lease: first!.lease,
+      wasInUse: how.obstacle !== null,
+      acknowledged: this.#executor.acknowledgement,
+      ...how,
+    };
+  }
+}
+
+/** An assignment with its token and what the listeners say of it. */
+export function viewOf(fleet: Fleet, assignment: Assignment, token: Version): AssignmentView {
+  const onPort = fleet.listeners(assignment.protocol, assignment.port);
+  const state =
+    onPort.size === 0
+      ? 'pending'
+      : assignmentState(
+          assignment,
+          Array.from(onPort, ({ value }) => value),
+        );
+  return { ...assignment, token, state };
+}
+
+export function endpointOf(request: Pick<ReserveRequest, 'project' | 'service' | 'instance'>, label: string): Endpoint {
+  return { project: request.project, service: request.service, label, instance: request.instance };
+}
+
+export function lostFindingId(endpoint: Endpoint, protocol: string): string {
+  return `lost-assignment:${protocol}:${formatEndpoint(endpoint)}`;
+}
+
+function resolved(finding: Finding): Finding {
+  return { ...finding, state: 'resolved', lastChanged: new Date().toISOString() };
+}
+
+function grant(
+  request: ReserveRequest,
+  endpoint: Endpoint,
+  port: number,
+  lease: { id: string; ttl: number } | null,
+): Assignment {
+  return {
+    protocol: request.protocol,
+    port,
+    endpoint,
+    lease,
+    ...(request.purpose !== undefined && { purpose: request.purpose }),
+    ...(request.host !== undefined && { host: request.host }),
+    ...(request.holder !== undefined && { holder: request.holder }),
+    grantedAt: new Date().toISOString(),
+  };
+}
+
+/** A permanent assignment stays so; a lease is kept, or becomes permanent when the caller no longer names a ttl. */
+function leaseAgain(request: ReserveRequest, held: readonly Held<'assignment'>[]): Assignment['lease'] {
+  const before = held[0]!.value.lease;
+  if (before === null || request.ttl === undefined) return null;
+  return { id: before.id, ttl: request.ttl };
+}
+
+function partlyHeld(endpoints: readonly Endpoint[], found: readonly (Held<'assignment'> | undefined)[]): PortolanError {
+  const has = endpoints.flatMap((endpoint, i) => (found[i] ? [`${endpoint.label} has ${found[i].value.port}`] : []));
+  const lacks = endpoints.flatMap((endpoint, i) => (found[i] ? [] : [endpoint.label]));
+  return new PortolanError(
+    'endpoint-elsewhere',
+    `${serviceId(endpoints[0]!)} already has some of these ports (${has.join(', ')}), so one contiguous block cannot be given; ` +
+      `reserve ${lacks.join(', ')} alone, or release the service first`,
+    {
+      held: Object.fromEntries(
+        endpoints.flatMap((endpoint, i) => (found[i] ? [[endpoint.label, found[i].value.port]] : [])),
+      ),
+    },
+  );
+}
+
+function elsewhere({ value }: Held<'assignment'>, wanted: number): PortolanError {
+  const endpoint = formatEndpoint(value.endpoint);
+  return new PortolanError(
+    'endpoint-elsewhere',
+    `${endpoint} already has ${value.protocol} port ${value.port}, so it is not given ${wanted}; release it first, or ask for a further instance`,
+    { port: value.port, wanted },
+  );
+}
+
+function unbindableOn(host: string, port: number, reason: string): Obstacle {
+  const detail = `port ${port} cannot be bound on ${host} (${reason}): a socket that shows in no listing holds it`;
+  return { port, reason: 'unbindable', detail, by: null };
+}

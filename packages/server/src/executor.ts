@@ -1,0 +1,77 @@
+import { PortolanError } from '@portolan/model';
+import type { Committed, Committer } from './committer.ts';
+import type { Fleet } from './fleet.ts';
+import type { Replica } from './replica.ts';
+import type { Alternative, Store } from './store/store.ts';
+
+/** What a command would commit, decided on the replica as it is now. */
+export interface Plan<T> {
+  readonly alternatives: readonly Alternative[];
+  /** The answer once it is applied; the replica holds the commit by then. */
+  readonly answer: (committed: Committed & { applied: true }) => T;
+  /** Called once, whatever becomes of the plan, when the replica shows its outcome. */
+  readonly settle?: () => void;
+}
+
+/** A decision that needs no commit. */
+export interface Settled<T> {
+  readonly result: T;
+}
+
+/** How often a command decides again; each conflict means that another one went through, so this is rarely reached. */
+const ROUNDS_MAX = 50;
+
+/**
+ * Runs commands: each decides on the replica, commits with conditions that hold only if the replica was right, and
+ * on a conflict catches up and decides again. So every promise rests on the store alone.
+ */
+export class Executor {
+  readonly #replica: Replica;
+  readonly #committer: Committer;
+  readonly #store: Store;
+
+  constructor(store: Store, replica: Replica, committer: Committer) {
+    this.#store = store;
+    this.#replica = replica;
+    this.#committer = committer;
+  }
+
+  get fleet(): Fleet {
+    return this.#replica.fleet;
+  }
+
+  get acknowledgement() {
+    return this.#store.acknowledgement;
+  }
+
+  /**
+   * @param decide called once a round, from round 0; it may throw a PortolanError to refuse
+   * @throws PortolanError of the store, of `decide`, or `contention` when others were faster every time
+   */
+  async execute<T>(decide: (round: number) => Plan<T> | Settled<T> | Promise<Plan<T> | Settled<T>>): Promise<T> {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const plan = await decide(round);
+      if ('result' in plan) return plan.result;
+      try {
+        const committed = await this.#committer.commit({ alternatives: plan.alternatives });
+        // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
+        await this.#replica.reached(committed.position);
+        if (committed.applied) return plan.answer(committed);
+      } finally {
+        plan.settle?.();
+      }
+    }
+    throw new PortolanError('contention', `others changed the same entries ${ROUNDS_MAX} times in a row; try again`);
+  }
+
+  /**
+   * Brings the replica to the store's head, with the same acknowledgement as a commit: an isolated store cannot
+   * answer it.
+   */
+  async catchUp(): Promise<void> {
+    const { position } = await this.#committer.commit({
+      alternatives: [{ conditions: [], puts: [], deletes: [], leases: [] }],
+    });
+    await this.#replica.reached(position);
+  }
+}

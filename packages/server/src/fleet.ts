@@ -1,0 +1,294 @@
+import {
+  type Assignment,
+  type Block,
+  type Endpoint,
+  type EntryKind,
+  type EntryValue,
+  type Host,
+  type Interval,
+  isContainerInternal,
+  key,
+  kindOf,
+  listenerFingerprint,
+  ORIGIN,
+  type Position,
+  type Protocol,
+  type Range,
+  type RestingPort,
+  type ServiceId,
+  SetDigest,
+  serviceId,
+  type Version,
+} from '@portolan/model';
+import { PortUse } from './port-use.ts';
+import type { Change, SnapshotChunk } from './store/store.ts';
+
+/** An entry of the store as the replica holds it. */
+export interface Held<K extends EntryKind = EntryKind> {
+  readonly key: string;
+  readonly kind: K;
+  readonly value: EntryValue<K>;
+  readonly version: Version;
+}
+
+/** What a put or delete changed: `before` is absent for a new entry, `after` for one that is gone. */
+export interface Touch {
+  readonly key: string;
+  readonly kind: EntryKind;
+  readonly before: Held | undefined;
+  readonly after: Held | undefined;
+}
+
+/** The commits of one group, applied. */
+export interface Applied {
+  readonly position: Position;
+  readonly epoch: number;
+  readonly touches: readonly Touch[];
+}
+
+interface HostListeners {
+  readonly byKey: Map<string, Held<'listener'>>;
+  readonly digest: SetDigest;
+}
+
+/**
+ * The fleet's state in memory, with the indexes that commands and rules ask for. Pure: it is fed snapshots and
+ * changes, and each change costs what it touches.
+ */
+export class Fleet {
+  position: Position = ORIGIN;
+  epoch = 0;
+  readonly use = new PortUse();
+  readonly #entries = new Map<string, Held>();
+  readonly #keysByKind = new Map<EntryKind, Set<string>>();
+  readonly #listenersByPort = new Map<string, Set<Held<'listener'>>>();
+  readonly #listenersByHost = new Map<string, HostListeners>();
+  readonly #leases = new Map<string, Set<string>>();
+  readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
+  readonly #ephemeral = new Map<string, Interval>();
+  #ephemeralRanges: readonly Interval[] = [];
+
+  get<K extends EntryKind>(_kind: K, entryKey: string): Held<K> | undefined {
+    return this.#entries.get(entryKey) as Held<K> | undefined;
+  }
+
+  version(entryKey: string): Version | null {
+    return this.#entries.get(entryKey)?.version ?? null;
+  }
+
+  assignment(protocol: Protocol, port: number): Held<'assignment'> | undefined {
+    return this.get('assignment', key.assignment(protocol, port));
+  }
+
+  /** The assignment that the endpoint has on this protocol. */
+  assignmentOf(endpoint: Endpoint, protocol: Protocol): Held<'assignment'> | undefined {
+    const index = this.get('endpoint', key.endpoint(endpoint, protocol));
+    return index && this.assignment(protocol, index.value.port);
+  }
+
+  /** The assignments that a lease holds; empty when there is no such lease. */
+  leased(lease: string): Held<'assignment'>[] {
+    const keys = this.#leases.get(lease) ?? [];
+    return Array.from(keys, (entryKey) => this.#entries.get(entryKey) as Held<'assignment'>);
+  }
+
+  leases(): MapIterator<[string, Set<string>]> {
+    return this.#leases.entries();
+  }
+
+  get leaseCount(): number {
+    return this.#leases.size;
+  }
+
+  assignmentsOf(service: ServiceId): Held<'assignment'>[] {
+    const keys = this.#assignmentsByService.get(service) ?? [];
+    return Array.from(keys, (entryKey) => this.#entries.get(entryKey) as Held<'assignment'>);
+  }
+
+  /** The services that have assignments. */
+  assignedServices(): MapIterator<ServiceId> {
+    return this.#assignmentsByService.keys();
+  }
+
+  listeners(protocol: Protocol, port: number): ReadonlySet<Held<'listener'>> {
+    return this.#listenersByPort.get(`${protocol}/${port}`) ?? new Set();
+  }
+
+  listenersOf(host: string): ReadonlyMap<string, Held<'listener'>> {
+    return this.#listenersByHost.get(host)?.byKey ?? new Map();
+  }
+
+  /** Digest of the host's listeners, as its agent computes it; see `SetDigest`. */
+  digestOf(host: string): SetDigest {
+    return new SetDigest(this.#listenersByHost.get(host)?.digest.toString());
+  }
+
+  host(id: string): Host | undefined {
+    return this.get('host', key.host(id))?.value;
+  }
+
+  /** A host by its id, else by its name. */
+  findHost(idOrName: string): Host | undefined {
+    const byId = this.host(idOrName);
+    if (byId) return byId;
+    for (const { value } of this.all('host')) if (value.name === idOrName) return value;
+    return undefined;
+  }
+
+  /** The ranges that hosts take outgoing ports from, each once. */
+  get ephemeralRanges(): readonly Interval[] {
+    return this.#ephemeralRanges;
+  }
+
+  #distinctEphemeral(): Interval[] {
+    return [...new Map(Array.from(this.#ephemeral.values(), (range) => [`${range.from}-${range.to}`, range])).values()];
+  }
+
+  /** Every entry of a kind, in no particular order. */
+  *all<K extends EntryKind>(kind: K): Generator<Held<K>> {
+    for (const entryKey of this.#keysByKind.get(kind) ?? []) yield this.#entries.get(entryKey) as Held<K>;
+  }
+
+  count(kind: EntryKind): number {
+    return this.#keysByKind.get(kind)?.size ?? 0;
+  }
+
+  /** Takes in a part of a snapshot; `clear` first. */
+  load(chunk: SnapshotChunk): void {
+    for (const { key: entryKey, value, version } of chunk.entries) this.#put(entryKey, value, version);
+    this.position = chunk.position;
+    this.epoch = chunk.epoch;
+  }
+
+  clear(): void {
+    for (const entryKey of [...this.#entries.keys()]) this.#delete(entryKey);
+  }
+
+  /** Takes in the commits of one group. */
+  apply(group: readonly Change[]): Applied {
+    const touches: Touch[] = [];
+    for (const change of group) {
+      const version: Version = `${change.epoch}.${change.revision}`;
+      for (const { key: entryKey, value } of change.puts) touches.push(this.#put(entryKey, value, version));
+      for (const entryKey of change.deletes) {
+        const touch = this.#delete(entryKey);
+        if (touch) touches.push(touch);
+      }
+      this.position = change.position;
+      this.epoch = change.epoch;
+    }
+    return { position: this.position, epoch: this.epoch, touches };
+  }
+
+  #put(entryKey: string, json: string, version: Version): Touch {
+    const kind = kindOf(entryKey);
+    const before = this.#entries.get(entryKey);
+    const after: Held = { key: entryKey, kind, value: JSON.parse(json), version };
+    if (before) this.#unindex(before);
+    this.#entries.set(entryKey, after);
+    addTo(this.#keysByKind, kind, entryKey);
+    this.#index(after);
+    return { key: entryKey, kind, before, after };
+  }
+
+  #delete(entryKey: string): Touch | undefined {
+    const before = this.#entries.get(entryKey);
+    if (!before) return undefined;
+    this.#entries.delete(entryKey);
+    removeFrom(this.#keysByKind, before.kind, entryKey);
+    this.#unindex(before);
+    return { key: entryKey, kind: before.kind, before, after: undefined };
+  }
+
+  #index(held: Held): void {
+    switch (held.kind) {
+      case 'assignment': {
+        const { port, lease, endpoint } = held.value as Assignment;
+        this.use.add(port);
+        addTo(this.#assignmentsByService, serviceId(endpoint), held.key);
+        if (lease) addTo(this.#leases, lease.id, held.key);
+        break;
+      }
+      case 'resting':
+        this.use.add((held.value as RestingPort).port);
+        break;
+      case 'block':
+        this.use.addInterval(held.value as Block);
+        break;
+      case 'range':
+        if ((held.value as Range).policy === 'blocked') this.use.addInterval(held.value as Range);
+        break;
+      case 'host': {
+        const { id, ephemeral } = held.value as Host;
+        if (ephemeral) this.#ephemeral.set(id, ephemeral);
+        this.#ephemeralRanges = this.#distinctEphemeral();
+        break;
+      }
+      case 'listener':
+        this.#indexListener(held as Held<'listener'>);
+        break;
+    }
+  }
+
+  #unindex(held: Held): void {
+    switch (held.kind) {
+      case 'assignment': {
+        const { port, lease, endpoint } = held.value as Assignment;
+        this.use.remove(port);
+        removeFrom(this.#assignmentsByService, serviceId(endpoint), held.key);
+        if (lease) removeFrom(this.#leases, lease.id, held.key);
+        break;
+      }
+      case 'resting':
+        this.use.remove((held.value as RestingPort).port);
+        break;
+      case 'block':
+        this.use.removeInterval(held.value as Block);
+        break;
+      case 'range':
+        if ((held.value as Range).policy === 'blocked') this.use.removeInterval(held.value as Range);
+        break;
+      case 'host':
+        this.#ephemeral.delete((held.value as Host).id);
+        this.#ephemeralRanges = this.#distinctEphemeral();
+        break;
+      case 'listener':
+        this.#unindexListener(held as Held<'listener'>);
+        break;
+    }
+  }
+
+  #indexListener(held: Held<'listener'>): void {
+    const { protocol, port, host } = held.value;
+    addTo(this.#listenersByPort, `${protocol}/${port}`, held);
+
+    let ofHost = this.#listenersByHost.get(host);
+    if (!ofHost) this.#listenersByHost.set(host, (ofHost = { byKey: new Map(), digest: new SetDigest() }));
+    ofHost.byKey.set(held.key, held);
+    ofHost.digest.toggle(listenerFingerprint(held.value));
+    if (!isContainerInternal(held.value)) this.use.add(port);
+  }
+
+  #unindexListener(held: Held<'listener'>): void {
+    const { protocol, port, host } = held.value;
+    removeFrom(this.#listenersByPort, `${protocol}/${port}`, held);
+
+    const ofHost = this.#listenersByHost.get(host);
+    ofHost?.byKey.delete(held.key);
+    ofHost?.digest.toggle(listenerFingerprint(held.value));
+    if (ofHost?.byKey.size === 0) this.#listenersByHost.delete(host);
+    if (!isContainerInternal(held.value)) this.use.remove(port);
+  }
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, at: K, member: V): void {
+  const members = index.get(at);
+  if (members) members.add(member);
+  else index.set(at, new Set([member]));
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, at: K, member: V): void {
+  const members = index.get(at);
+  members?.delete(member);
+  if (members?.size === 0) index.delete(at);
+}

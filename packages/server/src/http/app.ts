@@ -1,0 +1,74 @@
+import { PortolanError } from '@portolan/model';
+import { bodyLimit } from 'hono/body-limit';
+import { routePath } from 'hono/route';
+import { assignmentRoutes } from './assignments.ts';
+import { changeRoutes } from './changes.ts';
+import type { Context } from './context.ts';
+import { findingRoutes } from './findings.ts';
+import { hostRoutes } from './hosts.ts';
+import { operationRoutes, referenceRoutes } from './operations.ts';
+import { portRoutes } from './ports.ts';
+import { answerWith, problemAnswer } from './problems.ts';
+import { router } from './route.ts';
+import { streamRoute } from './stream.ts';
+
+const BODY_MAX = 64 * 1024;
+const REPORT_BODY_MAX = 4 * 1024 * 1024;
+
+/** Reachable without a token. Everything else is behind the gate, whatever is added later. */
+const OPEN = new Set(['/livez', '/readyz', '/metrics', '/reference', '/v1/openapi.json', '/v1/stream']);
+
+/** All routes of a coordinator behind one gate. */
+export function createApp(context: Context) {
+  const { gate, logger, metrics } = context;
+  const app = router();
+
+  app.use(async (c, next) => {
+    const started = performance.now();
+    await next();
+    const labels = { method: c.req.method, route: routePath(c, -1), status: String(c.res.status) };
+    metrics.requests.observe(labels, (performance.now() - started) / 1000);
+  });
+  app.use(async (c, next) => {
+    // The stream takes its token from the header or from the first frame.
+    if (!OPEN.has(c.req.path) && !c.req.path.startsWith('/reference/')) gate.check(c.req.header('authorization'));
+    await next();
+  });
+  const onError = () => {
+    throw new PortolanError(
+      'too-large',
+      `the body is larger than ${BODY_MAX / 1024} KiB (reports: ${REPORT_BODY_MAX / 1024 / 1024} MiB)`,
+    );
+  };
+  const small = bodyLimit({ maxSize: BODY_MAX, onError });
+  const large = bodyLimit({ maxSize: REPORT_BODY_MAX, onError });
+  app.use((c, next) => (c.req.path.endsWith('/report') ? large : small)(c, next));
+
+  app.route('/', operationRoutes(context));
+  app.route('/', referenceRoutes());
+  app.route('/v1', streamRoute(context));
+  for (const routes of [assignmentRoutes, portRoutes, hostRoutes, findingRoutes, changeRoutes])
+    app.route('/v1', routes(context));
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.doc31('/v1/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Portolan',
+      version: '1',
+      description:
+        'A fleet-wide port registry: every port in the fleet has one owner. The live stream is a WebSocket at `/v1/stream`.',
+    },
+  });
+  app.notFound((c) =>
+    answerWith(
+      c,
+      new PortolanError(
+        'not-found',
+        `there is nothing at ${c.req.method} ${c.req.path}; /reference shows what is`,
+      ).toProblem(),
+    ),
+  );
+  app.onError((error, c) => problemAnswer(error, c, logger));
+  return app;
+}

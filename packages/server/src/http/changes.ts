@@ -1,0 +1,131 @@
+import { z } from '@hono/zod-openapi';
+import {
+  type Filter,
+  Interval,
+  Name,
+  PortolanError,
+  Position,
+  parseInterval,
+  StreamEvent,
+  Topic,
+  type Topic as TopicName,
+  topics,
+} from '@portolan/model';
+import { streamSSE } from 'hono/streaming';
+import { HistoryLostError } from '../store/store.ts';
+import { Channel } from '../stream/channel.ts';
+import type { Sink } from '../stream/subscriber.ts';
+import type { Context } from './context.ts';
+import { route, router } from './route.ts';
+
+const Query = z.object({
+  after: Position.optional().openapi({
+    description: 'Without it: the state now (events), or nothing but the position (JSON).',
+  }),
+  topics: z
+    .string()
+    .max(200)
+    .optional()
+    .openapi({ description: `Comma-separated: ${topics.join(', ')}. Without it: all.` }),
+  project: Name.optional(),
+  service: z.string().max(127).optional(),
+  host: z.string().max(64).optional(),
+  ports: z.string().max(11).optional().openapi({ description: '`3000-3999` or one port.' }),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+});
+
+/** The change feed over plain HTTP: a page of it as JSON, or the live stream as server-sent events. */
+export function changeRoutes({ fleet, hub }: Context) {
+  const app = router();
+  const feed = route({
+    method: 'get',
+    path: '/changes',
+    tag: 'Changes',
+    summary: 'What changed after a position',
+    description:
+      'With `accept: text/event-stream` the stream of `/v1/stream` as server-sent events: each has a frame as its data and, where the frame tells one, a position as its id, so that `last-event-id` resumes.',
+    query: Query,
+    answer: z.object({
+      commits: z.array(z.object({ position: Position, events: z.array(StreamEvent) })),
+      position: Position,
+      more: z.boolean(),
+    }),
+  });
+  app.openapi(feed, async (c) => {
+    const query = c.req.valid('query');
+    const wanted = interestOf(query);
+    if (c.req.header('accept')?.includes('text/event-stream')) {
+      const lastId = Position.safeParse(c.req.header('last-event-id')).data;
+      const position = lastId ?? query.after;
+      // What the stream writes is not JSON, which the route's type cannot say.
+      return streamSSE(c, async (stream) => {
+        let backlog = 0;
+        let end = () => {};
+        const ended = new Promise<void>((resolve) => (end = resolve));
+        const sink: Sink = {
+          send(frame) {
+            backlog += frame.text.length;
+            const message = { data: frame.text, ...(frame.position !== undefined && { id: frame.position }) };
+            void stream.writeSSE(message).finally(() => (backlog -= frame.text.length));
+          },
+          backlog: () => backlog,
+          close: (reason) => void stream.writeSSE({ event: 'close', data: reason }).finally(end),
+        };
+        const unsubscribe = hub.subscribe({ ...wanted, ...(position !== undefined && { position }) }, sink);
+        stream.onAbort(end);
+        await ended;
+        unsubscribe();
+      }) as never;
+    }
+    if (query.after === undefined) return c.json({ commits: [], position: fleet.position, more: false }, 200);
+    try {
+      const groups = await hub.after(query.after, query.limit);
+      const channel = new Channel({ topics: new Set(wanted.topics), filter: wanted.filter });
+      const position = groups.at(-1)?.position ?? query.after;
+      const commits = channel.commits(groups);
+      return c.json({ commits, position, more: position !== fleet.position }, 200);
+    } catch (error) {
+      if (!(error instanceof HistoryLostError)) throw error;
+      throw new PortolanError(
+        'not-found',
+        `the position ${query.after} is not in the history (${error.reason}); read the lists again and go on from their position`,
+        {
+          reason: error.reason,
+          position: fleet.position,
+        },
+      );
+    }
+  });
+  return app;
+}
+
+function interestOf(query: z.infer<typeof Query>): { topics: TopicName[]; filter: Filter } {
+  const names = query.topics?.split(',').map((name) => name.trim());
+  const wanted = z
+    .array(Topic)
+    .min(1)
+    .safeParse(names ?? topics);
+  if (!wanted.success) {
+    throw new PortolanError(
+      'invalid-request',
+      `query.topics: "${query.topics}" has an unknown topic; known are ${topics.join(', ')}`,
+    );
+  }
+  const ports = query.ports === undefined ? undefined : parseInterval(query.ports);
+  if (query.ports !== undefined && !Interval.safeParse(ports).success) {
+    throw new PortolanError(
+      'invalid-request',
+      `query.ports: "${query.ports}" is neither a port nor a range such as 3000-3999`,
+    );
+  }
+  const { project, service, host } = query;
+  return {
+    topics: wanted.data,
+    filter: {
+      ...(project !== undefined && { project }),
+      ...(service !== undefined && { service }),
+      ...(host !== undefined && { host }),
+      ...(ports && { ports }),
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { PortolanError } from '@portolan/model';
+
+/** Tells whether a token is the one that this coordinator was started with. */
+export class Gate {
+  readonly #digest: Buffer;
+
+  constructor(token: string) {
+    this.#digest = digest(token);
+  }
+
+  /** @throws PortolanError `unauthorized` */
+  check(authorization: string | undefined): void {
+    const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined) {
+      throw new PortolanError(
+        'unauthorized',
+        'this needs the header "authorization: Bearer <token>"; "portolan token show" prints the token',
+      );
+    }
+    if (!this.admits(token))
+      throw new PortolanError(
+        'unauthorized',
+        'the token is not valid here; "portolan token show" prints the right one',
+      );
+  }
+
+  admits(token: string): boolean {
+    // Digests have one length, so that comparing takes one time.
+    return timingSafeEqual(digest(token), this.#digest);
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

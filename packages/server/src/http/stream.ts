@@ -1,0 +1,119 @@
+import { upgradeWebSocket } from '@hono/node-server';
+import { ClientFrame, closeCodes, PortolanError } from '@portolan/model';
+import { Hono } from 'hono';
+import type { WSContext } from 'hono/ws';
+import type { WebSocket } from 'ws';
+import type { Sink } from '../stream/subscriber.ts';
+import type { Context } from './context.ts';
+
+/** How long a client has to say who it is, ms. */
+const AUTH_WITHIN = 5_000;
+/** How often a silent line is tried, ms; one that does not answer until the next time is cut. */
+const PING_EVERY = 15_000;
+
+const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, unauthorized: closeCodes.unauthorized };
+
+/**
+ * The live stream. A client that cannot set headers (a browser) says its token in the first frame. A further
+ * `subscribe` takes the place of the last.
+ */
+export function streamRoute({ gate, hub, logger, serving }: Context) {
+  const app = new Hono();
+  app.get(
+    '/stream',
+    upgradeWebSocket((c) => {
+      const authorization = c.req.header('authorization');
+      let admitted = false;
+      let unsubscribe = () => {};
+      let timer: NodeJS.Timeout;
+
+      const refuse = (ws: WSContext, code: number, problem: PortolanError) =>
+        ws.close(code, problem.message.slice(0, 120));
+
+      return {
+        onOpen(_event, ws) {
+          const socket = ws.raw as WebSocket;
+          if (!serving()) return ws.close(closeCodes.goingAway, 'this coordinator is stopping');
+          try {
+            if (authorization !== undefined) gate.check(authorization);
+            admitted = authorization !== undefined;
+          } catch (error) {
+            return refuse(ws, closeCodes.unauthorized, error as PortolanError);
+          }
+          timer = setTimeout(() => {
+            if (!admitted)
+              refuse(
+                ws,
+                closeCodes.unauthorized,
+                new PortolanError('unauthorized', 'no token came in time: send {"type":"auth","token":…} first'),
+              );
+          }, AUTH_WITHIN);
+          keepAlive(socket);
+        },
+        onMessage(event, ws) {
+          const message = read(event.data);
+          if (message instanceof PortolanError) return refuse(ws, closeCodes.badFrame, message);
+          if (message.type === 'auth') {
+            admitted = gate.admits(message.token);
+            if (!admitted)
+              refuse(ws, closeCodes.unauthorized, new PortolanError('unauthorized', 'the token is not valid here'));
+            return;
+          }
+          if (!admitted)
+            return refuse(
+              ws,
+              closeCodes.unauthorized,
+              new PortolanError('unauthorized', 'say who you are first: {"type":"auth","token":…}'),
+            );
+          unsubscribe();
+          unsubscribe = hub.subscribe(message, sinkOf(ws.raw as WebSocket));
+        },
+        onClose() {
+          clearTimeout(timer);
+          unsubscribe();
+        },
+        onError(event) {
+          logger.debug({ event: String(event) }, 'a stream broke');
+        },
+      };
+    }),
+  );
+  return app;
+}
+
+function read(data: unknown): ClientFrame | PortolanError {
+  if (typeof data !== 'string') return new PortolanError('invalid-request', 'frames are JSON texts');
+  let json: unknown;
+  try {
+    json = JSON.parse(data);
+  } catch {
+    return new PortolanError('invalid-request', 'the frame is not valid JSON');
+  }
+  const parsed = ClientFrame.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  return new PortolanError('invalid-request', `${issue?.path.join('.') || 'frame'}: ${issue?.message}`);
+}
+
+function sinkOf(socket: WebSocket): Sink {
+  return {
+    send: ({ text }) => socket.send(text),
+    backlog: () => socket.bufferedAmount,
+    close: (reason) => socket.close(closing[reason], reason),
+  };
+}
+
+/** A line whose other end vanished gives no error; without this it would stay for ever. */
+function keepAlive(socket: WebSocket): void {
+  let answered = true;
+  socket.on('pong', () => {
+    answered = true;
+  });
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, PING_EVERY);
+  timer.unref();
+  socket.on('close', () => clearInterval(timer));
+}

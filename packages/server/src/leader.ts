@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { key, PortolanError, type Version } from '@portolan/model';
+import type { Logger } from 'pino';
+import { alternative, put } from './commands/entries.ts';
+import type { Committer } from './committer.ts';
+import type { Replica } from './replica.ts';
+import type { Alternative } from './store/store.ts';
+
+/** How long a leader that said nothing stays the leader, ms. */
+const LEADER_TTL = 10_000;
+const CAMPAIGN_EVERY = 2_000;
+const LEASE = 'leader';
+
+export interface Duty {
+  /** Called when this coordinator became the leader; ends its work when `signal` aborts. */
+  lead(term: Term, signal: AbortSignal): void;
+}
+
+/** One time of being the leader. Its commits hold only while it lasts: a leader that was overtaken writes nothing. */
+export interface Term {
+  /** @returns false when the term is over, or a condition of the alternative's own did not hold */
+  commit(parts: Partial<Alternative>): Promise<boolean>;
+}
+
+/**
+ * Sees to it that one of the coordinators does what must be done once: find collisions, reap leases. The lead is a
+ * lease in the store. It only avoids double work; that a late leader does no harm rests on the condition which each
+ * of its commits carries.
+ */
+export class Leadership {
+  readonly #coordinator: string;
+  readonly #committer: Committer;
+  readonly #replica: Replica;
+  readonly #duties: readonly Duty[];
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  #version: Version | undefined;
+  #term: AbortController | undefined;
+  #campaigning: Promise<void> | undefined;
+
+  constructor(coordinator: string, committer: Committer, replica: Replica, duties: readonly Duty[], logger: Logger) {
+    this.#coordinator = coordinator;
+    this.#committer = committer;
+    this.#replica = replica;
+    this.#duties = duties;
+    this.#logger = logger;
+  }
+
+  get leading(): boolean {
+    return this.#version !== undefined;
+  }
+
+  start(): void {
+    this.#campaigning = this.#campaign();
+  }
+
+  /** Gives the lead away, so that another one need not wait for the lease to end. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#campaigning;
+    const version = this.#version;
+    this.#end();
+    if (version === undefined) return;
+    const resignation = alternative({
+      conditions: [{ key: key.leader(), version }],
+      deletes: [key.leader()],
+      leases: [{ id: LEASE, ttl: null }],
+    });
+    await this.#committer.commit({ alternatives: [resignation] }).catch(() => {});
+  }
+
+  async #campaign(): Promise<void> {
+    let lastHeld = 0;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        if (await this.#claim()) lastHeld = Date.now();
+        else this.#end();
+      } catch (error) {
+        // The store may be away for a moment; who cannot renew in time is not the leader.
+        if (Date.now() - lastHeld > LEADER_TTL) this.#end();
+        this.#logger.debug({ err: error }, 'the lead could not be claimed');
+      }
+      await sleep(CAMPAIGN_EVERY, undefined, { signal: this.#stopping.signal }).catch(() => {});
+    }
+  }
+
+  async #claim(): Promise<boolean> {
+    const leases = [{ id: LEASE, ttl: LEADER_TTL }];
+    if (this.#version !== undefined) {
+      const renewal = alternative({ conditions: [{ key: key.leader(), version: this.#version }], leases });
+      return (await this.#committer.commit({ alternatives: [renewal] })).applied;
+    }
+    const puts = [put<'leader'>(key.leader(), { coordinator: this.#coordinator, since: new Date().toISOString() })];
+    const vacant = alternative({ conditions: [{ key: key.leader(), version: null }], puts, leases });
+    const overdue = alternative({ conditions: [{ lease: LEASE, due: true }], puts, leases });
+    const committed = await this.#committer.commit({ alternatives: [vacant, overdue] });
+    if (!committed.applied) return false;
+    // The duties judge the whole fleet, so it has to be there.
+    await this.#replica.reached(committed.position);
+    this.#begin(`${committed.epoch}.${committed.revision}`);
+    return true;
+  }
+
+  #begin(version: Version): void {
+    this.#logger.info({ version }, 'this coordinator leads: it computes findings and reaps leases');
+    this.#version = version;
+    this.#term = new AbortController();
+    const term: Term = { commit: (parts) => this.#commit(version, parts) };
+    for (const duty of this.#duties) duty.lead(term, this.#term.signal);
+  }
+
+  #end(): void {
+    if (this.#version === undefined) return;
+    this.#logger.info('this coordinator no longer leads');
+    this.#version = undefined;
+    this.#term?.abort();
+  }
+
+  async #commit(version: Version, parts: Partial<Alternative>): Promise<boolean> {
+    if (this.#version !== version) return false;
+    const conditions = [{ key: key.leader(), version }, ...(parts.conditions ?? [])];
+    try {
+      const { applied, position } = await this.#committer.commit({
+        alternatives: [alternative({ ...parts, conditions })],
+      });
+      await this.#replica.reached(position);
+      return applied;
+    } catch (error) {
+      if (error instanceof PortolanError) return false;
+      throw error;
+    }
+  }
+}

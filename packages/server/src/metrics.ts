@@ -1,0 +1,86 @@
+import { findingKinds, hostStates, severities } from '@portolan/model';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { CommittedGroup } from './committer.ts';
+import type { Fleet } from './fleet.ts';
+
+/** What `/metrics` shows, beside what every Node process does. No port, host or service is ever a label. */
+export class Metrics {
+  readonly registry = new Registry();
+  /** For the committer: what a group cost and what became of it. */
+  readonly observeGroup = ({ seconds, applied, conflicts }: CommittedGroup): void => {
+    this.groups.observe(applied + conflicts);
+    this.commitSeconds.observe(seconds);
+    this.transactions.inc({ outcome: 'applied' }, applied);
+    this.transactions.inc({ outcome: 'conflict' }, conflicts);
+  };
+  readonly requests: Histogram<'method' | 'route' | 'status'>;
+  readonly groups: Histogram;
+  readonly transactions: Counter<'outcome'>;
+  readonly commitSeconds: Histogram;
+
+  constructor(fleet: Fleet, live: { subscribers(): number; leading(): boolean; freshAt(): number }) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.requests = new Histogram({
+      name: 'portolan_http_request_duration_seconds',
+      help: 'Time to answer a request.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    });
+    this.groups = new Histogram({
+      name: 'portolan_commit_group_transactions',
+      help: 'Transactions that went to the store in one group.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200],
+      registers,
+    });
+    this.commitSeconds = new Histogram({
+      name: 'portolan_commit_duration_seconds',
+      help: 'Time that the store took for a group.',
+      buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    });
+    this.transactions = new Counter({
+      name: 'portolan_transactions_total',
+      help: 'Transactions by what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name: `portolan_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('assignments', 'Ports that are assigned.', () => fleet.count('assignment'));
+    gauge('leases', 'Leases that stand.', () => fleet.leaseCount);
+    gauge('listeners', 'Sockets that agents observe.', () => fleet.count('listener'));
+    gauge('subscribers', 'Streams that are open here.', live.subscribers);
+    gauge('leader', 'Whether this coordinator computes findings and reaps leases.', () => Number(live.leading()));
+    gauge('replica_age_seconds', 'Time since the change feed last moved.', () => (Date.now() - live.freshAt()) / 1000);
+    new Gauge({
+      name: 'portolan_hosts',
+      help: 'Hosts by state.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of hostStates) this.set({ state }, 0);
+        for (const { value } of fleet.all('host')) this.inc({ state: value.state });
+      },
+    });
+    new Gauge({
+      name: 'portolan_findings',
+      help: 'Findings that are not resolved.',
+      labelNames: ['kind', 'severity'],
+      registers,
+      collect() {
+        for (const kind of findingKinds) for (const severity of severities) this.set({ kind, severity }, 0);
+        for (const { value } of fleet.all('finding'))
+          if (value.state !== 'resolved') this.inc({ kind: value.kind, severity: value.severity });
+      },
+    });
+  }
+}

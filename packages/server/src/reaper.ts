@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Finding, type Host, key, type RestingPort } from '@portolan/model';
+import type { Logger } from 'pino';
+import { put } from './commands/entries.ts';
+import { HOST_TTL, hostLease } from './commands/hosts.ts';
+import type { Fleet } from './fleet.ts';
+import type { Duty, Term } from './leader.ts';
+import type { Replica } from './replica.ts';
+import type { Store } from './store/store.ts';
+
+const SWEEP_EVERY = 1_000;
+const SWEEP_MAX = 500;
+/** How long a port rests after its lease ended, ms. */
+export const REST = 15_000;
+/** More than this part of all leases due in one sweep is taken for a fault of ours, not of their holders. */
+const MASS_PART = 0.15;
+/** Below this many it is taken for what it looks like: a fleet of five leases may well lose one. */
+const MASS_MIN = 20;
+/** Renewed leases end at different times, so that what could not be kept does not end in one moment. */
+const SMEAR = 0.25;
+const MASS_EXPIRY = 'mass-expiry';
+
+/**
+ * Ends what is past its deadline by the store's clock: leases, resting ports, hosts that fell silent, tasks. Each
+ * end is a commit that holds only if the lease is still due and its entries are still those that were seen.
+ */
+export class ReaperDuty implements Duty {
+  readonly #store: Store;
+  readonly #replica: Replica;
+  readonly #logger: Logger;
+
+  constructor(store: Store, replica: Replica, logger: Logger) {
+    this.#store = store;
+    this.#replica = replica;
+    this.#logger = logger;
+  }
+
+  lead(term: Term, signal: AbortSignal): void {
+    void this.#reap(term, signal);
+  }
+
+  async #reap(term: Term, signal: AbortSignal): Promise<void> {
+    let epoch = -1;
+    while (!signal.aborted) {
+      try {
+        if (epoch !== this.#fleet.epoch) {
+          // While nobody led, or the store was away, holders could not renew: nobody loses a lease for that.
+          await this.#extendAll(term);
+          epoch = this.#fleet.epoch;
+        }
+        await this.#sweep(term);
+      } catch (error) {
+        this.#logger.warn({ err: error }, 'due leases could not be reaped');
+      }
+      await sleep(SWEEP_EVERY, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  get #fleet(): Fleet {
+    return this.#replica.fleet;
+  }
+
+  async #extendAll(term: Term): Promise<void> {
+    const leases: { id: string; ttl: number }[] = [];
+    for (const [id] of this.#fleet.leases()) leases.push(this.#extension(id));
+    for (const { value } of this.#fleet.all('host')) {
+      if (value.state === 'alive') leases.push({ id: hostLease(value.id), ttl: smeared(HOST_TTL * 1000) });
+    }
+    for (let i = 0; i < leases.length; i += SWEEP_MAX) await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) });
+  }
+
+  #extension(id: string): { id: string; ttl: number } {
+    const ttl = this.#fleet.leased(id)[0]?.value.lease?.ttl ?? 0;
+    return { id, ttl: smeared(ttl * 1000) };
+  }
+
+  async #sweep(term: Term): Promise<void> {
+    const { leases } = await this.#store.due(SWEEP_MAX);
+    const due = leases.filter((id) => id !== 'leader');
+    if (due.length === 0) return this.#calm(term);
+    const assignments = due.filter((id) => this.#fleet.leased(id).length > 0);
+    const budget = Math.max(MASS_MIN, Math.ceil(this.#fleet.leaseCount * MASS_PART));
+    if (assignments.length > budget && !this.#alarmed) {
+      await this.#alarm(term, assignments);
+      return;
+    }
+    const others = due.filter((id) => !assignments.includes(id));
+    for (const id of [...others, ...assignments.slice(0, budget)]) await this.#end(id, term);
+  }
+
+  get #alarmed(): boolean {
+    const finding = this.#fleet.get('finding', key.finding(MASS_EXPIRY))?.value;
+    return finding !== undefined && finding.state !== 'resolved';
+  }
+
+  /** Gives all of them one more ttl and says so. Those still silent then end, but never more than a part in a sweep. */
+  async #alarm(term: Term, due: readonly string[]): Promise<void> {
+    const now = new Date().toISOString();
+    const finding: Finding = {
+      id: MASS_EXPIRY,
+      kind: 'mass-expiry',
+      severity: 'error',
+      class: null,
+      maskedBy: null,
+      protocol: null,
+      port: null,
+      parties: [],
+      summary: `${due.length} of ${this.#fleet.leaseCount} leases fell due at once: they were given one more ttl, for that looks like a fault of the network or the store, not of their holders`,
+      remedies: ['portolan hosts', 'check that the holders can reach a coordinator'],
+      state: 'open',
+      firstSeen: now,
+      lastChanged: now,
+    };
+    this.#logger.warn(
+      { due: due.length, leases: this.#fleet.leaseCount },
+      'many leases fell due at once: reaping slowly',
+    );
+    await term.commit({
+      puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)],
+      leases: due.map((id) => this.#extension(id)),
+    });
+  }
+
+  async #calm(term: Term): Promise<void> {
+    if (!this.#alarmed) return;
+    const held = this.#fleet.get('finding', key.finding(MASS_EXPIRY))!;
+    const quietFor = Date.now() - Date.parse(held.value.lastChanged);
+    // The leases that were given one more ttl have to have had their chance.
+    const longest = Math.max(0, ...Array.from(this.#fleet.leases(), ([id]) => this.#extension(id).ttl));
+    if (quietFor < longest) return;
+    const resolved: Finding = { ...held.value, state: 'resolved', lastChanged: new Date().toISOString() };
+    await term.commit({
+      conditions: [{ key: held.key, version: held.version }],
+      puts: [put<'finding'>(held.key, resolved)],
+    });
+  }
+
+  async #end(id: string, term: Term): Promise<void> {
+    const gone = [{ id, ttl: null }];
+    const stillDue = { lease: id, due: true };
+    const assignments = this.#fleet.leased(id);
+    if (assignments.length > 0) {
+      const until = new Date(Date.now() + REST).toISOString();
+      const rests = assignments.map(({ value: { protocol, port, endpoint } }) => {
+        const rest: RestingPort = { protocol, port, endpoint, reason: 'expired', until };
+        return { key: key.resting(protocol, port), rest };
+      });
+      await term.commit({
+        conditions: [stillDue, ...assignments.map(({ key, version }) => ({ key, version }))],
+        puts: rests.map(({ key, rest }) => put<'resting'>(key, rest)),
+        deletes: assignments.flatMap(({ key: entryKey, value }) => [
+          entryKey,
+          key.endpoint(value.endpoint, value.protocol),
+        ]),
+        leases: [...gone, ...rests.map(({ key }) => ({ id: key, ttl: REST }))],
+      });
+      return;
+    }
+    const host = id.startsWith('host:') ? this.#fleet.get('host', key.host(id.slice('host:'.length))) : undefined;
+    if (host?.value.state === 'alive') {
+      // Its listeners stay, marked stale by the state of their host: silence is no proof that they are gone.
+      const silent: Host = { ...host.value, state: 'unreachable', stateSince: new Date().toISOString() };
+      const conditions = [stillDue, { key: host.key, version: host.version }];
+      await term.commit({ conditions, puts: [put<'host'>(host.key, silent)], leases: gone });
+      return;
+    }
+    // Resting ports and tasks have the lease that is named as they are; any other lease has nothing left.
+    const deletes = this.#fleet.version(id) === null ? [] : [id];
+    await term.commit({ conditions: [stillDue], deletes, leases: gone });
+  }
+}
+
+function smeared(ttl: number): number {
+  return Math.round(ttl * (1 + Math.random() * SMEAR));
+}

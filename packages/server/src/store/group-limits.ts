@@ -1,0 +1,90 @@
+import { PortolanError } from '@portolan/model';
+import { SEPARATOR } from './log-record.ts';
+import {
+  type Alternative,
+  GROUP_BYTES_MAX,
+  GROUP_OPERATIONS_MAX,
+  GROUP_TRANSACTIONS_MAX,
+  type Transaction,
+} from './store.ts';
+
+/**
+ * Refuses a group that no store takes.
+ *
+ * @throws PortolanError `too-large` over the limits
+ * @throws TypeError when an alternative writes one key or one lease twice, or a text holds U+001F: a mistake in the caller
+ */
+export function checkGroup(group: readonly Transaction[]): void {
+  if (group.length > GROUP_TRANSACTIONS_MAX) throw tooLarge('transactions', group.length, GROUP_TRANSACTIONS_MAX);
+  let operations = 0;
+  let units = 0;
+  for (const { alternatives } of group) {
+    for (const alternative of alternatives) {
+      operations += operationsOf(alternative);
+      units += unitsOf(alternative);
+      checkAlternative(alternative);
+    }
+  }
+  if (operations > GROUP_OPERATIONS_MAX) throw tooLarge('operations', operations, GROUP_OPERATIONS_MAX);
+  // A UTF-16 unit is at most three bytes, so most groups need no exact count.
+  if (units * 3 > GROUP_BYTES_MAX) {
+    const bytes = bytesOf(group);
+    if (bytes > GROUP_BYTES_MAX) throw tooLarge('bytes', bytes, GROUP_BYTES_MAX);
+  }
+}
+
+function operationsOf({ conditions, puts, deletes, leases }: Alternative): number {
+  return conditions.length + puts.length + deletes.length + leases.length;
+}
+
+function unitsOf(alternative: Alternative): number {
+  let units = 0;
+  for (const text of textsOf(alternative)) units += text.length;
+  return units;
+}
+
+function bytesOf(group: readonly Transaction[]): number {
+  let bytes = 0;
+  for (const { alternatives } of group) {
+    for (const alternative of alternatives) {
+      for (const text of textsOf(alternative)) bytes += Buffer.byteLength(text);
+    }
+  }
+  return bytes;
+}
+
+function* textsOf({ conditions, puts, deletes, leases }: Alternative): Iterable<string> {
+  for (const condition of conditions) yield 'key' in condition ? condition.key : condition.lease;
+  for (const { key, value } of puts) {
+    yield key;
+    yield value;
+  }
+  yield* deletes;
+  for (const { id } of leases) yield id;
+}
+
+function checkAlternative({ puts, deletes, leases }: Alternative): void {
+  const keys = new Set(deletes);
+  for (const { key, value } of puts) {
+    keys.add(key);
+    checkText(key);
+    checkText(value);
+  }
+  for (const key of deletes) checkText(key);
+  if (keys.size < puts.length + deletes.length) throw new TypeError('an alternative puts or deletes one key twice');
+  if (leases.length > 1 && new Set(leases.map(({ id }) => id)).size < leases.length) {
+    throw new TypeError('an alternative sets one lease twice');
+  }
+}
+
+function checkText(text: string): void {
+  if (text.includes(SEPARATOR))
+    throw new TypeError('a key or value holds the character U+001F, which parts texts in the log');
+}
+
+function tooLarge(what: 'transactions' | 'operations' | 'bytes', count: number, limit: number): PortolanError {
+  return new PortolanError('too-large', `a group of ${count} ${what} is over the limit of ${limit}; send it in parts`, {
+    [what]: count,
+    limit,
+  });
+}

@@ -1,0 +1,110 @@
+import {
+  type Assignment,
+  contains,
+  type EntryKind,
+  type EntryValue,
+  type Filter,
+  type Finding,
+  type Host,
+  type HostListener,
+  type Interval,
+  parseServiceId,
+  type Range,
+  type RestingPort,
+  type StreamEvent,
+  serviceId,
+  type Task,
+  type Topic,
+  topics,
+} from '@portolan/model';
+import type { Held, Touch } from '../fleet.ts';
+
+/** What a group of subscribers wants to hear of. */
+export interface Interest {
+  readonly topics: ReadonlySet<EntryKind>;
+  readonly filter: Filter;
+}
+
+const streamed: ReadonlySet<EntryKind> = new Set(topics);
+
+/** Whether anybody could hear of this kind of entry. */
+export function isStreamed(kind: EntryKind): boolean {
+  return streamed.has(kind);
+}
+
+/** The event that a touch is for this interest. An entry that leaves the filter counts as deleted. */
+export function eventOf(interest: Interest, touch: Touch): StreamEvent | undefined {
+  if (!interest.topics.has(touch.kind)) return undefined;
+  const { before, after } = touch;
+  if (after && matches(interest.filter, after)) return putEvent(after);
+  // A delete read back from the store's log no longer has its entry; better tell one too many.
+  if (before ? matches(interest.filter, before) : !after)
+    return { op: 'delete', topic: touch.kind as Topic, key: touch.key, value: before?.value ?? null, version: null };
+  return undefined;
+}
+
+export function putEvent(held: Held): StreamEvent {
+  return { op: 'put', topic: held.kind as Topic, key: held.key, value: held.value, version: held.version };
+}
+
+export function matches(filter: Filter, held: Held): boolean {
+  const facts = factsOf(held.kind, held.value);
+  if (filter.host !== undefined && facts.hosts && !facts.hosts.includes(filter.host)) return false;
+  if (filter.ports && facts.ports && !overlap(filter.ports, facts.ports)) return false;
+  if (filter.service !== undefined && facts.services && !facts.services.includes(filter.service)) return false;
+  if (filter.project === undefined) return true;
+  const projects = facts.projects ?? facts.services?.map((service) => parseServiceId(service).project);
+  return !projects || projects.includes(filter.project);
+}
+
+/** What a filter can ask of an entry; what is absent does not apply to its kind. */
+interface Facts {
+  readonly hosts?: readonly string[];
+  readonly ports?: Interval;
+  readonly services?: readonly string[];
+  readonly projects?: readonly string[];
+}
+
+function factsOf(kind: EntryKind, value: EntryValue): Facts {
+  switch (kind) {
+    case 'assignment':
+    case 'resting': {
+      const { port, endpoint, host } = value as Assignment & RestingPort;
+      return {
+        ports: { from: port, to: port },
+        services: [serviceId(endpoint)],
+        ...(host !== undefined && { hosts: [host] }),
+      };
+    }
+    case 'listener': {
+      const { port, host, identity } = value as HostListener;
+      return { ports: { from: port, to: port }, hosts: [host], services: identity ? [identity.service] : [] };
+    }
+    case 'finding': {
+      const { port, parties } = value as Finding;
+      return {
+        ...(port !== null && { ports: { from: port, to: port } }),
+        hosts: parties.flatMap(({ host }) => (host ? [host.id, host.name] : [])),
+        services: parties.flatMap(({ service }) => service ?? []),
+      };
+    }
+    case 'host': {
+      const { id, name } = value as Host;
+      return { hosts: [id, name] };
+    }
+    case 'task':
+      return { hosts: [(value as Task).host] };
+    case 'range': {
+      const { from, to, owner } = value as Range;
+      return { ports: { from, to }, ...(owner !== null && { projects: [owner] }) };
+    }
+    case 'block':
+      return { ports: value as Interval };
+    default:
+      return {};
+  }
+}
+
+function overlap(a: Interval, b: Interval): boolean {
+  return contains(a, b.from) || contains(b, a.from);
+}
