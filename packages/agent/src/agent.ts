@@ -1,0 +1,115 @@
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
+import type { Coordinator } from './coordinator.ts';
+import { describeHost, hostIdentity } from './host-identity.ts';
+import type { Manifest } from './identity.ts';
+import { probe } from './prober.ts';
+import { Reporter } from './reporter.ts';
+import { createScanner, type Scanner } from './scanner.ts';
+
+export interface AgentOptions {
+  readonly coordinator: Coordinator;
+  /** Milliseconds from the start of one scan to that of the next; 1000 unless told otherwise. */
+  readonly scanInterval?: number | undefined;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>;
+  readonly hostId?: string | undefined;
+  readonly hostName?: string | undefined;
+  readonly stateDirectory?: string | undefined;
+  readonly allNamespaces?: boolean | undefined;
+  readonly dockerSocket?: string | null | undefined;
+  readonly manifests?: readonly Manifest[] | undefined;
+  /** Instead of the platform's own. */
+  readonly scanner?: Scanner | undefined;
+}
+
+export interface Agent {
+  readonly hostId: string;
+  /** Ends scanning and says goodbye to the coordinator, if that answers within a few seconds. */
+  stop(): Promise<void>;
+}
+
+/** A scan may take this share of one processor's time; on a machine where it takes long, it is done less often. */
+const SCAN_SHARE = 0.25;
+/** How often to look whether the host's name or addresses changed, ms. */
+const DESCRIBE_AGAIN = 30_000;
+const RETRY_TASKS = 1_000;
+const GOODBYE = 3_000;
+
+/** Scans this machine, and reports what changed. Begins with a scan; whether the coordinator answers does not matter. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { coordinator, logger, scanInterval = 1000, hostName } = options;
+  const clock = systemClock;
+  const hostId = hostIdentity(options.hostId, options.stateDirectory);
+  const scanner = options.scanner ?? createScanner(options);
+  const stopping = new AbortController();
+
+  const first = await scanner.scan();
+  let described = describeHost(first.blindSpots, hostName);
+  const reporter = new Reporter({
+    host: hostId,
+    info: described,
+    coordinator,
+    clock,
+    random: Math.random,
+    onTrouble: (error) => {
+      if (error === null) logger.info('reports are accepted again');
+      else logger.warn({ err: error }, 'the coordinator did not take a report; trying again');
+    },
+  });
+  reporter.update(first.listeners);
+  reporter.start();
+  logger.info({ host: hostId, listeners: first.listeners.length, blindSpots: first.blindSpots }, 'agent started');
+
+  const scanning = scanOn();
+  const working = doTasks(options, hostId, clock, stopping.signal);
+  return {
+    hostId,
+    async stop() {
+      stopping.abort();
+      await Promise.race([
+        Promise.all([scanning, working, reporter.stop()]).then(() => coordinator.leave(hostId)),
+        clock.wait(GOODBYE),
+      ]).catch((error: unknown) => logger.warn({ err: error }, 'the coordinator was not told that this host leaves'));
+    },
+  };
+
+  async function scanOn(): Promise<void> {
+    let took = 0;
+    let blindSpots = first.blindSpots;
+    let describeAt = clock.now() + DESCRIBE_AGAIN;
+    while (!stopping.signal.aborted) {
+      await clock.wait(Math.max(scanInterval - took, took / SCAN_SHARE - took), stopping.signal);
+      if (stopping.signal.aborted) return;
+      const begun = performance.now();
+      try {
+        const scan = await scanner.scan();
+        if (scan.changed) reporter.update(scan.listeners);
+        if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join()) {
+          blindSpots = scan.blindSpots;
+          describeAt = clock.now() + DESCRIBE_AGAIN;
+          const info = describeHost(blindSpots, hostName);
+          if (JSON.stringify(info) !== JSON.stringify(described)) reporter.describe(info);
+          described = info;
+        }
+      } catch (error) {
+        logger.error({ err: error }, 'a scan failed; trying again');
+      }
+      took = performance.now() - begun;
+    }
+  }
+}
+
+async function doTasks({ coordinator, logger }: AgentOptions, host: string, clock: Clock, signal: AbortSignal) {
+  while (!signal.aborted) {
+    try {
+      for await (const task of coordinator.tasks(host, signal)) {
+        if (task.host !== host || task.answer !== null) continue;
+        const unavailable = await probe(task.protocol, task.ports);
+        await coordinator.answerTask(task.id, { unavailable });
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ err: error }, 'tasks are not heard of for a moment');
+    }
+    await clock.wait(RETRY_TASKS, signal);
+  }
+}

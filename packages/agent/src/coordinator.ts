@@ -1,0 +1,16 @@
+import type { HostInfo, ReportRequest, ReportResponse, Task, TaskAnswer } from '@portolan/model';
+
+/**
+ * What an agent needs of a coordinator. Each call settles in bounded time, with a `PortolanError` when it fails, and
+ * need not be tried again by whoever implements it: the agent does that.
+ */
+export interface Coordinator {
+  join(host: string, info: HostInfo): Promise<unknown>;
+  /** @throws PortolanError `unknown-host` when the coordinator has no such host: join first */
+  report(host: string, report: ReportRequest): Promise<ReportResponse>;
+  /** The host goes on purpose: its listeners are no longer kept. */
+  leave(host: string): Promise<unknown>;
+  /** Tasks for the host as they are given, unanswered ones only, until the signal aborts. May end or throw: it is called again. */
+  tasks(host: string, signal: AbortSignal): AsyncIterable<Task>;
+  answerTask(id: string, answer: TaskAnswer): Promise<unknown>;
+}

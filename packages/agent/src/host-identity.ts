@@ -1,0 +1,83 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { arch, homedir, hostname, networkInterfaces, platform, release } from 'node:os';
+import { dirname, join } from 'node:path';
+import { HostId, type HostInfo, Interval, PortolanError } from '@portolan/model';
+import manifest from '../package.json' with { type: 'json' };
+
+/**
+ * The id of this machine: the one given, else the one kept in the state directory, else one that is made (from
+ * /etc/machine-id where there is one) and kept. Machines cloned from one image share a machine-id, and network
+ * namespaces of one machine its state directory: there, give each its own id.
+ *
+ * @throws PortolanError `invalid-request` when the id given is not one
+ */
+export function hostIdentity(given?: string, stateDirectory = defaultStateDirectory()): string {
+  if (given !== undefined) {
+    const valid = HostId.safeParse(given);
+    if (valid.success) return valid.data;
+    throw new PortolanError('invalid-request', `"${given}" is no host id: ${valid.error.issues[0]?.message}`);
+  }
+  const file = join(stateDirectory, 'host-id');
+  const kept = HostId.safeParse(readText(file)?.trim());
+  if (kept.success) return kept.data;
+  const id = fromMachineId() ?? randomUUID();
+  keep(file, id);
+  return id;
+}
+
+/** `$XDG_STATE_HOME/portolan`, by default `~/.local/state/portolan`. */
+export function defaultStateDirectory(): string {
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'portolan');
+}
+
+export function describeHost(blindSpots: readonly string[], name: string = hostname()): HostInfo {
+  return {
+    name: name.slice(0, 255) || 'unnamed',
+    addresses: addresses().slice(0, 256),
+    platform: `${platform()} ${release()} ${arch()}`.slice(0, 64),
+    agentVersion: manifest.version,
+    ephemeral: ephemeralRange(),
+    blindSpots: blindSpots.slice(0, 32).map((spot) => spot.slice(0, 300)),
+  };
+}
+
+/** Hashed, since systemd wants the machine-id itself kept on the machine: see machine-id(5). */
+function fromMachineId(): string | null {
+  const machineId = readText('/etc/machine-id')?.trim();
+  if (!machineId || !/^[0-9a-f]{32}$/.test(machineId)) return null;
+  return createHash('sha256').update(`portolan host ${machineId}`).digest('hex').slice(0, 20);
+}
+
+/** A machine that cannot keep its id still gets one; made from the machine-id it is the same next time. */
+function keep(file: string, id: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const draft = `${file}.${process.pid}`;
+    writeFileSync(draft, `${id}\n`, { mode: 0o600, flush: true });
+    renameSync(draft, file);
+  } catch {
+    // A read-only file system.
+  }
+}
+
+function addresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ internal }) => !internal)
+    .map(({ address }) => address)
+    .sort();
+}
+
+function ephemeralRange(): Interval | null {
+  const [from, to] = (readText('/proc/sys/net/ipv4/ip_local_port_range') ?? '').trim().split(/\s+/).map(Number);
+  return Interval.safeParse({ from, to }).data ?? null;
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

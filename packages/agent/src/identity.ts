@@ -1,0 +1,178 @@
+import { basename } from 'node:path';
+import { type Endpoint, type Evidence, type Listener, Name, serviceId, UNKNOWN_PROJECT } from '@portolan/model';
+import { programOf } from './command.ts';
+import { formatCommandLine } from './command-line.ts';
+import type { ContainerFacts } from './containers.ts';
+import type { ProcessFacts } from './process-facts.ts';
+
+/** Tells whose a process is by where it runs or how it was called. All that is given must hold. */
+export interface Manifest {
+  /** `mana/mana-sync` */
+  readonly service: string;
+  readonly label?: string;
+  /** The working directory, or one above it. */
+  readonly cwd?: string;
+  /** A part of the command line. */
+  readonly command?: string;
+}
+
+/** What was seen of a listener. */
+export interface Sighting {
+  readonly process: ProcessFacts | null;
+  readonly container: ContainerFacts | null;
+}
+
+type Identity = NonNullable<Listener['identity']>;
+
+/**
+ * Says who a listener is, by the strongest evidence there is, and keeps the evidence.
+ *
+ * @returns `null` when nothing was seen that names anybody
+ */
+export function identify(seen: Sighting, manifests: readonly Manifest[] = []): Identity | null {
+  return (
+    byLease(seen) ?? byContainer(seen) ?? byUnit(seen) ?? byPm2(seen) ?? byManifest(seen, manifests) ?? byCommand(seen)
+  );
+}
+
+function byLease({ process }: Sighting): Identity | null {
+  const written = process?.environment.endpoint;
+  const endpoint = written ? parseEndpoint(written) : null;
+  if (!endpoint) return null;
+  const lease = process?.environment.lease;
+  const detail = lease ? `lease ${lease} for ${written}` : `PORTOLAN_ENDPOINT=${written}`;
+  return identity(endpoint.project, endpoint.service, 'lease', detail, endpoint);
+}
+
+function parseEndpoint(text: string): Endpoint | null {
+  const match = /^([^/:#]+)\/([^/:#]+):([^/:#]+)(?:#(\d{1,5}))?$/.exec(text);
+  if (!match) return null;
+  const [, project = '', service = '', label = '', number] = match;
+  const instance = Number(number ?? 1);
+  const valid = [project, service, label].every((name) => Name.safeParse(name).success) && instance >= 1;
+  return valid && instance <= 65_535 ? { project, service, label, instance } : null;
+}
+
+/** Labels that say project and service, by the tool that writes them. */
+const containerLabels: readonly { project: string; service: string; number?: string }[] = [
+  {
+    project: 'com.docker.compose.project',
+    service: 'com.docker.compose.service',
+    number: 'com.docker.compose.container-number',
+  },
+  { project: 'io.podman.compose.project', service: 'io.podman.compose.service' },
+  { project: 'com.docker.stack.namespace', service: 'com.docker.swarm.service.name' },
+  { project: 'io.kubernetes.pod.namespace', service: 'io.kubernetes.container.name' },
+];
+
+function byContainer({ container }: Sighting): Identity | null {
+  if (!container) return null;
+  const { labels } = container;
+  for (const keys of containerLabels) {
+    const project = labels[keys.project];
+    const service = labels[keys.service];
+    if (!project || !service) continue;
+    const number = Number(keys.number && labels[keys.number]);
+    // Swarm writes the stack's name into that of the service.
+    const own = service.startsWith(`${project}_`) ? service.slice(project.length + 1) : service;
+    const detail = `${keys.project}=${project}, ${keys.service}=${service}`;
+    return identity(project, own, 'container', detail, { instance: number >= 1 ? number : null });
+  }
+  return container.name ? identity(UNKNOWN_PROJECT, container.name, 'container', `container ${container.name}`) : null;
+}
+
+/** Units that run what others gave them: which of those it is, the unit does not tell. */
+const CARRIER =
+  /^(?:pm2(?:-.*)?|supervisord?|cron[d]?|atd|sshd?|getty|serial-getty|docker|containerd|podman|crio|kubelet|nomad|screen|tmux|user|code-server|actions\.runner\..*|gitlab-runner|jenkins)$/;
+
+/**
+ * A unit names a program on one machine and says nothing of a project, so the project stays unknown: it then counts as
+ * the service of that name in whatever project declares one.
+ */
+function byUnit({ process }: Sighting): Identity | null {
+  const unit = process?.unit;
+  if (!unit) return null;
+  const name = unit.replace(/\.service$/, '').replace(/@.*$/, '');
+  return CARRIER.test(name) ? null : identity(UNKNOWN_PROJECT, name, 'systemd', unit);
+}
+
+function byPm2({ process }: Sighting): Identity | null {
+  const name = process?.environment.pm2Name;
+  return name ? identity(UNKNOWN_PROJECT, name, 'pm2', `pm2 ${name}`) : null;
+}
+
+function byManifest({ process }: Sighting, manifests: readonly Manifest[]): Identity | null {
+  if (!process) return null;
+  const { cwd, commandLine } = process.process;
+  for (const { service, label, ...wanted } of manifests) {
+    if (wanted.cwd === undefined && wanted.command === undefined) continue;
+    if (wanted.cwd !== undefined && !isWithin(cwd, wanted.cwd)) continue;
+    if (wanted.command !== undefined && !commandLine.includes(wanted.command)) continue;
+    const [project = '', name = ''] = service.split('/');
+    const seen = [wanted.cwd && `cwd ${cwd}`, wanted.command && `command has ${wanted.command}`].filter(Boolean);
+    return identity(project, name, 'manifest', seen.join(', '), { label: label ?? null });
+  }
+  return null;
+}
+
+function isWithin(path: string | null, directory: string): boolean {
+  const parent = directory.replace(/\/+$/, '');
+  return path !== null && (path === parent || path.startsWith(`${parent}/`));
+}
+
+/** Directories that are laid out alike in every project. */
+const LAYOUT =
+  /^(?:src|dist|build|out|lib|bin|app|server|public|current|release|debug|target|\.next|\.output|tmp|home|root|srv|opt|usr|var)$/i;
+
+function byCommand({ process }: Sighting): Identity | null {
+  if (!process) return null;
+  const { command, commandLine, cwd } = process.process;
+  const program = programOf(process.argv, command);
+  const shown = formatCommandLine(process.argv) || commandLine;
+  if (!program.generic) return identity(UNKNOWN_PROJECT, program.name, 'command', `command ${shown}`);
+  const directory = process.packageDirectory ?? nearestTelling(scriptDirectory(program.script, cwd));
+  const name = directory ? basename(directory) : program.name;
+  const where = directory ? `directory ${directory}, ` : '';
+  return identity(UNKNOWN_PROJECT, name, 'command', `${where}command ${shown}`);
+}
+
+function scriptDirectory(script: string | null, cwd: string | null): string | null {
+  if (!script?.includes('/') || /(^|\/)node_modules\/|^\/usr\//.test(script)) return cwd;
+  const directory = script.slice(0, script.lastIndexOf('/'));
+  return script.startsWith('/') ? directory : cwd && `${cwd}/${directory}`;
+}
+
+function nearestTelling(path: string | null): string | null {
+  const parts = (path ?? '').split('/').filter((part) => part !== '' && part !== '.');
+  while (parts.length > 0 && LAYOUT.test(parts.at(-1) ?? '')) parts.pop();
+  // `/home/ada` is a person, not a program.
+  if (parts.length === 0 || (parts.length === 2 && parts[0] === 'home')) return null;
+  return `/${parts.join('/')}`;
+}
+
+function identity(
+  project: string,
+  service: string,
+  kind: Evidence['kind'],
+  detail: string,
+  more: { label?: string | null; instance?: number | null } = {},
+): Identity | null {
+  const name = cleanName(service);
+  if (!name) return null;
+  return {
+    service: serviceId({ project: cleanName(project) ?? UNKNOWN_PROJECT, service: name }),
+    label: more.label ?? null,
+    instance: more.instance ?? null,
+    evidence: { kind, detail: detail.slice(0, 300) },
+  };
+}
+
+/** Brings any text into the form of a `Name`. @returns `null` when no letter or digit is in it */
+export function cleanName(text: string): string | null {
+  const name = text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 63)
+    .replace(/-+$/, '');
+  return name === '' ? null : name;
+}

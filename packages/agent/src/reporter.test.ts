@@ -1,0 +1,327 @@
+import {
+  type HostInfo,
+  type Listener,
+  listenerFingerprint,
+  listenerId,
+  PortolanError,
+  REPORT_CHANGES_MAX,
+  ReportRequest,
+  type ReportResponse,
+  SetDigest,
+} from '@portolan/model';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Clock } from './clock.ts';
+import { Reporter } from './reporter.ts';
+
+const TTL = 30;
+const info: HostInfo = {
+  name: 'harbour',
+  addresses: [],
+  platform: 'test',
+  agentVersion: '0.1.0',
+  ephemeral: null,
+  blindSpots: [],
+};
+
+function listener(port: number, pid = 100): Listener {
+  return {
+    protocol: 'tcp',
+    address: '127.0.0.1',
+    port,
+    netns: 'host',
+    v6only: false,
+    socket: String(10_000 + port),
+    process: { pid, startedAt: 1, uid: 0, user: 'ada', command: 'node', commandLine: 'node x.js', cwd: '/' },
+    container: null,
+    identity: null,
+    since: '2026-11-21T08:00:00.000Z',
+  };
+}
+
+/** Time that moves only when it is told to. */
+class TestClock implements Clock {
+  #now = 1_000_000;
+  #waiting: { at: number; resolve: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push({ at: this.#now + ms, resolve });
+      signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await settled();
+      this.#waiting.sort((a, b) => a.at - b.at);
+      const next = this.#waiting[0];
+      if (!next || next.at > end) break;
+      this.#waiting.shift();
+      this.#now = Math.max(this.#now, next.at);
+      next.resolve();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets everything run that does not wait for time. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+type Fault = 'none' | 'lost' | 'answer-lost' | 'late' | 'twice' | 'forgotten';
+
+/** A coordinator behind a network that misbehaves as it is told, call by call, and well after that. */
+class TestCoordinator {
+  readonly reports: ReportRequest[] = [];
+  joins = 0;
+  joined = false;
+  underWay = 0;
+  listeners = new Map<string, Listener>();
+  faults: Fault[] = [];
+  #sync: { seq: number; digest: string } | null = null;
+  #late: ReportRequest[] = [];
+
+  async join(): Promise<void> {
+    this.joins++;
+    await Promise.resolve();
+    if (this.faults.shift() === 'lost') throw unreachable();
+    this.joined = true;
+  }
+
+  async report(_host: string, report: ReportRequest): Promise<ReportResponse> {
+    expect(++this.underWay).toBe(1);
+    try {
+      this.reports.push(ReportRequest.parse(report));
+      const fault = this.faults.shift() ?? 'none';
+      await Promise.resolve();
+      if (fault === 'forgotten') this.lose();
+      if (fault === 'late') this.#late.push(report);
+      if (fault === 'lost' || fault === 'late') throw unreachable();
+      const answer = this.#take(report);
+      if (fault === 'twice') this.#take(report);
+      for (const late of this.#late.splice(0)) if (this.joined) this.#take(late);
+      if (fault === 'answer-lost') throw unreachable();
+      return answer;
+    } finally {
+      this.underWay--;
+    }
+  }
+
+  lose(): void {
+    this.joined = false;
+    this.#sync = null;
+    this.listeners = new Map();
+  }
+
+  #take({ seq, previous, puts, deletes, digest }: ReportRequest): ReportResponse {
+    if (!this.joined) throw new PortolanError('unknown-host', 'this host is not known: join first');
+    const again = this.#sync?.seq === seq && this.#sync.digest === digest;
+    if (again) return { status: 'accepted', ttl: TTL };
+    if (previous !== null && this.#sync?.seq !== previous) return { status: 'resync', ttl: TTL };
+    const next = previous === null ? new Map<string, Listener>() : new Map(this.listeners);
+    for (const put of puts) next.set(listenerId(put), put);
+    for (const id of deletes) next.delete(id);
+    if (digestOf(next.values()) !== digest) return { status: 'resync', ttl: TTL };
+    this.listeners = next;
+    this.#sync = { seq, digest };
+    return { status: 'accepted', ttl: TTL };
+  }
+}
+
+function unreachable(): PortolanError {
+  return new PortolanError('unreachable', 'no coordinator answered');
+}
+
+function digestOf(listeners: Iterable<Listener>): string {
+  const digest = new SetDigest();
+  for (const each of listeners) digest.toggle(listenerFingerprint(each));
+  return digest.toString();
+}
+
+function start() {
+  const clock = new TestClock();
+  const coordinator = new TestCoordinator();
+  const trouble: unknown[] = [];
+  const reporter = new Reporter({
+    host: 'h1',
+    info,
+    coordinator,
+    clock,
+    random: () => 0.5,
+    onTrouble: (error) => trouble.push(error),
+  });
+  return { clock, coordinator, reporter, trouble };
+}
+
+function fingerprints(listeners: Iterable<Listener>): string[] {
+  return Array.from(listeners, listenerFingerprint).sort();
+}
+
+test('the first report is full, later ones tell what changed, and quiet times are heartbeats', async () => {
+  const { clock, coordinator, reporter } = start();
+  reporter.update([listener(1), listener(2)]);
+  reporter.start();
+  await clock.advance(0);
+  expect(coordinator.reports).toHaveLength(1);
+  expect(coordinator.reports[0]).toMatchObject({ previous: null, deletes: [] });
+
+  reporter.update([listener(2, 200), listener(3)]);
+  await clock.advance(0);
+  const [first, second] = coordinator.reports;
+  expect(second).toMatchObject({ previous: first?.seq, deletes: [listenerId(listener(1))] });
+  expect(second?.puts.map(({ port }) => port)).toEqual([2, 3]);
+
+  await clock.advance((TTL / 3) * 1000);
+  expect(coordinator.reports[2]).toMatchObject({ seq: second?.seq, puts: [], deletes: [], digest: second?.digest });
+  await clock.advance(10 * TTL * 1000);
+  expect(coordinator.reports.length).toBeGreaterThanOrEqual(30);
+  expect(coordinator.reports.length).toBeLessThanOrEqual(45);
+  await reporter.stop();
+});
+
+test('more changes than one report may carry go in several', async () => {
+  const { clock, coordinator, reporter } = start();
+  const many = Array.from({ length: 2 * REPORT_CHANGES_MAX + 10 }, (_, index) => listener(index + 1));
+  reporter.update(many);
+  reporter.start();
+  await clock.advance(0);
+  expect(coordinator.reports.map(({ puts }) => puts.length)).toEqual([REPORT_CHANGES_MAX, REPORT_CHANGES_MAX, 10]);
+  expect(coordinator.reports.map(({ previous }) => previous === null)).toEqual([true, false, false]);
+  expect(coordinator.listeners.size).toBe(many.length);
+  reporter.update([]);
+  await clock.advance(0);
+  expect(coordinator.listeners.size).toBe(0);
+  await reporter.stop();
+});
+
+test('after an outage only the net difference goes out, and tries get rarer meanwhile', async () => {
+  const { clock, coordinator, reporter, trouble } = start();
+  reporter.update([listener(1)]);
+  reporter.start();
+  await clock.advance(0);
+  coordinator.faults = Array<Fault>(1000).fill('lost');
+  for (let port = 2; port < 200; port++) {
+    reporter.update([listener(1), listener(port)]);
+    await clock.advance(1000);
+  }
+  expect(coordinator.reports.length).toBeLessThan(25);
+  expect(trouble.length).toBe(coordinator.reports.length - 1);
+  coordinator.faults = [];
+  reporter.update([listener(1), listener(500)]);
+  await clock.advance(30_000);
+  const last = coordinator.reports.filter(({ puts }) => puts.length > 0).at(-1);
+  expect(last).toMatchObject({ previous: coordinator.reports[0]?.seq, deletes: [] });
+  expect(last?.puts.map(({ port }) => port)).toEqual([500]);
+  expect(trouble.at(-1)).toBeNull();
+  expect(fingerprints(coordinator.listeners.values())).toEqual(fingerprints([listener(1), listener(500)]));
+  await reporter.stop();
+});
+
+test('a report whose answer was lost is sent again under its number, and counts once', async () => {
+  const { clock, coordinator, reporter } = start();
+  reporter.start();
+  await clock.advance(0);
+  coordinator.faults = ['answer-lost'];
+  reporter.update([listener(1)]);
+  await clock.advance(1000);
+  const [, second, third] = coordinator.reports;
+  expect(third).toEqual(second);
+  expect(coordinator.reports).toHaveLength(3);
+  expect(coordinator.listeners.size).toBe(1);
+  await reporter.stop();
+});
+
+test('when an answer was lost and all is as it was before, both sides agree again without waiting for a heartbeat', async () => {
+  const { clock, coordinator, reporter } = start();
+  reporter.start();
+  await clock.advance(0);
+  coordinator.faults = ['answer-lost'];
+  reporter.update([listener(1)]);
+  await clock.advance(0);
+  expect(coordinator.listeners.size).toBe(1);
+  reporter.update([]);
+  await clock.advance(1000);
+  expect(coordinator.listeners.size).toBe(0);
+  await reporter.stop();
+});
+
+test('a coordinator that has forgotten the host is joined again and told everything', async () => {
+  const { clock, coordinator, reporter } = start();
+  reporter.update([listener(1), listener(2)]);
+  reporter.start();
+  await clock.advance(0);
+  coordinator.lose();
+  reporter.update([listener(1), listener(2), listener(3)]);
+  await clock.advance(1000);
+  expect(coordinator.joins).toBe(2);
+  expect(coordinator.reports.at(-1)?.previous).toBeNull();
+  expect(coordinator.listeners.size).toBe(3);
+  await reporter.stop();
+});
+
+test('a coordinator that never agrees is not stormed', async () => {
+  const { clock, coordinator, reporter } = start();
+  coordinator.report = async (_host, report) => {
+    coordinator.reports.push(report);
+    return { status: 'resync', ttl: TTL };
+  };
+  reporter.update([listener(1)]);
+  reporter.start();
+  await clock.advance(60_000);
+  expect(coordinator.reports.length).toBeGreaterThan(3);
+  expect(coordinator.reports.length).toBeLessThan(15);
+  await reporter.stop();
+});
+
+test('news of the host itself is told by joining again, without a new full report', async () => {
+  const { clock, coordinator, reporter } = start();
+  reporter.start();
+  await clock.advance(0);
+  reporter.describe({ ...info, name: 'new' });
+  await clock.advance(0);
+  expect(coordinator.joins).toBe(2);
+  expect(coordinator.reports).toHaveLength(1);
+  await reporter.stop();
+});
+
+test('whatever the network does, the coordinator comes to know what is so', async () => {
+  const faults = fc.array(fc.constantFrom<Fault>('none', 'none', 'lost', 'answer-lost', 'late', 'twice', 'forgotten'), {
+    maxLength: 30,
+  });
+  const states = fc.array(
+    fc.record({
+      listeners: fc.uniqueArray(
+        fc.record({ port: fc.integer({ min: 1, max: 8 }), pid: fc.integer({ min: 1, max: 2 }) }),
+        { selector: ({ port }) => port },
+      ),
+      pause: fc.constantFrom(0, 300, 1000, 12_000),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  await fc.assert(
+    fc.asyncProperty(faults, states, async (misfortunes, steps) => {
+      const { clock, coordinator, reporter } = start();
+      coordinator.faults = misfortunes;
+      reporter.start();
+      let current: Listener[] = [];
+      for (const { listeners, pause } of steps) {
+        current = listeners.map(({ port, pid }) => listener(port, pid));
+        reporter.update(current);
+        await clock.advance(pause);
+      }
+      // Each fault can cost the longest pause between two tries.
+      await clock.advance((misfortunes.length + 3) * 30_000);
+      expect(fingerprints(coordinator.listeners.values())).toEqual(fingerprints(current));
+      await reporter.stop();
+    }),
+    { numRuns: 150 },
+  );
+}, 120_000);
