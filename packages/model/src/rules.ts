@@ -84,7 +84,7 @@ function blockedPort({ protocol, port }: PortFacts, block: Block, sides: readonl
   const remedies = [
     ...endpoints.slice(0, 3).map((endpoint) => `portolan release ${endpoint}`),
     ...moveAway(protocol, port, movers),
-    `portolan unblock ${formatInterval(block)} (if the reason no longer holds)`,
+    `portolan block rm ${formatInterval(block)} (if the reason no longer holds)`,
   ];
   return {
     id: `blocked-port:${protocol}:${port}`,

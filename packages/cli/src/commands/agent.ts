@@ -1,0 +1,46 @@
+import { stateDir } from '@portolan/client/node';
+import { Command } from 'commander';
+import { oneOf, positive } from '../argument.ts';
+import { levels, logger } from '../log.ts';
+import { say, sayJson } from '../output.ts';
+import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { untilStopped } from '../until-stopped.ts';
+
+interface Options extends RemoteOptions {
+  name?: string;
+  hostId?: string;
+  interval: number;
+  allNamespaces: boolean;
+  logLevel: string;
+}
+
+export function agent(): Command {
+  return remote(new Command('agent'))
+    .description('Run the agent of this host: report its listening sockets, and test ports before they are promised.')
+    .option('--name <name>', 'name of the host (default: its host name)')
+    .option('--host-id <id>', 'id of the host (default: one that is kept in the state directory)')
+    .option('--interval <ms>', 'time between two scans', positive, 1000)
+    .option('--no-all-namespaces', 'leave other network namespaces out, such as those of containers')
+    .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
+    .addHelpText('after', examples('portolan agent --url http://10.0.0.5:7678', 'sudo portolan agent --name build-7'))
+    .action(async (options: Options) => {
+      const [{ startAgent }, { coordinatorOf }] = await Promise.all([
+        import('@portolan/agent'),
+        import('../coordinator.ts'),
+      ]);
+      const client = await clientOf(options);
+      const running = await startAgent({
+        coordinator: coordinatorOf(client),
+        scanInterval: options.interval,
+        logger: await logger(options.logLevel),
+        hostId: options.hostId,
+        hostName: options.name,
+        allNamespaces: options.allNamespaces,
+        stateDirectory: stateDir(),
+      });
+      if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });
+      else say(`The agent of host ${running.hostId} reports to ${client.url}`);
+      await untilStopped();
+      await running.stop();
+    });
+}

@@ -1,0 +1,68 @@
+import { allItems, type FindingQuery } from '@portolan/client';
+import { type Finding, findingKinds, findingStates, type Party, severities } from '@portolan/model';
+import { Command } from 'commander';
+import { oneOf, port } from '../argument.ts';
+import { exitCodes } from '../exit-code.ts';
+import { paint, plain, say, sayJson } from '../output.ts';
+import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { painted } from '../severity.ts';
+
+interface Options extends RemoteOptions {
+  state?: Finding['state'] | 'all';
+  kind?: Finding['kind'];
+  severity?: Finding['severity'];
+  port?: number;
+  acknowledge?: string;
+  exitCode?: boolean;
+}
+
+export function findings(): Command {
+  return remote(new Command('findings'))
+    .description(
+      'List what is wrong: collisions, squatting, blocked ports in use. Resolved findings only with --state.',
+    )
+    .option('--state <state>', `${findingStates.join(', ')}, all`, oneOf(...findingStates, 'all'))
+    .option('--kind <kind>', findingKinds.join(', '), oneOf(...findingKinds))
+    .option('--severity <severity>', severities.join(', '), oneOf(...severities))
+    .option('--port <port>', 'of this port alone', port)
+    .option('--acknowledge <id>', 'mark a finding as seen')
+    .option('--exit-code', `end with ${exitCodes.findings.code} when there are any: for scripts and CI`)
+    .addHelpText('after', examples('portolan findings', 'portolan collisions --severity error --exit-code'))
+    .action(async (options: Options) => {
+      const client = await clientOf(options);
+      if (options.acknowledge !== undefined) {
+        const finding = await client.acknowledge(options.acknowledge);
+        return options.json ? sayJson(finding) : say(`${options.acknowledge} is acknowledged`);
+      }
+      const { state, kind, severity, port: of } = options;
+      const items = await allItems((query: FindingQuery) => client.findings(query), {
+        state,
+        kind,
+        severity,
+        port: of,
+      });
+      if (options.json) sayJson({ items });
+      else say(items.length === 0 ? 'Nothing is wrong.' : items.map(told).join('\n\n'));
+      if (options.exitCode && items.length > 0) process.exitCode = exitCodes.findings.code;
+    });
+}
+
+function told({ id, kind, severity, class: bites, state, summary, parties, remedies, firstSeen }: Finding): string {
+  const title = [painted(severity), bites ? `${bites} ${kind}` : kind, state === 'open' ? '' : `(${state})`];
+  return [
+    `${title.filter(Boolean).join(' ')}: ${plain(summary)}`,
+    ...parties.map((party) => `  - ${partyText(party)}`),
+    ...remedies.map((remedy) => `  > ${plain(remedy)}`),
+    paint('dim', `  ${id}, since ${firstSeen}`),
+  ].join('\n');
+}
+
+function partyText({ service, claim, host, address, pid, user, command }: Party): string {
+  const parts = [service ?? 'unknown', claim];
+  if (host) parts.push(`on ${plain(host.name)}`);
+  if (address) parts.push(address);
+  if (pid !== null) parts.push(`pid ${pid}`);
+  if (user) parts.push(plain(user));
+  if (command) parts.push(plain(command));
+  return parts.join(', ');
+}

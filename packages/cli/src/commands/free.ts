@@ -1,0 +1,30 @@
+import { PortolanError } from '@portolan/model';
+import { Command } from 'commander';
+import { oneOf, positive } from '../argument.ts';
+import { say, sayJson } from '../output.ts';
+import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+
+interface Options extends RemoteOptions {
+  count: number;
+  range?: string;
+  project?: string;
+  protocol?: 'tcp' | 'udp';
+}
+
+export function free(): Command {
+  return remote(new Command('free'))
+    .description('List ports that could be reserved now, lowest first. It promises nothing: reserve one to have it.')
+    .option('--count <number>', 'how many', positive, 10)
+    .option('--range <range>', 'within these ports: 41000-41399, or the name of a range')
+    .option('--project <name>', 'as this project would be given them')
+    .option('--protocol <protocol>', 'tcp or udp (default: tcp)', oneOf('tcp', 'udp'))
+    .addHelpText('after', examples('portolan free --count 5', 'portolan free --range 41000-41399'))
+    .action(async ({ json, url, token, ...query }: Options) => {
+      const client = await clientOf({ url, token });
+      const ports = await client.freePorts({ order: 'lowest', ...query });
+      if (json) sayJson({ ports });
+      else if (ports.length > 0) say(ports.join('\n'));
+      if (ports.length === 0)
+        throw new PortolanError('range-exhausted', 'No port that could be reserved was found there');
+    });
+}

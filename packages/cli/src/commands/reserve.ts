@@ -1,0 +1,98 @@
+import { hostname, userInfo } from 'node:os';
+import { formatEndpoint, type Reservation, type ReserveInput } from '@portolan/model';
+import { Command } from 'commander';
+import { duration, oneOf, port, positive, serviceArgument } from '../argument.ts';
+import { paint, say, sayJson } from '../output.ts';
+import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
+
+export interface ChoiceOptions {
+  label?: string[];
+  port?: number;
+  preferred?: number;
+  range?: string;
+  lowest?: boolean;
+  ttl?: number;
+  protocol?: 'tcp' | 'udp';
+  instance?: number;
+  purpose?: string;
+  hostName?: string;
+}
+
+export function reserve(): Command {
+  return choosing(remote(new Command('reserve')))
+    .description(
+      'Reserve a port for a service; the same service is given the same port again. In a pipe only the port is written, ' +
+        'so that a script can use it.',
+    )
+    .argument(
+      '<service>',
+      'project/name or project/name:label; without project/, that of PORTOLAN_PROJECT or the git repository',
+    )
+    .option('-q, --quiet', 'write the ports alone, one a line')
+    .addHelpText(
+      'after',
+      examples(
+        'PORT=$(portolan reserve mana/mana-sync) node server.js',
+        'portolan reserve mana/mana-sync:api --preferred 3050',
+        'portolan reserve portos/browser --label cdp --label health --range 5550-5599 --lowest',
+        'portolan reserve ci/job --ttl 10m',
+      ),
+    )
+    .action(async (text: string, options: RemoteOptions & ChoiceOptions & { quiet?: boolean }) => {
+      const client = await clientOf(options);
+      const { reservation } = await client.reserve(requestOf(text, options), { renewing: false });
+      if (options.json) sayJson(reservation);
+      else if (options.quiet || !process.stdout.isTTY) say(Object.values(reservation.ports).join('\n'));
+      else say(told(reservation));
+    });
+}
+
+/** The options for how a port is chosen, which `reserve` and `run` share. */
+export function choosing(command: Command): Command {
+  return command
+    .option('--label <label>', 'label of a port; several ask for a block without gaps, in this order', collect)
+    .option('--port <port>', 'this port and no other', port)
+    .option('--preferred <port>', 'this port, else the next that is free', port)
+    .option('--range <range>', 'within these ports: 41000-41399, or the name of a range')
+    .option('--lowest', 'the lowest free port rather than any')
+    .option('--ttl <time>', 'let it end after this time unless it is renewed: 60s, 5m, 2h', duration)
+    .option('--protocol <protocol>', 'tcp or udp (default: tcp)', oneOf('tcp', 'udp'))
+    .option('--instance <number>', 'a further instance of the service, from 2 on', positive)
+    .option('--purpose <text>', 'what it is for')
+    .option('--host-name <host>', 'host that the service will run on: its agent tests that the port can be bound');
+}
+
+export function requestOf(text: string, options: ChoiceOptions): ReserveInput {
+  const { project, service, labels: named } = serviceArgument(text);
+  const labels = [...named, ...(options.label ?? [])];
+  const { port, preferred, range, ttl, protocol, instance, purpose, hostName, lowest } = options;
+  return {
+    project,
+    service,
+    ...(labels.length > 1 ? { labels } : { label: labels[0] }),
+    port,
+    preferred,
+    range,
+    order: lowest ? 'lowest' : undefined,
+    ttl,
+    protocol,
+    instance,
+    purpose,
+    host: hostName,
+    holder: `${userInfo().username}@${hostname()}`,
+  };
+}
+
+function told(reservation: Reservation): string {
+  const { assignments, created, obstacle, lease, acknowledged, probed } = reservation;
+  const lines = assignments.map(({ endpoint, port }) => `${formatEndpoint(endpoint)}  ${paint('bold', String(port))}`);
+  if (!created) lines.push('It had this already.');
+  if (obstacle) lines.push(`${obstacle.port} was wanted first: ${obstacle.detail}.`);
+  lines.push(
+    lease ? `Ends in ${lease.ttl} s unless it is renewed (lease ${lease.id}).` : 'Permanent, until it is released.',
+  );
+  lines.push(
+    paint('dim', `acknowledged: ${acknowledged}${probed ? ', and the host tested that it can be bound' : ''}`),
+  );
+  return lines.join('\n');
+}

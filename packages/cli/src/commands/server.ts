@@ -1,0 +1,71 @@
+import { ensureToken } from '@portolan/client/node';
+import { PortolanError } from '@portolan/model';
+import { Command } from 'commander';
+import { listenPort, oneOf } from '../argument.ts';
+import { ownDataFile } from '../data-file.ts';
+import { levels, logger } from '../log.ts';
+import { describeOccupant } from '../occupant.ts';
+import { say, sayJson } from '../output.ts';
+import { examples } from '../remote.ts';
+import { untilStopped } from '../until-stopped.ts';
+
+interface Options {
+  redis?: string;
+  data?: string;
+  host: string;
+  port: number;
+  fleet?: string;
+  ack?: string;
+  insecureBind?: boolean;
+  logLevel: string;
+  json?: boolean;
+}
+
+export function server(): Command {
+  return new Command('server')
+    .description('Run a coordinator: alone with its own file, or with others on one Redis.')
+    .option('--redis <url>', 'keep the state in this Redis, which several coordinators may share (PORTOLAN_REDIS)')
+    .option('--data <file>', 'keep the state in this SQLite file (default: portolan.sqlite in the state directory)')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0 for any free one', listenPort, 7678)
+    .option('--fleet <name>', 'which fleet of the Redis (default: default)')
+    .option('--ack <level>', 'with Redis: how surely a commit outlives a failure: memory, disk, replicas:N')
+    .option('--insecure-bind', 'listen beyond loopback although there is no TLS')
+    .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
+    .option('--json', 'write the ready line as JSON')
+    .addHelpText('after', examples('portolan server', 'portolan server --redis redis://10.0.0.5:6379 --ack replicas:1'))
+    .action(async (options: Options) => {
+      refuseOpenBind(options);
+      const { startServer } = await import('@portolan/server');
+      const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
+      const running = await startServer({
+        host: options.host,
+        port: options.port,
+        token,
+        store: await storeOf(options),
+        logger: await logger(options.logLevel),
+      }).catch(async (error: unknown) => {
+        throw await describeOccupant(error, options.host, options.port);
+      });
+      if (options.json) sayJson({ ready: true, url: running.url });
+      else say(`Portolan is ready at ${running.url}`);
+      await untilStopped();
+      await running.stop();
+    });
+}
+
+async function storeOf({ redis = process.env.PORTOLAN_REDIS, data, fleet, ack }: Options) {
+  if (redis && data) throw new PortolanError('invalid-request', 'Give --redis or --data, not both.');
+  if (!redis) return { kind: 'sqlite' as const, path: data ?? (await ownDataFile()) };
+  return { kind: 'redis' as const, url: redis, fleet, acknowledgement: ack };
+}
+
+/** Without TLS the token would cross the network in the clear. */
+function refuseOpenBind({ host, insecureBind }: Options): void {
+  if (insecureBind || /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)) return;
+  throw new PortolanError(
+    'forbidden',
+    `It will not listen on ${host}: without TLS, whoever can listen in on that network gets the token. ` +
+      'Put a TLS proxy in front of 127.0.0.1, or say --insecure-bind if the network is yours alone.',
+  );
+}

@@ -1,0 +1,73 @@
+import { connect } from '@portolan/client';
+import { ensureToken, stateDir, tokenPath } from '@portolan/client/node';
+import { Command } from 'commander';
+import { listenPort, oneOf } from '../argument.ts';
+import { ownDataFile } from '../data-file.ts';
+import { levels, logger } from '../log.ts';
+import { describeOccupant } from '../occupant.ts';
+import { paint, say, sayJson } from '../output.ts';
+import { examples } from '../remote.ts';
+import { untilStopped } from '../until-stopped.ts';
+
+interface Options {
+  port: number;
+  data?: string;
+  logLevel: string;
+  json?: boolean;
+}
+
+export function up(): Command {
+  return new Command('up')
+    .description(
+      'Start a coordinator with its own file and the agent of this machine, in one process. Nothing to install.',
+    )
+    .option('--port <port>', 'port to listen on, at 127.0.0.1; 0 for any free one', listenPort, 7678)
+    .option('--data <file>', 'the SQLite file (default: portolan.sqlite in the state directory)')
+    .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'warn')
+    .option('--json', 'write the ready line as JSON')
+    .addHelpText('after', examples('portolan up', 'portolan up --port 7700 --data /tmp/try.sqlite'))
+    .action(async (options: Options) => {
+      const [{ startServer }, { startAgent }, { coordinatorOf }] = await Promise.all([
+        import('@portolan/server'),
+        import('@portolan/agent'),
+        import('../coordinator.ts'),
+      ]);
+      const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
+      const log = await logger(options.logLevel);
+      const path = options.data ?? (await ownDataFile());
+      const server = await startServer({
+        port: options.port,
+        token,
+        store: { kind: 'sqlite', path },
+        logger: log,
+      }).catch(async (error: unknown) => {
+        throw await describeOccupant(error, '127.0.0.1', options.port);
+      });
+      try {
+        const client = connect({ url: server.url, token, patience: 0 });
+        const agent = await startAgent({
+          coordinator: coordinatorOf(client),
+          scanInterval: 1000,
+          logger: log,
+          stateDirectory: stateDir(),
+        });
+        if (options.json) sayJson({ ready: true, url: server.url, host: agent.hostId });
+        else say(welcome(server.url));
+        await untilStopped();
+        if (!options.json) say('Stopping; once more stops at once.');
+        await agent.stop();
+      } finally {
+        await server.stop();
+      }
+    });
+}
+
+function welcome(url: string): string {
+  const token = process.env.PORTOLAN_TOKEN ? 'from PORTOLAN_TOKEN' : tokenPath();
+  return [
+    `${paint('bold', 'Portolan is ready')} at ${url}`,
+    `  token  ${token}`,
+    '  try    portolan ls --listeners',
+    '  stop   Ctrl-C',
+  ].join('\n');
+}

@@ -1,0 +1,108 @@
+import {
+  formatEndpoint,
+  formatInterval,
+  type HostListener,
+  PortolanError,
+  type PortReport,
+  parseServiceId,
+  UNKNOWN_PROJECT,
+} from '@portolan/model';
+import { Command } from 'commander';
+import { port } from '../argument.ts';
+import { paint, plain, say, sayJson } from '../output.ts';
+import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { painted } from '../severity.ts';
+
+export function who(): Command {
+  return remote(new Command('who'))
+    .description('Tell who has a port in the whole fleet: by promise, by evidence, and by rule.')
+    .argument('<port>', 'port', port)
+    .addHelpText('after', examples('portolan who 3050', 'portolan who 3050 --json'))
+    .action(async (number: number, options: RemoteOptions) => {
+      const client = await clientOf(options);
+      const report = await client.port(number);
+      const nobody = report.assignments.length === 0 && report.listeners.length === 0;
+      if (options.json) sayJson(report);
+      else if (!nobody) say(told(report));
+      if (nobody) {
+        const rules = [...rests(report), ...whatBlocks(report), ...ranges(report)];
+        if (!options.json && rules.length > 0) say(rules.join('\n'));
+        throw new PortolanError('not-found', `Nobody has port ${number}`, { port: number });
+      }
+    });
+}
+
+function told(report: PortReport): string {
+  const open = report.findings.filter(({ state }) => state !== 'resolved');
+  return [
+    ...promises(report),
+    ...rests(report),
+    ...report.listeners.map((listener) => sighting(report, listener)),
+    ...whatBlocks(report),
+    ...ranges(report),
+    ...open.map((finding) => `${painted(finding.severity)} ${plain(finding.summary)}`),
+  ].join('\n');
+}
+
+function promises({ port: number, assignments }: PortReport): string[] {
+  const lines = assignments.map(({ protocol, endpoint, state, lease, purpose, holder }) => {
+    const details = [lease ? `lease of ${lease.ttl} s` : 'permanent'];
+    if (holder) details.push(`held by ${plain(holder)}`);
+    if (purpose) details.push(plain(purpose));
+    return `${protocol} ${number} belongs to ${paint('bold', formatEndpoint(endpoint))} (${details.join('; ')}): ${evidence[state]}.`;
+  });
+  return lines.length > 0 ? lines : [`${number} is promised to nobody.`];
+}
+
+function rests({ port: number, resting }: PortReport): string[] {
+  return resting.map(
+    ({ protocol, endpoint, until }) =>
+      `${protocol} ${number} rests until ${until}: it was ${formatEndpoint(endpoint)}'s, whose process may live yet.`,
+  );
+}
+
+const evidence = {
+  pending: 'nobody listens on it yet',
+  bound: 'and it listens',
+  squatted: 'but somebody else listens on it',
+} as const;
+
+function sighting(
+  { hosts }: PortReport,
+  { host, protocol, address, port, netns, process, container, identity }: HostListener,
+): string {
+  const place = plain(hosts[host]?.name ?? host);
+  const at = `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const name = identity ? paint('bold', nameOf(identity.service)) : 'a process that nobody can name';
+  const lines = [`On ${place}, ${name} listens on ${at}${netns === 'host' ? '' : ` in ${netns}`}`];
+  if (process)
+    lines.push(
+      `  pid ${process.pid}, user ${plain(process.user ?? String(process.uid ?? '?'))}: ${plain(process.commandLine || process.command)}`,
+    );
+  else lines.push('  its process could not be seen: the agent lacks the rights');
+  if (container)
+    lines.push(
+      `  container ${plain(container.name ?? container.id.slice(0, 12))}${container.image ? ` of ${plain(container.image)}` : ''}`,
+    );
+  if (identity) lines.push(`  known by ${identity.evidence.kind}: ${plain(identity.evidence.detail)}`);
+  return lines.join('\n');
+}
+
+function nameOf(id: string): string {
+  const { project, service } = parseServiceId(id);
+  return project === UNKNOWN_PROJECT ? `${service} (project unknown)` : id;
+}
+
+function whatBlocks({ blocks }: PortReport): string[] {
+  return blocks.map(
+    (block) =>
+      `Blocked (${formatInterval(block)}${block.protocol ? ` ${block.protocol}` : ''}): ${plain(block.reason)}.`,
+  );
+}
+
+function ranges(report: PortReport): string[] {
+  return report.ranges.map(
+    (range) =>
+      `In the range ${range.name} (${formatInterval(range)}, ${range.owner ?? 'nobody'}'s): ${plain(range.purpose)}.`,
+  );
+}

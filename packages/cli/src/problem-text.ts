@@ -1,0 +1,52 @@
+import { PortolanError, type ProblemCode } from '@portolan/model';
+import { CommanderError } from 'commander';
+import { exitCodeOf, exitCodes } from './exit-code.ts';
+import { plain } from './output.ts';
+
+/** What to do about a problem, where its own message does not say so. */
+const remedies: Partial<Record<ProblemCode, string>> = {
+  'store-unavailable': "Look at the coordinator's log and at its store, then try again.",
+  'not-ready': 'The coordinator is starting or stopping: try again in a moment.',
+  'durability-unknown': 'Ask again: it gives the same answer, or does what was not done.',
+  contention: 'Many ask for the same ports at once: try again, or name another range.',
+  'too-many': 'Wait a little, then try again.',
+};
+
+/** How an error ends the command: its text (or problem JSON) for stderr, and the exit code. */
+export function rendering(thrown: unknown, json: boolean): { text: string; exit: number } {
+  if (thrown instanceof CommanderError) return usage(thrown, json);
+  const error = asProblem(thrown);
+  const exit = exitCodeOf(error.code);
+  if (json) return { text: `${JSON.stringify(error.toProblem())}\n`, exit };
+  return { text: `${[sentence(error.message), ...advice(error)].join('\n')}\n`, exit };
+}
+
+/** Commander has written its message already, unless it is to be JSON. */
+function usage(error: CommanderError, json: boolean): { text: string; exit: number } {
+  if (error.exitCode === 0) return { text: '', exit: exitCodes.ok.code };
+  const problem = new PortolanError('invalid-request', error.message.replace(/^error: /, ''));
+  return { text: json ? `${JSON.stringify(problem.toProblem())}\n` : '', exit: exitCodes.usage.code };
+}
+
+function advice(error: PortolanError): string[] {
+  const lines: string[] = [];
+  const { suggestions } = error.data;
+  if (Array.isArray(suggestions) && suggestions.length > 0) lines.push(`Free instead: ${suggestions.join(', ')}`);
+  const remedy = remedies[error.code];
+  if (remedy) lines.push(remedy);
+  return lines;
+}
+
+function asProblem(thrown: unknown): PortolanError {
+  if (thrown instanceof PortolanError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new PortolanError(
+    'internal',
+    process.env.PORTOLAN_DEBUG && thrown instanceof Error ? (thrown.stack ?? message) : message,
+  );
+}
+
+function sentence(message: string): string {
+  const text = message.split('\n').map(plain).join('\n');
+  return `portolan: ${text}${/[.!?]$/.test(text) ? '' : '.'}`;
+}

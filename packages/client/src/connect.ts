@@ -1,0 +1,48 @@
+import { PortolanError } from '@portolan/model';
+import { PortolanClient } from './client.ts';
+import { Transport } from './transport.ts';
+
+/** Where a coordinator is found unless told otherwise. */
+export const DEFAULT_URL = 'http://127.0.0.1:7678';
+
+export interface ConnectOptions {
+  /** One coordinator, or several of one fleet: the first that works is used until it fails. */
+  url?: string | readonly string[];
+  token: string;
+  fetch?: typeof fetch;
+  WebSocket?: typeof WebSocket;
+  /** How long one request may take, ms; 10 s unless told otherwise. */
+  timeout?: number;
+  /** How long a call is tried again while no coordinator can serve it, ms; 15 s unless told otherwise, 0 for one round. */
+  patience?: number;
+}
+
+/** Makes a client. Nothing is sent before the first call. @throws PortolanError `invalid-request` */
+export function connect(options: ConnectOptions): PortolanClient {
+  const { url = DEFAULT_URL, token, timeout = 10_000, patience = 15_000 } = options;
+  const urls = (typeof url === 'string' ? [url] : url).map(baseUrl);
+  if (urls.length === 0) throw new PortolanError('invalid-request', 'No coordinator was named: give at least one URL.');
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new PortolanError('invalid-request', 'The token is empty or has characters that no token has.');
+  }
+  const transport = new Transport({
+    urls,
+    token,
+    timeout,
+    patience,
+    // Called by name: a browser's fetch refuses to run as a method of something else.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+  });
+  return new PortolanClient(transport, options.WebSocket ?? globalThis.WebSocket);
+}
+
+function baseUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new PortolanError(
+      'invalid-request',
+      `"${text}" is not the URL of a coordinator: write http://host:port or https://host:port.`,
+    );
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}

@@ -1,0 +1,82 @@
+import { PortolanError, Problem, type ProblemCode } from '@portolan/model';
+
+/** Problems of the coordinator asked, at this moment: another one, or this one later, may do what was asked. */
+const passing: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'not-ready', 'contention', 'too-many']);
+
+/** What became of an attempt that brought no answer. */
+export class Failure {
+  readonly reason: string;
+  readonly error: PortolanError | undefined;
+  /** Surely nothing was done, so that the call may be sent again whatever it is. */
+  readonly undone: boolean;
+  /** It would be the same at any other time and place. */
+  readonly lasting: boolean;
+  /** ms */
+  readonly retryAfter: number;
+
+  constructor(of: { reason: string; error?: PortolanError; undone?: boolean; lasting?: boolean; retryAfter?: number }) {
+    this.reason = of.reason;
+    this.error = of.error;
+    this.undone = of.undone ?? false;
+    this.lasting = of.lasting ?? false;
+    this.retryAfter = of.retryAfter ?? 0;
+  }
+}
+
+export function refused(response: Response, answer: unknown, url: string): Failure {
+  const problem = Problem.safeParse(answer);
+  if (!problem.success) {
+    // A gateway in between, or something else that has the port.
+    const reason = `HTTP ${response.status}, but not from a coordinator`;
+    if (response.status >= 502 && response.status <= 504) return new Failure({ reason });
+    return new Failure({ reason, error: notACoordinator(url, reason), lasting: true });
+  }
+  const error = PortolanError.from(problem.data);
+  const undone = passing.has(error.code);
+  const lasting = !undone && error.code !== 'durability-unknown';
+  const retryAfter = Number(response.headers.get('retry-after') ?? 0) * 1000;
+  return new Failure({ reason: error.message, error, undone, lasting, retryAfter: retryAfter || 0 });
+}
+
+/** Causes which tell that no request can have reached anybody. */
+const unsent: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'the host name could not be looked up',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+};
+
+export function networkFailure(error: unknown): Failure {
+  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+  const known = unsent[cause?.code ?? ''];
+  if (known) return new Failure({ reason: known, undone: true });
+  return new Failure({ reason: cause?.message || (error instanceof Error ? error.message : String(error)) });
+}
+
+export function unreachable(tried: ReadonlyMap<string, string>): PortolanError {
+  const list = [...tried].map(([url, reason]) => `${url} (${reason})`).join(', ');
+  return new PortolanError(
+    'unreachable',
+    `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`,
+    { tried: [...tried].map(([url, reason]) => ({ url, reason })) },
+  );
+}
+
+export function unknownOutcome(url: string, failure: Failure, call: string): PortolanError {
+  if (failure.error) return failure.error;
+  return new PortolanError(
+    'unreachable',
+    `${url} gave no answer to ${call} (${failure.reason}), so whether it was done is not known. ` +
+      'Look first, then ask again.',
+    { tried: [{ url, reason: failure.reason }] },
+  );
+}
+
+export function notACoordinator(url: string, reason: string): PortolanError {
+  return new PortolanError(
+    'unreachable',
+    `${url} is no Portolan coordinator: it answered ${reason}. Name the right one with PORTOLAN_URL.`,
+    { tried: [{ url, reason }] },
+  );
+}

@@ -1,0 +1,94 @@
+import type {
+  AssignmentState,
+  Filter,
+  Finding,
+  Interval,
+  Page,
+  Position,
+  Protocol,
+  StreamEvent,
+  Topic,
+} from '@portolan/model';
+import { formatInterval } from '@portolan/model';
+
+interface Read {
+  /** First catch up with the head of the store, so that everything acknowledged before is in the answer. */
+  consistent?: boolean;
+}
+
+interface List extends Read {
+  /** Most items in one page. */
+  limit?: number;
+  /** `next` of the page before. */
+  after?: string;
+}
+
+export interface AssignmentQuery extends List {
+  project?: string;
+  service?: string;
+  protocol?: Protocol;
+  port?: number;
+  state?: AssignmentState;
+}
+
+export interface ListenerQuery extends List {
+  /** Id of a host. */
+  host?: string;
+  port?: number;
+  protocol?: Protocol;
+  service?: string;
+}
+
+export interface FindingQuery extends List {
+  /** Without it: all that are not resolved. */
+  state?: Finding['state'] | 'all';
+  kind?: Finding['kind'];
+  severity?: Finding['severity'];
+  port?: number;
+}
+
+export interface ChangesQuery extends Filter {
+  after?: Position;
+  topics?: readonly Topic[];
+  limit?: number;
+}
+
+export interface Changes {
+  commits: { position: Position; events: StreamEvent[] }[];
+  position: Position;
+  /** Whether there is more to be had at once. */
+  more: boolean;
+}
+
+export interface FreeQuery extends Read {
+  count?: number;
+  /** A range's name or an interval; without it as for a reservation of the project. */
+  range?: string | Interval;
+  project?: string;
+  protocol?: Protocol;
+  order?: 'spread' | 'lowest';
+}
+
+export interface ServiceQuery extends List {
+  project?: string;
+}
+
+export type ListQuery = List;
+export type ReadQuery = Read;
+
+/** Every item of a list, page after page: `allItems((query) => client.listeners(query), { port: 3050 })`. */
+export async function allItems<T, Q extends List>(list: (query: Q) => Promise<Page<T>>, query: Q): Promise<T[]> {
+  const items: T[] = [];
+  let page: Page<T> = await list(query);
+  items.push(...page.items);
+  while (page.next !== null) {
+    page = await list({ ...query, after: page.next });
+    items.push(...page.items);
+  }
+  return items;
+}
+
+/** A range as it stands in an address. */
+export function rangeText(range: string | Interval): string {
+  return typeof range === 'string' ? range : formatInterval(range);
+}

@@ -1,0 +1,121 @@
+import type { PortolanError, ReassertInput, ReleaseRequest, Reservation, Version } from '@portolan/model';
+import type { Renewable, RenewalEvent, Renewals } from './renewal.ts';
+
+export interface ReserveOptions {
+  /** Renew the lease in the background for as long as the process lives; true unless told otherwise. */
+  renewing?: boolean;
+  onRenewal?: (event: RenewalEvent) => void;
+  /** The ports belong to somebody else now: stop listening on them. */
+  onLost?: (error: PortolanError) => void;
+  signal?: AbortSignal;
+}
+
+/** Ports that this program has. With `await using` they are released at the end of the block. */
+export interface Reserved extends AsyncDisposable {
+  /** The first port: the only one unless several labels were asked for. */
+  readonly port: number;
+  /** Label to port. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Fencing token of the grant: show it to whatever must not be written by an earlier holder. */
+  readonly token: Version;
+  /** `null` for a permanent assignment. */
+  readonly lease: { readonly id: string; readonly ttl: number } | null;
+  /** The whole answer: how the ports were chosen and what stood in the way. */
+  readonly reservation: Readonly<Reservation>;
+  /** `late`: not renewed for want of a coordinator, and tried again; the ports may already be somebody else's. */
+  readonly state: 'held' | 'late' | 'lost' | 'released';
+  /** Resolves with the reason when the ports are lost to somebody else; never rejects. */
+  readonly lost: Promise<PortolanError>;
+  /** Gives the ports back at once. To release what is already gone is no error. */
+  release(): Promise<void>;
+}
+
+export interface Holding {
+  reservation: Reservation;
+  /** When it was asked for, by `performance.now()`. */
+  since: number;
+  options: ReserveOptions;
+  renewals: Renewals;
+  reassert(claim: ReassertInput): Promise<Reservation>;
+  release(request: ReleaseRequest): Promise<unknown>;
+}
+
+export function hold({ reservation, since, options, renewals, reassert, release }: Holding): Reserved {
+  const lost = Promise.withResolvers<PortolanError>();
+  let state: Reserved['state'] = 'held';
+  let asserting: Promise<unknown> | undefined;
+
+  const renewable: Renewable = {
+    grant: () => ({ id: '', ttl: Number.POSITIVE_INFINITY, ...reservation.lease, token: reservation.token }),
+    async reassert() {
+      const attempt = reassert(claimOf(reservation));
+      asserting = attempt.catch(() => {});
+      reservation = await attempt;
+    },
+    notify(event) {
+      if (state === 'released') return;
+      state = event.outcome === 'lost' || event.outcome === 'late' ? event.outcome : 'held';
+      options.onRenewal?.(event);
+      if (event.outcome !== 'lost') return;
+      lost.resolve(event.error);
+      options.onLost?.(event.error);
+    },
+  };
+  if (reservation.lease && options.renewing !== false) renewals.add(renewable, since);
+
+  const reserved: Reserved = {
+    get port() {
+      return reservation.port;
+    },
+    get ports() {
+      return reservation.ports;
+    },
+    get token() {
+      return reservation.token;
+    },
+    get lease() {
+      return reservation.lease;
+    },
+    get reservation() {
+      return reservation;
+    },
+    get state() {
+      return state;
+    },
+    lost: lost.promise,
+    async release() {
+      if (state === 'released' || state === 'lost') return;
+      state = 'released';
+      renewals.remove(renewable);
+      // Else a re-assertion under way could bring the lease back to life after its release.
+      await asserting;
+      for (const request of grantsOf(reservation)) await release(request);
+    },
+    [Symbol.asyncDispose]: () => reserved.release(),
+  };
+  return reserved;
+}
+
+function grantsOf({ lease, token, assignments }: Reservation): ReleaseRequest[] {
+  if (lease) return [{ lease: lease.id, token }];
+  return assignments.map(({ protocol, port, token }) => ({ protocol, port, token }));
+}
+
+function claimOf({ assignments, ports, token, lease }: Reservation): ReassertInput {
+  const [first] = assignments;
+  if (!first) throw new TypeError('a reservation without an assignment');
+  const { endpoint, protocol, purpose, host, holder } = first;
+  return {
+    project: endpoint.project,
+    service: endpoint.service,
+    instance: endpoint.instance,
+    protocol,
+    ports,
+    token,
+    lease: lease?.id,
+    ttl: lease?.ttl,
+    purpose,
+    host,
+    holder,
+  };
+}

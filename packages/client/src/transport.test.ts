@@ -1,0 +1,140 @@
+import { PortolanError, type ProblemCode } from '@portolan/model';
+import { describe, expect, test } from 'vitest';
+import { connect } from './connect.ts';
+import { fakeCoordinator } from './fake-coordinator.ts';
+
+const page = { items: [], position: '1-1', next: null };
+const problem = (code: ProblemCode, data = {}) => {
+  const body = new PortolanError(code, `it says ${code}`, data).toProblem();
+  return { status: body.status, body };
+};
+
+/** An address on which nobody listens. */
+async function nobody(): Promise<string> {
+  const fake = await fakeCoordinator(() => 'hang');
+  await fake.stop();
+  return fake.url;
+}
+
+describe('a client of several coordinators', () => {
+  test('goes to the next when one does not listen, and stays there', async () => {
+    const dead = await nobody();
+    await using alive = await fakeCoordinator(() => ({ body: page }));
+    const client = connect({ url: [dead, alive.url], token: 't' });
+    await client.hosts();
+    await client.hosts();
+    expect(client.url).toBe(alive.url);
+    expect(alive.asked).toHaveLength(2);
+  });
+
+  test('goes to the next when one has lost its store', async () => {
+    await using broken = await fakeCoordinator(() => problem('store-unavailable'));
+    await using alive = await fakeCoordinator(() => ({ body: page }));
+    const client = connect({ url: [broken.url, alive.url], token: 't' });
+    await client.hosts();
+    expect([broken.asked.length, alive.asked.length]).toEqual([1, 1]);
+  });
+
+  test('goes to the next when one does not answer in time', async () => {
+    await using stuck = await fakeCoordinator(() => 'hang');
+    await using alive = await fakeCoordinator(() => ({ body: page }));
+    await connect({ url: [stuck.url, alive.url], token: 't', timeout: 300 }).hosts();
+    expect(alive.asked).toHaveLength(1);
+  });
+});
+
+describe('a call', () => {
+  test('carries the token and the query', async () => {
+    await using fake = await fakeCoordinator(() => ({ body: page }));
+    await connect({ url: fake.url, token: 'ptn_secret' }).listeners({ port: 3050, consistent: true });
+    expect(fake.asked[0]).toMatchObject({
+      path: '/v1/listeners?port=3050&consistent=true',
+      headers: { authorization: 'Bearer ptn_secret' },
+    });
+  });
+
+  test('that may be repeated outlives a short absence of the only coordinator', async () => {
+    let calls = 0;
+    await using fake = await fakeCoordinator(() => (++calls < 3 ? 'reset' : { body: page }));
+    await connect({ url: fake.url, token: 't' }).hosts();
+    expect(calls).toBe(3);
+  });
+
+  test('that may not be repeated is sent once when the connection breaks', async () => {
+    await using fake = await fakeCoordinator(() => 'reset');
+    const releasing = connect({ url: fake.url, token: 't' }).release({ port: 3050 });
+    await expect(releasing).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('not known'),
+    });
+    expect(fake.asked).toHaveLength(1);
+  });
+
+  test('that may not be repeated goes to the next coordinator when the first surely did nothing', async () => {
+    const dead = await nobody();
+    await using alive = await fakeCoordinator(() => ({ body: { released: [], position: '1-1' } }));
+    await connect({ url: [dead, alive.url], token: 't' }).release({ port: 3050 });
+    expect(alive.asked).toHaveLength(1);
+  });
+
+  test('that is refused is not tried again, and keeps the data of the problem', async () => {
+    await using fake = await fakeCoordinator(() =>
+      problem('port-taken', { owner: 'mana/other:api', suggestions: [3051] }),
+    );
+    const reserving = connect({ url: fake.url, token: 't' }).reserve({ project: 'mana', service: 'sync', port: 3050 });
+    await expect(reserving).rejects.toMatchObject({
+      code: 'port-taken',
+      data: { owner: 'mana/other:api', suggestions: [3051] },
+    });
+    expect(fake.asked).toHaveLength(1);
+  });
+
+  test('that reaches nobody says what was tried', async () => {
+    const [one, two] = [await nobody(), await nobody()];
+    const asking = connect({ url: [one, two], token: 't', patience: 0 }).hosts();
+    await expect(asking).rejects.toMatchObject({
+      code: 'unreachable',
+      data: { tried: [one, two].map((url) => ({ url, reason: 'connection refused' })) },
+    });
+  });
+
+  test('tells another program on that port from a coordinator', async () => {
+    await using fake = await fakeCoordinator(() => ({ status: 404, body: 'no such page' }));
+    const asking = connect({ url: fake.url, token: 't' }).hosts();
+    await expect(asking).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('HTTP 404') });
+  });
+
+  test('refuses an answer that declares too many bytes, or sends too many without saying so', async () => {
+    const large = JSON.stringify({ items: ['x'.repeat(33 * 1024 * 1024)] });
+    for (const headers of [{ 'content-length': String(large.length) }, undefined]) {
+      const answer = async () => new Response(large, headers ? { headers } : {});
+      await expect(connect({ token: 't', fetch: answer }).hosts()).rejects.toMatchObject({ code: 'too-large' });
+    }
+  });
+
+  test('does not follow a redirect with its token', async () => {
+    await using thief = await fakeCoordinator(() => ({ body: page }));
+    await using fake = await fakeCoordinator(() => ({ status: 307, headers: { location: `${thief.url}/v1/hosts` } }));
+    await expect(connect({ url: fake.url, token: 't', patience: 0 }).hosts()).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    expect(thief.asked).toHaveLength(0);
+  });
+
+  test('ends at once when its caller aborts', async () => {
+    await using fake = await fakeCoordinator(() => 'hang');
+    const stop = new AbortController();
+    const asking = connect({ url: fake.url, token: 't' }).reserve(
+      { project: 'a', service: 'b' },
+      { signal: stop.signal },
+    );
+    stop.abort(new Error('enough'));
+    await expect(asking).rejects.toThrow('enough');
+  });
+});
+
+test('connect refuses what is no URL and what can be no token', () => {
+  expect(() => connect({ url: 'localhost:7678', token: 't' })).toThrow(/http:\/\/host:port/);
+  expect(() => connect({ token: '' })).toThrow(/token/);
+  expect(() => connect({ token: 'a\nb' })).toThrow(/token/);
+});

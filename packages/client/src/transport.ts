@@ -1,0 +1,162 @@
+import { PortolanError } from '@portolan/model';
+import { backoff, pause } from './backoff.ts';
+import { Failure, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
+import { tryJson } from './json.ts';
+
+/** One call of the HTTP API. */
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** From `/v1/` on, its parts encoded. */
+  path: string;
+  query?: object | undefined;
+  body?: unknown;
+  /** Whether doing it twice comes to the same as doing it once: then it is sent again when its outcome is unknown. */
+  repeatable: boolean;
+  signal?: AbortSignal | undefined;
+  /** For this call, instead of the transport's own, ms. */
+  timeout?: number;
+  patience?: number;
+}
+
+export interface TransportOptions {
+  /** At least one, without a slash at the end. */
+  urls: readonly string[];
+  token: string;
+  fetch: typeof fetch;
+  /** For each request, ms. */
+  timeout: number;
+  /** How long a call goes on trying, ms. With 0, each coordinator is tried once. */
+  patience: number;
+}
+
+/** An answer larger than this is refused rather than read into memory. */
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+
+const RETRY_BASE = 100;
+const RETRY_CAP = 2_000;
+
+/** Sends calls to whichever coordinator works, and stays with it. */
+export class Transport {
+  readonly #options: TransportOptions;
+  #current = 0;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get token(): string {
+    return this.#options.token;
+  }
+
+  /** The coordinator that the next call goes to. */
+  get url(): string {
+    return this.#options.urls[this.#current] as string;
+  }
+
+  /** Turns to the next coordinator, unless another call already turned away from `url`. */
+  passOver(url: string): void {
+    if (this.url === url) this.#current = (this.#current + 1) % this.#options.urls.length;
+  }
+
+  /**
+   * @returns the parsed JSON of the answer
+   * @throws PortolanError the coordinator's problem, or `unreachable` with what was tried
+   */
+  async send(call: Call): Promise<unknown> {
+    const { urls } = this.#options;
+    const patience = call.patience ?? this.#options.patience;
+    const started = performance.now();
+    const tried = new Map<string, string>();
+    for (let attempt = 1; ; attempt++) {
+      const url = this.url;
+      const attempted = await this.#attempt(url, call);
+      if (!(attempted instanceof Failure)) return attempted.answer;
+
+      tried.set(url, attempted.reason);
+      if (attempted.lasting) throw attempted.error;
+      if (!attempted.undone && !call.repeatable) throw unknownOutcome(url, attempted, `${call.method} ${call.path}`);
+      this.passOver(url);
+      if (attempt % urls.length !== 0) continue;
+
+      const wait = Math.max(
+        attempted.retryAfter,
+        backoff(attempt / urls.length - 1, RETRY_BASE, RETRY_CAP, Math.random()),
+      );
+      if (performance.now() - started + wait > patience) throw attempted.error ?? unreachable(tried);
+      await pause(wait, call.signal);
+      call.signal?.throwIfAborted();
+    }
+  }
+
+  async #attempt(url: string, call: Call): Promise<{ answer: unknown } | Failure> {
+    const { token } = this.#options;
+    const timeout = call.timeout ?? this.#options.timeout;
+    const limit = AbortSignal.timeout(timeout);
+    const signal = call.signal ? AbortSignal.any([limit, call.signal]) : limit;
+    try {
+      const response = await this.#options.fetch(url + call.path + queryString(call.query), {
+        method: call.method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          accept: 'application/json',
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        // A token is for the coordinator that it was given for, not for wherever that one points.
+        redirect: 'error',
+        signal,
+      });
+      const text = await readText(response);
+      return response.ok
+        ? { answer: text === '' ? null : parseJson(text, url) }
+        : refused(response, tryJson(text), url);
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      if (error instanceof PortolanError) return new Failure({ reason: error.message, error, lasting: true });
+      if (limit.aborted) return new Failure({ reason: `no answer within ${timeout / 1000} s` });
+      return networkFailure(error);
+    }
+  }
+}
+
+async function readText(response: Response): Promise<string> {
+  const declared = Number(response.headers.get('content-length') ?? Number.NaN);
+  if (declared > ANSWER_BYTES_MAX) throw tooLarge();
+  // Without an encoding the declared length bounds what is read, and the platform's own reading is the fastest.
+  if (Number.isFinite(declared) && !response.headers.has('content-encoding')) return response.text();
+  if (!response.body) return '';
+  const decoder = new TextDecoder();
+  let bytes = 0;
+  let text = '';
+  const reader = response.body.getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    bytes += chunk.value.byteLength;
+    if (bytes > ANSWER_BYTES_MAX) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    text += decoder.decode(chunk.value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function tooLarge(): PortolanError {
+  return new PortolanError(
+    'too-large',
+    `The answer is larger than ${ANSWER_BYTES_MAX} bytes. Ask for less at once, with a filter or a smaller limit.`,
+  );
+}
+
+function parseJson(text: string, url: string): unknown {
+  const value = tryJson(text);
+  if (value === undefined) throw notACoordinator(url, 'something that is not JSON');
+  return value;
+}
+
+function queryString(query: object | undefined): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size > 0 ? `?${parameters}` : '';
+}
