@@ -7,7 +7,7 @@ import type { FleetKeys } from './redis-keys.ts';
 import { type Change, HistoryLostError } from './store.ts';
 
 /** Groups read at once, so that a reader who comes late does not hold up Redis. */
-const BATCH = 100;
+const BATCH = 32;
 /** What Redis answers while it starts, fails over or moves its data. */
 const PASSING = /^(LOADING|MASTERDOWN|UNBLOCKED|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY)/;
 /** ms */

@@ -33,7 +33,8 @@ export function encodeGroup(group: readonly Transaction[]): string[] {
       program.push(alternative.deletes.length);
       for (const key of alternative.deletes) program.push(numberOf(keys, key));
       program.push(alternative.leases.length);
-      for (const { id, ttl } of alternative.leases) program.push(numberOf(leases, id), ttl ?? -1);
+      for (const { id, ttl } of alternative.leases)
+        program.push(numberOf(leases, id), ttl === null ? -1 : Math.max(0, ttl));
       program[start - 1] = program.length - start;
     }
   }

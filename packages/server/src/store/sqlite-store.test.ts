@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSqliteStore } from './sqlite-store.ts';
+import { put, storeContract, values } from './store.contract.ts';
+
+let folder: string;
+let files = 0;
+const newPath = () => join(folder, `${files++}.db`);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'portolan-sqlite-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+storeContract('the SQLite store', async () => ({
+  async open(options) {
+    const path = newPath();
+    let store = await openSqliteStore({ path, ...options });
+    const first = store;
+    return {
+      store: first,
+      async reopen() {
+        await store.close();
+        store = await openSqliteStore({ path, ...options });
+        return store;
+      },
+      close: () => store.close(),
+    };
+  },
+  async dispose() {},
+}));
+
+test('says how surely a commit lasts', async () => {
+  for (const [path, level] of [
+    [newPath(), 'disk'],
+    [':memory:', 'memory'],
+  ] as const) {
+    const store = await openSqliteStore({ path });
+    expect(store.acknowledgement).toBe(level);
+    await store.close();
+  }
+});
+
+test('a second coordinator is told that the file is in use', async () => {
+  const path = newPath();
+  const store = await openSqliteStore({ path });
+  await expect(openSqliteStore({ path })).rejects.toMatchObject({
+    code: 'store-unavailable',
+    message: expect.stringContaining('one coordinator at a time'),
+  });
+  await store.commit([put('a', '1')]);
+  await store.close();
+});
+
+test('a coordinator that was killed leaves neither a lock nor a gap', async () => {
+  const path = newPath();
+  const program = `
+    import { openSqliteStore } from ${JSON.stringify(new URL('./sqlite-store.ts', import.meta.url).href)};
+    const store = await openSqliteStore({ path: ${JSON.stringify(path)} });
+    for (let i = 1; ; i++) {
+      await store.commit([{ alternatives: [{ conditions: [], puts: [{ key: 'count', value: String(i) }], deletes: [], leases: [] }] }]);
+      process.stdout.write(i + '\\n');
+    }`;
+  const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  child.stdout.setEncoding('utf8');
+  for await (const text of child.stdout) {
+    printed += text;
+    if (printed.split('\n').length > 20) child.kill('SIGKILL');
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const answered = Number(printed.trimEnd().split('\n').at(-1));
+  const store = await openSqliteStore({ path });
+  expect(Number((await values(store)).count)).toBeGreaterThanOrEqual(answered);
+  await store.close();
+});
+
+test('a file that was put back from a backup begins a new epoch, and readers of what was lost are told', async () => {
+  const path = newPath();
+  let store = await openSqliteStore({ path });
+  await store.commit([put('a', '1')]);
+  await store.close();
+  await copyFile(path, `${path}.backup`);
+  store = await openSqliteStore({ path });
+  const lost = await store.commit([put('a', '2')]);
+  await store.close();
+  await copyFile(`${path}.backup`, path);
+  store = await openSqliteStore({ path });
+  const forked = await store.commit([put('a', '3')]);
+  expect(forked.epoch).toBeGreaterThan(lost.epoch);
+  await expect(
+    store.changes(lost.position, new AbortController().signal)[Symbol.asyncIterator]().next(),
+  ).rejects.toMatchObject({
+    reason: 'diverged',
+  });
+  await store.close();
+});
+
+test('a damaged file is never taken for an empty fleet', async () => {
+  const path = newPath();
+  const store = await openSqliteStore({ path });
+  for (let i = 0; i < 50; i++) await store.commit([put(`key/${i}`, 'x'.repeat(2000))]);
+  await store.close();
+
+  const header = `${path}.header`;
+  await copyFile(path, header);
+  const file = await openFile(header, 'r+');
+  await file.write(Buffer.alloc(100, 0xff), 0, 100, 0);
+  await file.close();
+  const empty = `${path}.empty`;
+  await writeFile(empty, '');
+  const text = `${path}.text`;
+  await writeFile(text, 'these are not the pages that you look for\n'.repeat(200));
+  for (const damaged of [header, empty, text]) {
+    await expect(openSqliteStore({ path: damaged })).rejects.toMatchObject({
+      code: 'store-unavailable',
+      message: expect.stringContaining('damaged'),
+    });
+  }
+});
+
+test('the file of another program or of a later Portolan is left alone', async () => {
+  const foreign = newPath();
+  const other = new DatabaseSync(foreign);
+  other.exec('CREATE TABLE theirs (x)');
+  other.close();
+  await expect(openSqliteStore({ path: foreign })).rejects.toMatchObject({
+    code: 'store-unavailable',
+    message: expect.stringContaining('another program'),
+  });
+
+  const later = newPath();
+  await (await openSqliteStore({ path: later })).close();
+  const database = new DatabaseSync(later);
+  database.exec('PRAGMA user_version = 99');
+  database.close();
+  await expect(openSqliteStore({ path: later })).rejects.toMatchObject({
+    code: 'store-unavailable',
+    message: expect.stringContaining('form 99'),
+  });
+});
+
+test('a closed store and a folder that is not there are clear errors', async () => {
+  const store = await openSqliteStore({ path: ':memory:' });
+  await store.close();
+  await store.close();
+  await expect(store.commit([put('a', '1')])).rejects.toMatchObject({ code: 'store-unavailable' });
+  await expect(openSqliteStore({ path: join(folder, 'nowhere', 'x.db') })).rejects.toMatchObject({
+    code: 'store-unavailable',
+  });
+});
