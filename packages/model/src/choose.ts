@@ -115,15 +115,24 @@ type Zone = Interval;
 
 /** The zones of all intervals, in the order in which they are to be tried. */
 function zonesOf({ intervals, count, avoid, order, start }: Wish): Zone[] {
-  const arrange = (zones: Zone[]) => (order === 'spread' ? rotate(zones, startOf(zones, start, count)) : zones);
-  const whole = intervals.map((interval) => startsIn(interval, count));
-  const kept = whole.map((zones) => subtract(zones, touching(avoid, count)));
-  const avoided = whole.map((zones, i) => subtract(zones, kept[i]!));
-  return [...kept, ...avoided].flatMap(arrange);
+  const shunned = touching(avoid, count);
+  const kept: Zone[] = [];
+  const avoided: Zone[] = [];
+  for (const interval of intervals) {
+    const whole = startsIn(interval, count);
+    const clear = subtract(whole, shunned);
+    const rest = subtract(whole, clear);
+    kept.push(...(order === 'spread' ? rotate(clear, startOf(clear, start, count)) : clear));
+    avoided.push(...(order === 'spread' ? rotate(rest, startOf(rest, start, count)) : rest));
+  }
+  return [...kept, ...avoided];
 }
 
 /** The zones to try after `port`: upwards from it and round in its interval, then the other intervals. */
-function zonesFrom(port: number, { intervals, count, avoid }: Pick<Wish, 'intervals' | 'count' | 'avoid'>): Zone[] {
+function zonesFrom(
+  port: number,
+  { intervals, count, avoid }: Pick<Wish, 'intervals' | 'count' | 'avoid'>,
+): readonly Zone[] {
   const itself = { from: port, to: port };
   const zones =
     intervals.length === 0
@@ -162,25 +171,23 @@ function startOf(zones: readonly Zone[], part: number, count: number): number {
 }
 
 /** From `start` on first, then what lies below it. */
-function rotate(zones: readonly Zone[], start: number): Zone[] {
+function rotate(zones: readonly Zone[], start: number): readonly Zone[] {
   const below = { from: 0, to: start - 1 };
   const rest = subtract(zones, [below]);
   return [...rest, ...subtract(zones, rest)];
 }
 
-function subtract(zones: readonly Zone[], holes: readonly Zone[]): Zone[] {
-  return holes.reduce<Zone[]>(
-    (left, hole) =>
-      left.flatMap((zone) => {
-        if (!meets(zone, hole)) return [zone];
-        const parts = [
-          { from: zone.from, to: hole.from - 1 },
-          { from: hole.to + 1, to: zone.to },
-        ];
-        return parts.filter(({ from, to }) => from <= to);
-      }),
-    [...zones],
-  );
+function subtract(zones: readonly Zone[], holes: readonly Zone[]): readonly Zone[] {
+  let left = zones;
+  for (const hole of holes) {
+    const parts: Zone[] = [];
+    for (const zone of left) {
+      if (zone.from < hole.from) parts.push({ from: zone.from, to: Math.min(zone.to, hole.from - 1) });
+      if (zone.to > hole.to) parts.push({ from: Math.max(zone.from, hole.to + 1), to: zone.to });
+    }
+    left = parts;
+  }
+  return left;
 }
 
 /** The first `limit` starts. */

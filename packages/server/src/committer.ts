@@ -11,6 +11,12 @@ export interface CommittedGroup {
   readonly conflicts: number;
 }
 
+export interface CommitListener {
+  /** Called before those who handed the transactions in get their answers. */
+  committed(group: readonly Transaction[], outcome: GroupOutcome): void;
+  measured(group: CommittedGroup): void;
+}
+
 interface Waiting {
   readonly transaction: Transaction;
   readonly operations: number;
@@ -30,14 +36,14 @@ const IN_FLIGHT_MAX = 2;
  */
 export class Committer {
   readonly #store: Store;
-  readonly #observe: (group: CommittedGroup) => void;
+  readonly #listener: CommitListener;
   #queue: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
 
-  constructor(store: Store, observe: (group: CommittedGroup) => void = () => {}) {
+  constructor(store: Store, listener: CommitListener) {
     this.#store = store;
-    this.#observe = observe;
+    this.#listener = listener;
   }
 
   /** @throws PortolanError as `Store.commit` does: then for every transaction of the group */
@@ -82,10 +88,17 @@ export class Committer {
     this.#inFlight++;
     const started = performance.now();
     try {
-      const { outcomes, position, epoch } = await this.#store.commit(group.map(({ transaction }) => transaction));
+      const transactions = group.map(({ transaction }) => transaction);
+      const outcome = await this.#store.commit(transactions);
+      const { outcomes, position, epoch } = outcome;
+      this.#listener.committed(transactions, outcome);
       group.forEach(({ resolve }, i) => resolve({ ...outcomes[i]!, position, epoch }));
       const applied = outcomes.filter((outcome) => outcome.applied).length;
-      this.#observe({ seconds: (performance.now() - started) / 1000, applied, conflicts: group.length - applied });
+      this.#listener.measured({
+        seconds: (performance.now() - started) / 1000,
+        applied,
+        conflicts: group.length - applied,
+      });
     } catch (error) {
       for (const { reject } of group) reject(error as PortolanError);
     } finally {

@@ -45,7 +45,7 @@ export async function startCoordinator(store: Store, logger: Logger): Promise<Co
     leading: () => leadership.leading,
     freshAt: () => replica.freshAt,
   });
-  const committer = new Committer(store, metrics.observeGroup);
+  const committer = new Committer(store, { committed: replica.committed, measured: metrics.observeGroup });
   const executor = new Executor(store, replica, committer);
   const reserver = new Reserver(executor, new Prober(committer, replica));
   const hub = new Hub(replica, store, logger);

@@ -50,7 +50,8 @@ export class Executor {
    */
   async execute<T>(decide: (round: number) => Plan<T> | Settled<T> | Promise<Plan<T> | Settled<T>>): Promise<T> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const plan = await decide(round);
+      const decided = decide(round);
+      const plan = decided instanceof Promise ? await decided : decided;
       if ('result' in plan) return plan.result;
       try {
         const committed = await this.#committer.commit({ alternatives: plan.alternatives });

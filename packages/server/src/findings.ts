@@ -14,6 +14,7 @@ import { put } from './commands/entries.ts';
 import type { Fleet, Touch } from './fleet.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
+import type { Put } from './store/store.ts';
 
 /** How many resolved findings are kept for whoever asks what happened. */
 const RESOLVED_MAX = 1_000;
@@ -23,7 +24,7 @@ const COMMIT_MAX = 500;
 const TRY_AGAIN_AFTER = 1_000;
 
 /** The kinds that follow from the state of a port alone. Others are raised where the matter happens. */
-const JUDGED = ['collision', 'squatting', 'blocked-port'] as const;
+const JUDGED: ReadonlySet<Finding['kind']> = new Set(['collision', 'squatting', 'blocked-port']);
 
 /**
  * Keeps the findings of the fleet true: judges the ports that a commit touched by the pure rules of the model, and
@@ -79,13 +80,13 @@ export class FindingsDuty implements Duty {
   async #settle(ports: readonly string[], term: Term): Promise<boolean> {
     const fleet = this.#replica.fleet;
     const now = new Date().toISOString();
-    const puts: { key: string; value: string }[] = [];
+    const puts: Put[] = [];
     const conditions: { key: string; version: string | null }[] = [];
     for (const finding of ports.flatMap((port) => judged(fleet, port, now))) {
       const entryKey = key.finding(finding.id);
       puts.push(put<'finding'>(entryKey, finding));
       // Somebody may acknowledge it at this moment.
-      conditions.push({ key: entryKey, version: fleet.version(entryKey) });
+      conditions.push({ key: entryKey, version: fleet.version('finding', entryKey) });
     }
     if (puts.length === 0) return true;
     return term.commit({ conditions, puts, deletes: forgotten(fleet, puts.length) });
@@ -97,12 +98,10 @@ function judged(fleet: Fleet, portKey: string, now: string): Finding[] {
   const [protocol, number] = portKey.split('/') as [Protocol, string];
   const port = Number(number);
   const listeners = fleet.listeners(protocol, port);
-  const assignment = fleet.assignment(protocol, port)?.value;
-  const standing = JUDGED.flatMap(
-    (kind) => fleet.get('finding', key.finding(`${kind}:${portKey.replace('/', ':')}`)) ?? [],
-  );
+  const standing = fleet.findings(protocol, port);
   // Most ports have an owner and nobody else; there is nothing to find.
-  if (listeners.size === 0 && standing.length === 0 && fleet.count('block') === 0) return [];
+  if (listeners.size === 0 && standing.size === 0 && fleet.count('block') === 0) return [];
+  const assignment = fleet.assignment(protocol, port)?.value;
   const claims: Claim[] = [];
   if (assignment)
     claims.push({ endpoint: assignment.endpoint, host: assignment.host ?? null, since: assignment.grantedAt });
@@ -120,7 +119,7 @@ function judged(fleet: Fleet, portKey: string, now: string): Finding[] {
     merged(fleet.get('finding', key.finding(verdict.id))?.value, verdict, now),
   );
   for (const { value } of standing) {
-    if (value.state === 'resolved' || verdicts.some(({ id }) => id === value.id)) continue;
+    if (!JUDGED.has(value.kind) || value.state === 'resolved' || verdicts.some(({ id }) => id === value.id)) continue;
     changed.push({ ...value, state: 'resolved', lastChanged: now });
   }
   return changed;

@@ -4,6 +4,8 @@ import {
   type Endpoint,
   type EntryKind,
   type EntryValue,
+  entryKinds,
+  type Finding,
   type Host,
   type Interval,
   isContainerInternal,
@@ -59,21 +61,26 @@ export class Fleet {
   position: Position = ORIGIN;
   epoch = 0;
   readonly use = new PortUse();
-  readonly #entries = new Map<string, Held>();
-  readonly #keysByKind = new Map<EntryKind, Set<string>>();
+  readonly #entries: Record<EntryKind, Map<string, Held>> = noEntries();
   readonly #listenersByPort = new Map<string, Set<Held<'listener'>>>();
   readonly #listenersByHost = new Map<string, HostListeners>();
   readonly #leases = new Map<string, Set<string>>();
   readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
+  readonly #findingsByPort = new Map<string, Set<Held<'finding'>>>();
   readonly #ephemeral = new Map<string, Interval>();
   #ephemeralRanges: readonly Interval[] = [];
 
-  get<K extends EntryKind>(_kind: K, entryKey: string): Held<K> | undefined {
-    return this.#entries.get(entryKey) as Held<K> | undefined;
+  get<K extends EntryKind>(kind: K, entryKey: string): Held<K> | undefined {
+    return this.#entries[kind].get(entryKey) as Held<K> | undefined;
   }
 
-  version(entryKey: string): Version | null {
-    return this.#entries.get(entryKey)?.version ?? null;
+  version(kind: EntryKind, entryKey: string): Version | null {
+    return this.#entries[kind].get(entryKey)?.version ?? null;
+  }
+
+  /** Whether there is an entry with this key, whatever its kind. */
+  has(entryKey: string): boolean {
+    return this.#entries[kindOf(entryKey)]?.has(entryKey) ?? false;
   }
 
   assignment(protocol: Protocol, port: number): Held<'assignment'> | undefined {
@@ -89,7 +96,7 @@ export class Fleet {
   /** The assignments that a lease holds; empty when there is no such lease. */
   leased(lease: string): Held<'assignment'>[] {
     const keys = this.#leases.get(lease) ?? [];
-    return Array.from(keys, (entryKey) => this.#entries.get(entryKey) as Held<'assignment'>);
+    return Array.from(keys, (entryKey) => this.#entries.assignment.get(entryKey) as Held<'assignment'>);
   }
 
   leases(): MapIterator<[string, Set<string>]> {
@@ -102,7 +109,7 @@ export class Fleet {
 
   assignmentsOf(service: ServiceId): Held<'assignment'>[] {
     const keys = this.#assignmentsByService.get(service) ?? [];
-    return Array.from(keys, (entryKey) => this.#entries.get(entryKey) as Held<'assignment'>);
+    return Array.from(keys, (entryKey) => this.#entries.assignment.get(entryKey) as Held<'assignment'>);
   }
 
   /** The services that have assignments. */
@@ -111,7 +118,12 @@ export class Fleet {
   }
 
   listeners(protocol: Protocol, port: number): ReadonlySet<Held<'listener'>> {
-    return this.#listenersByPort.get(`${protocol}/${port}`) ?? new Set();
+    return this.#listenersByPort.get(`${protocol}/${port}`) ?? NOBODY;
+  }
+
+  /** The findings about a port, those that are resolved and not yet forgotten among them. */
+  findings(protocol: Protocol, port: number): ReadonlySet<Held<'finding'>> {
+    return this.#findingsByPort.get(`${protocol}/${port}`) ?? NOBODY;
   }
 
   listenersOf(host: string): ReadonlyMap<string, Held<'listener'>> {
@@ -145,23 +157,23 @@ export class Fleet {
   }
 
   /** Every entry of a kind, in no particular order. */
-  *all<K extends EntryKind>(kind: K): Generator<Held<K>> {
-    for (const entryKey of this.#keysByKind.get(kind) ?? []) yield this.#entries.get(entryKey) as Held<K>;
+  all<K extends EntryKind>(kind: K): MapIterator<Held<K>> {
+    return this.#entries[kind].values() as MapIterator<Held<K>>;
   }
 
   count(kind: EntryKind): number {
-    return this.#keysByKind.get(kind)?.size ?? 0;
+    return this.#entries[kind].size;
   }
 
   /** Takes in a part of a snapshot; `clear` first. */
   load(chunk: SnapshotChunk): void {
-    for (const { key: entryKey, value, version } of chunk.entries) this.#put(entryKey, value, version);
+    for (const { key: entryKey, value, version } of chunk.entries) this.#put(entryKey, JSON.parse(value), version);
     this.position = chunk.position;
     this.epoch = chunk.epoch;
   }
 
   clear(): void {
-    for (const entryKey of [...this.#entries.keys()]) this.#delete(entryKey);
+    for (const entries of Object.values(this.#entries)) for (const entryKey of entries.keys()) this.#delete(entryKey);
   }
 
   /** Takes in the commits of one group. */
@@ -169,7 +181,9 @@ export class Fleet {
     const touches: Touch[] = [];
     for (const change of group) {
       const version: Version = `${change.epoch}.${change.revision}`;
-      for (const { key: entryKey, value } of change.puts) touches.push(this.#put(entryKey, value, version));
+      for (const { key: entryKey, value, decoded } of change.puts) {
+        touches.push(this.#put(entryKey, decoded ?? JSON.parse(value), version));
+      }
       for (const entryKey of change.deletes) {
         const touch = this.#delete(entryKey);
         if (touch) touches.push(touch);
@@ -180,24 +194,24 @@ export class Fleet {
     return { position: this.position, epoch: this.epoch, touches };
   }
 
-  #put(entryKey: string, json: string, version: Version): Touch {
+  #put(entryKey: string, value: Held['value'], version: Version): Touch {
     const kind = kindOf(entryKey);
-    const before = this.#entries.get(entryKey);
-    const after: Held = { key: entryKey, kind, value: JSON.parse(json), version };
+    const entries = this.#entries[kind];
+    const before = entries.get(entryKey);
+    const after: Held = { key: entryKey, kind, value, version };
     if (before) this.#unindex(before);
-    this.#entries.set(entryKey, after);
-    addTo(this.#keysByKind, kind, entryKey);
+    entries.set(entryKey, after);
     this.#index(after);
     return { key: entryKey, kind, before, after };
   }
 
   #delete(entryKey: string): Touch | undefined {
-    const before = this.#entries.get(entryKey);
+    const kind = kindOf(entryKey);
+    const before = this.#entries[kind].get(entryKey);
     if (!before) return undefined;
-    this.#entries.delete(entryKey);
-    removeFrom(this.#keysByKind, before.kind, entryKey);
+    this.#entries[kind].delete(entryKey);
     this.#unindex(before);
-    return { key: entryKey, kind: before.kind, before, after: undefined };
+    return { key: entryKey, kind, before, after: undefined };
   }
 
   #index(held: Held): void {
@@ -222,6 +236,11 @@ export class Fleet {
         const { id, ephemeral } = held.value as Host;
         if (ephemeral) this.#ephemeral.set(id, ephemeral);
         this.#ephemeralRanges = this.#distinctEphemeral();
+        break;
+      }
+      case 'finding': {
+        const { protocol, port } = held.value as Finding;
+        if (port !== null) addTo(this.#findingsByPort, `${protocol}/${port}`, held as Held<'finding'>);
         break;
       }
       case 'listener':
@@ -252,6 +271,11 @@ export class Fleet {
         this.#ephemeral.delete((held.value as Host).id);
         this.#ephemeralRanges = this.#distinctEphemeral();
         break;
+      case 'finding': {
+        const { protocol, port } = held.value as Finding;
+        if (port !== null) removeFrom(this.#findingsByPort, `${protocol}/${port}`, held as Held<'finding'>);
+        break;
+      }
       case 'listener':
         this.#unindexListener(held as Held<'listener'>);
         break;
@@ -279,6 +303,13 @@ export class Fleet {
     if (ofHost?.byKey.size === 0) this.#listenersByHost.delete(host);
     if (!isContainerInternal(held.value)) this.use.remove(port);
   }
+}
+
+const NOBODY: ReadonlySet<never> = new Set();
+
+function noEntries(): Record<EntryKind, Map<string, Held>> {
+  const kinds = Object.keys(entryKinds) as EntryKind[];
+  return Object.fromEntries(kinds.map((kind) => [kind, new Map()])) as Record<EntryKind, Map<string, Held>>;
 }
 
 function addTo<K, V>(index: Map<K, Set<V>>, at: K, member: V): void {

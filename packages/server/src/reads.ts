@@ -64,10 +64,9 @@ export function portReport(fleet: Fleet, port: number, protocol?: Protocol): Por
       (block) => covers(block) && (!protocol || block.protocol === null || block.protocol === protocol),
     ),
     ranges: Array.from(fleet.all('range'), ({ value }) => value).filter(covers),
-    findings: Array.from(fleet.all('finding'), ({ value }) => value).filter(
-      (finding) =>
-        finding.port === port && finding.state !== 'resolved' && (!protocol || finding.protocol === protocol),
-    ),
+    findings: asked
+      .flatMap((each) => Array.from(fleet.findings(each, port), ({ value }) => value))
+      .filter(({ state }) => state !== 'resolved'),
     hosts: Object.fromEntries(hosts),
     position: fleet.position,
   };

@@ -165,7 +165,7 @@ export class ReaperDuty implements Duty {
       return;
     }
     // Resting ports and tasks have the lease that is named as they are; any other lease has nothing left.
-    const deletes = this.#fleet.version(id) === null ? [] : [id];
+    const deletes = this.#fleet.has(id) ? [id] : [];
     await term.commit({ conditions: [stillDue], deletes, leases: gone });
   }
 }

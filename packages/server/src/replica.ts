@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Applied, Fleet } from './fleet.ts';
-import { HistoryLostError, type Store } from './store/store.ts';
+import { leavesTrace } from './store/log-record.ts';
+import { type Change, type GroupOutcome, HistoryLostError, type Store, type Transaction } from './store/store.ts';
 
 export interface ReplicaListener {
   /** The commits of one group were applied to the fleet. */
@@ -18,12 +19,15 @@ interface Waiter {
   readonly timer: NodeJS.Timeout;
 }
 
+/** How many positions back the replica knows what it applied. */
+const TRAIL = 1_000;
 /** How long a reader waits for the replica to catch up with a commit before it is told so, ms. */
 const CATCH_UP_MAX = 5_000;
 
 /**
- * Keeps a `Fleet` equal to the store, by its change feed. When the history that it followed is no more (trimmed, or
- * another one after a failover), it loads a snapshot and tells its listeners so.
+ * Keeps a `Fleet` equal to the store, by its change feed; what this coordinator commits itself is taken in at once.
+ * When the history that it followed is no more (trimmed, or another one after a failover), it loads a snapshot and
+ * tells its listeners so.
  */
 export class Replica {
   readonly fleet = new Fleet();
@@ -33,6 +37,12 @@ export class Replica {
   readonly #logger: Logger;
   readonly #listeners = new Set<ReplicaListener>();
   readonly #stopping = new AbortController();
+  /** The groups that the fleet has and the feed has not brought yet. */
+  #ahead: Position[] = [];
+  /** Where the fleet was lately, oldest first. */
+  readonly #trail = new Set<Position>();
+  /** Ends the reading of a feed whose history the store no longer has. */
+  #diverged = new AbortController();
   #waiters: Waiter[] = [];
   #following: Promise<void> | undefined;
 
@@ -62,14 +72,26 @@ export class Replica {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when everything up to the position is in the fleet. */
-  async reached(position: Position): Promise<void> {
-    return this.reachedRevision(revisionOf(position));
-  }
+  /**
+   * Takes in a group that was committed here, without waiting for the feed to bring it. When others committed in
+   * between, the feed brings it all in order.
+   */
+  readonly committed = (group: readonly Transaction[], outcome: GroupOutcome): void => {
+    const { previous, position } = outcome;
+    if (previous === this.fleet.position) {
+      if (position === previous) return;
+      this.#ahead.push(position);
+      this.#apply(changesOf(group, outcome));
+    } else if (revisionOf(previous) <= revisionOf(this.fleet.position) && !this.#trail.has(previous)) {
+      // The store went through a place where this fleet never was: it lost what was applied here, and went on.
+      this.#diverged.abort();
+    }
+  };
 
-  /** Resolves when the commit with this revision is in the fleet. @throws PortolanError `not-ready` after 5 s */
-  async reachedRevision(revision: number): Promise<void> {
-    if (revisionOf(this.fleet.position) >= revision) return;
+  /** Resolves when everything up to the position is in the fleet. @throws PortolanError `not-ready` after 5 s */
+  async reached(position: Position): Promise<void> {
+    const revision = revisionOf(position);
+    if (revisionOf(this.fleet.position) >= revision && !this.#diverged.signal.aborted) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((waiter) => waiter.timer !== timer);
@@ -89,11 +111,14 @@ export class Replica {
     let failures = 0;
     while (!this.#stopping.signal.aborted) {
       try {
-        for await (const group of this.#store.changes(this.fleet.position, this.#stopping.signal)) {
+        this.#ahead = [];
+        const until = AbortSignal.any([this.#stopping.signal, this.#diverged.signal]);
+        for await (const group of this.#store.changes(this.fleet.position, until)) {
           failures = 0;
           this.freshAt = Date.now();
-          if (group.length > 0) this.#apply(this.fleet.apply(group));
+          this.#apply(this.#unseen(group));
         }
+        if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         const reason = error instanceof HistoryLostError ? error.reason : undefined;
@@ -108,10 +133,26 @@ export class Replica {
     }
   }
 
+  /** What the feed brought without the groups that were taken in before it did. */
+  #unseen(changes: readonly Change[]): readonly Change[] {
+    if (this.#ahead.length === 0) return changes;
+    let seen: Position | undefined;
+    let i = 0;
+    for (; i < changes.length; i++) {
+      const { position } = changes[i]!;
+      if (position === seen) continue;
+      if (this.#ahead.length === 0) break;
+      seen = this.#ahead.shift();
+      if (position !== seen) throw new HistoryLostError('diverged');
+    }
+    return changes.slice(i);
+  }
+
   async #reload(reason: ResetReason): Promise<void> {
     try {
       const epoch = this.fleet.epoch;
       await this.#load();
+      this.#diverged = new AbortController();
       const told = reason === 'diverged' && this.fleet.epoch !== epoch ? 'epoch' : reason;
       for (const listener of this.#listeners) listener.reset(told);
       this.#release();
@@ -127,11 +168,20 @@ export class Replica {
     this.fleet.clear();
     for (const chunk of chunks) this.fleet.load(chunk);
     this.freshAt = Date.now();
+    this.#remember(this.fleet.position);
   }
 
-  #apply(group: Applied): void {
-    for (const listener of this.#listeners) listener.applied(group);
+  #apply(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    for (const { position } of changes) this.#remember(position);
+    const applied = this.fleet.apply(changes);
+    for (const listener of this.#listeners) listener.applied(applied);
     this.#release();
+  }
+
+  #remember(position: Position): void {
+    this.#trail.add(position);
+    if (this.#trail.size > TRAIL) this.#trail.delete(this.#trail.values().next().value as Position);
   }
 
   #release(): void {
@@ -147,6 +197,18 @@ export class Replica {
     }
     this.#waiters = waiting;
   }
+}
+
+/** The commits of a group as the feed will bring them. */
+function changesOf(group: readonly Transaction[], { outcomes, position, epoch }: GroupOutcome): Change[] {
+  const changes: Change[] = [];
+  outcomes.forEach((outcome, i) => {
+    if (!outcome.applied) return;
+    const alternative = group[i]!.alternatives[outcome.alternative]!;
+    const { puts, deletes } = alternative;
+    if (leavesTrace(alternative)) changes.push({ position, revision: outcome.revision, epoch, puts, deletes });
+  });
+  return changes;
 }
 
 /** 50 ms doubling to 5 s, with half of it at random, so that coordinators do not return in step. */

@@ -1,9 +1,9 @@
 import type { EntryKind, EntryValue, Interval } from '@portolan/model';
-import type { Alternative } from '../store/store.ts';
+import type { Alternative, Put } from '../store/store.ts';
 
 /** An entry as a commit writes it. */
-export function put<K extends EntryKind>(entryKey: string, value: EntryValue<K>): { key: string; value: string } {
-  return { key: entryKey, value: JSON.stringify(value) };
+export function put<K extends EntryKind>(entryKey: string, value: EntryValue<K>): Put {
+  return { key: entryKey, value: JSON.stringify(value), decoded: value };
 }
 
 /** An alternative with what is left out empty. */

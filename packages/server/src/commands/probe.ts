@@ -26,9 +26,9 @@ export class Prober {
   async probe(
     host: string,
     protocol: Protocol,
-    ports: number[],
+    ports: readonly number[],
   ): Promise<{ port: number; reason: string }[] | undefined> {
-    const task: Task = { id: nanoid(), host, kind: 'probe', protocol, ports, answer: null };
+    const task: Task = { id: nanoid(), host, kind: 'probe', protocol, ports: [...ports], answer: null };
     const entryKey = key.task(task.id);
     const answered = this.#answer(entryKey);
     try {

@@ -35,7 +35,7 @@ export class Ranges {
       const only = alternative({
         conditions: [
           { key: key.range(range.name), version: before?.version ?? null },
-          { key: key.guard('ranges'), version: this.#fleet.version(key.guard('ranges')) },
+          { key: key.guard('ranges'), version: this.#fleet.version('guard', key.guard('ranges')) },
         ],
         // Every new range writes the guard, so that two at once cannot both pass the check for overlap.
         puts: [put<'range'>(key.range(range.name), range), put<'guard'>(key.guard('ranges'), { by: range.name })],

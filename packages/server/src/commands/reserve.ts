@@ -22,7 +22,7 @@ import {
 import { nanoid } from 'nanoid';
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Fleet, Held } from '../fleet.ts';
-import type { Alternative, Condition } from '../store/store.ts';
+import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
 import { type Asker, fieldOf, obstacleTo } from './ports.ts';
 import type { Prober } from './probe.ts';
@@ -31,6 +31,18 @@ import type { Prober } from './probe.ts';
 const CANDIDATES_AFTER_CONFLICT = 4;
 /** How many choices an agent may refuse before the caller is told. */
 const PROBES_MAX = 5;
+
+/** Ports that were chosen for a request and are not promised yet. */
+interface Claim {
+  /** The first port of each candidate. */
+  readonly starts: readonly number[];
+  /** All ports of all candidates. */
+  readonly ports: readonly number[];
+  readonly attempts: number;
+  readonly obstacle: Obstacle | null;
+  /** Lets go of them. */
+  settle(): void;
+}
 
 /**
  * Promises ports to endpoints: decides on the replica, promises in the store. Asking again for the same endpoint
@@ -52,12 +64,14 @@ export class Reserver {
     const labels = labelsOf(request);
     const endpoints = labels.map((label) => endpointOf(request, label));
     const unbindable = new Map<number, Obstacle>();
-    return this.#executor.execute<Reservation>(async (round) => {
+    return this.#executor.execute<Reservation>((round) => {
       if (round > 0) this.#start = Math.random();
       const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
       if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
+      const candidates = round > 0 ? CANDIDATES_AFTER_CONFLICT : 1;
       const host = probe && request.host !== undefined ? this.#fleet.findHost(request.host) : undefined;
-      return this.#anew(request, endpoints, host, unbindable, round > 0 ? CANDIDATES_AFTER_CONFLICT : 1);
+      if (host?.state === 'alive') return this.#probed(request, endpoints, host, candidates, unbindable);
+      return this.#grant(request, endpoints, this.#claim(request, endpoints, candidates, unbindable), false);
     });
   }
 
@@ -114,37 +128,44 @@ export class Reserver {
     };
   }
 
-  async #anew(
+  /** Asks the agent of the host whether it can bind what is chosen, and chooses again as long as it cannot. */
+  async #probed(
     request: ReserveRequest,
     endpoints: readonly Endpoint[],
-    host: Host | undefined,
-    unbindable: Map<number, Obstacle>,
+    host: Host,
     candidates: number,
+    unbindable: Map<number, Obstacle>,
   ): Promise<Plan<Reservation>> {
     for (;;) {
-      const { ports, attempts, obstacle } = this.#choose(request, endpoints, unbindable, candidates);
-      const claimed = ports.flatMap((first) => endpoints.map((_, i) => first + i));
-      for (const port of claimed) this.#fleet.use.add(port);
-      const settle = () => {
-        for (const port of claimed) this.#fleet.use.remove(port);
-      };
-      let probed = false;
-      if (host?.state === 'alive' && unbindable.size < PROBES_MAX * endpoints.length) {
-        try {
-          const refused = await this.#prober.probe(host.id, request.protocol, claimed);
-          probed = refused !== undefined;
-          for (const { port, reason } of refused ?? []) unbindable.set(port, unbindableOn(host.name, port, reason));
-          if (refused && refused.length > 0) {
-            settle();
-            continue;
-          }
-        } catch (error) {
-          settle();
-          throw error;
-        }
+      const claim = this.#claim(request, endpoints, candidates, unbindable);
+      if (unbindable.size >= PROBES_MAX * endpoints.length) return this.#grant(request, endpoints, claim, false);
+      try {
+        const refused = await this.#prober.probe(host.id, request.protocol, claim.ports);
+        if (!refused || refused.length === 0) return this.#grant(request, endpoints, claim, refused !== undefined);
+        for (const { port, reason } of refused) unbindable.set(port, unbindableOn(host.name, port, reason));
+        claim.settle();
+      } catch (error) {
+        claim.settle();
+        throw error;
       }
-      return this.#grant(request, endpoints, ports, { attempts, obstacle, probed, settle });
     }
+  }
+
+  /** Chooses ports, and keeps them from others that ask here until their fate is known. */
+  #claim(
+    request: ReserveRequest,
+    endpoints: readonly Endpoint[],
+    candidates: number,
+    unbindable: ReadonlyMap<number, Obstacle>,
+  ): Claim {
+    const { starts, attempts, obstacle } = this.#choose(request, endpoints, unbindable, candidates);
+    const { use } = this.#fleet;
+    const ports = endpoints.length === 1 ? starts : starts.flatMap((first) => endpoints.map((_, i) => first + i));
+    for (const port of ports) use.add(port);
+    const settle = () => {
+      for (const port of ports) use.remove(port);
+    };
+    return { starts, ports, attempts, obstacle, settle };
   }
 
   #choose(
@@ -152,7 +173,7 @@ export class Reserver {
     endpoints: readonly Endpoint[],
     unbindable: ReadonlyMap<number, Obstacle>,
     candidates: number,
-  ): { ports: number[]; attempts: number; obstacle: Obstacle | null } {
+  ): Pick<Claim, 'starts' | 'attempts' | 'obstacle'> {
     const asker: Asker = { ...request, labels: endpoints.map(({ label }) => label) };
     const field = fieldOf(this.#fleet, request);
     const { taken } = this.#fleet.use;
@@ -172,7 +193,7 @@ export class Reserver {
       { taken, obstacle: (port) => unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol) },
     );
     for (const port of unbindable.keys()) this.#fleet.use.remove(port);
-    if (choice.ok) return { ports: choice.candidates, attempts: choice.attempts, obstacle: choice.obstacle };
+    if (choice.ok) return { starts: choice.candidates, attempts: choice.attempts, obstacle: choice.obstacle };
     const why = choice.obstacle?.detail ?? `no port of ${field.name} is free`;
     const message =
       choice.reason === 'range-exhausted'
@@ -188,46 +209,40 @@ export class Reserver {
   #grant(
     request: ReserveRequest,
     endpoints: readonly Endpoint[],
-    candidates: readonly number[],
-    how: { attempts: number; obstacle: Obstacle | null; probed: boolean; settle: () => void },
+    { starts, attempts, obstacle, settle }: Claim,
+    probed: boolean,
   ): Plan<Reservation> {
     const lease = request.ttl === undefined ? null : { id: nanoid(), ttl: request.ttl };
-    const grants = candidates.map((first) =>
-      endpoints.map((endpoint, i) => grant(request, endpoint, first + i, lease)),
-    );
+    const grants = starts.map((first) => endpoints.map((endpoint, i) => grant(request, endpoint, first + i, lease)));
     return {
       alternatives: grants.map((assignments) => this.#promise(assignments)),
       answer: ({ alternative: chosen, position, epoch, revision }) => {
         const token = formatVersion(epoch, revision);
-        return this.#reservation(
-          grants[chosen]!.map((value) => ({ value, token })),
-          {
-            created: true,
-            obstacle: how.obstacle,
-            attempts: how.attempts,
-            probed: how.probed,
-            position,
-          },
-        );
+        const granted = grants[chosen]!.map((value) => ({ value, token }));
+        return this.#reservation(granted, { created: true, obstacle, attempts, probed, position });
       },
-      settle: how.settle,
+      settle,
     };
   }
 
   /** The alternative that promises these ports: it holds only if nobody has them, nor the endpoints others. */
   #promise(assignments: readonly Assignment[]): Alternative {
     const conditions: Condition[] = [];
-    const puts: { key: string; value: string }[] = [];
+    const puts: Put[] = [];
     const rested: string[] = [];
     for (const assignment of assignments) {
       const { protocol, port, endpoint } = assignment;
       for (const each of protocols) {
         const entryKey = key.assignment(each, port);
         // The other protocol's number must be as it was when it was found free, or this service's own.
-        conditions.push({ key: entryKey, version: each === protocol ? null : this.#fleet.version(entryKey) });
+        conditions.push({
+          key: entryKey,
+          version: each === protocol ? null : this.#fleet.version('assignment', entryKey),
+        });
         const rest = this.#fleet.get('resting', key.resting(each, port));
-        conditions.push({ key: key.resting(each, port), version: rest?.version ?? null });
-        if (rest) rested.push(rest.key);
+        if (!rest) continue;
+        conditions.push({ key: rest.key, version: rest.version });
+        rested.push(rest.key);
       }
       conditions.push({ key: key.endpoint(endpoint, protocol), version: null });
       puts.push(put<'assignment'>(key.assignment(protocol, port), assignment));

@@ -1,7 +1,7 @@
 import { PortolanError } from '@portolan/model';
-import { bodyLimit } from 'hono/body-limit';
 import { routePath } from 'hono/route';
 import { assignmentRoutes } from './assignments.ts';
+import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import type { Context } from './context.ts';
 import { findingRoutes } from './findings.ts';
@@ -34,15 +34,7 @@ export function createApp(context: Context) {
     if (!OPEN.has(c.req.path) && !c.req.path.startsWith('/reference/')) gate.check(c.req.header('authorization'));
     await next();
   });
-  const onError = () => {
-    throw new PortolanError(
-      'too-large',
-      `the body is larger than ${BODY_MAX / 1024} KiB (reports: ${REPORT_BODY_MAX / 1024 / 1024} MiB)`,
-    );
-  };
-  const small = bodyLimit({ maxSize: BODY_MAX, onError });
-  const large = bodyLimit({ maxSize: REPORT_BODY_MAX, onError });
-  app.use((c, next) => (c.req.path.endsWith('/report') ? large : small)(c, next));
+  app.use(limitBody((path) => (path.endsWith('/report') ? REPORT_BODY_MAX : BODY_MAX)));
 
   app.route('/', operationRoutes(context));
   app.route('/', referenceRoutes());

@@ -1,12 +1,12 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { PortolanError } from '@portolan/model';
 
 /** Tells whether a token is the one that this coordinator was started with. */
 export class Gate {
-  readonly #digest: Buffer;
+  readonly #token: Buffer;
 
   constructor(token: string) {
-    this.#digest = digest(token);
+    this.#token = Buffer.from(token);
   }
 
   /** @throws PortolanError `unauthorized` */
@@ -26,11 +26,7 @@ export class Gate {
   }
 
   admits(token: string): boolean {
-    // Digests have one length, so that comparing takes one time.
-    return timingSafeEqual(digest(token), this.#digest);
+    const shown = Buffer.from(token);
+    return shown.length === this.#token.length && timingSafeEqual(shown, this.#token);
   }
-}
-
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

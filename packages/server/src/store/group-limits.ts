@@ -20,9 +20,9 @@ export function checkGroup(group: readonly Transaction[]): void {
   let units = 0;
   for (const { alternatives } of group) {
     for (const alternative of alternatives) {
-      operations += operationsOf(alternative);
-      units += unitsOf(alternative);
-      checkAlternative(alternative);
+      const { conditions, puts, deletes, leases } = alternative;
+      operations += conditions.length + puts.length + deletes.length + leases.length;
+      units += checkAlternative(alternative);
     }
   }
   if (operations > GROUP_OPERATIONS_MAX) throw tooLarge('operations', operations, GROUP_OPERATIONS_MAX);
@@ -33,53 +33,44 @@ export function checkGroup(group: readonly Transaction[]): void {
   }
 }
 
-function operationsOf({ conditions, puts, deletes, leases }: Alternative): number {
-  return conditions.length + puts.length + deletes.length + leases.length;
+/** @returns how many UTF-16 units its texts have */
+function checkAlternative({ conditions, puts, deletes, leases }: Alternative): number {
+  let units = 0;
+  for (const condition of conditions) units += 'key' in condition ? condition.key.length : condition.lease.length;
+  for (const { key, value } of puts) units += checkText(key) + checkText(value);
+  for (const key of deletes) units += checkText(key);
+  for (const { id } of leases) units += id.length;
+  if (puts.length + deletes.length > 1) {
+    const keys = new Set(deletes);
+    for (const { key } of puts) keys.add(key);
+    if (keys.size < puts.length + deletes.length) throw new TypeError('an alternative puts or deletes one key twice');
+  }
+  if (leases.length > 1 && new Set(leases.map(({ id }) => id)).size < leases.length) {
+    throw new TypeError('an alternative sets one lease twice');
+  }
+  return units;
 }
 
-function unitsOf(alternative: Alternative): number {
-  let units = 0;
-  for (const text of textsOf(alternative)) units += text.length;
-  return units;
+function checkText(text: string): number {
+  if (text.includes(SEPARATOR))
+    throw new TypeError('a key or value holds the character U+001F, which parts texts in the log');
+  return text.length;
 }
 
 function bytesOf(group: readonly Transaction[]): number {
   let bytes = 0;
   for (const { alternatives } of group) {
-    for (const alternative of alternatives) {
-      for (const text of textsOf(alternative)) bytes += Buffer.byteLength(text);
+    for (const { conditions, puts, deletes, leases } of alternatives) {
+      const texts = [
+        ...conditions.map((condition) => ('key' in condition ? condition.key : condition.lease)),
+        ...puts.flatMap(({ key, value }) => [key, value]),
+        ...deletes,
+        ...leases.map(({ id }) => id),
+      ];
+      for (const text of texts) bytes += Buffer.byteLength(text);
     }
   }
   return bytes;
-}
-
-function* textsOf({ conditions, puts, deletes, leases }: Alternative): Iterable<string> {
-  for (const condition of conditions) yield 'key' in condition ? condition.key : condition.lease;
-  for (const { key, value } of puts) {
-    yield key;
-    yield value;
-  }
-  yield* deletes;
-  for (const { id } of leases) yield id;
-}
-
-function checkAlternative({ puts, deletes, leases }: Alternative): void {
-  const keys = new Set(deletes);
-  for (const { key, value } of puts) {
-    keys.add(key);
-    checkText(key);
-    checkText(value);
-  }
-  for (const key of deletes) checkText(key);
-  if (keys.size < puts.length + deletes.length) throw new TypeError('an alternative puts or deletes one key twice');
-  if (leases.length > 1 && new Set(leases.map(({ id }) => id)).size < leases.length) {
-    throw new TypeError('an alternative sets one lease twice');
-  }
-}
-
-function checkText(text: string): void {
-  if (text.includes(SEPARATOR))
-    throw new TypeError('a key or value holds the character U+001F, which parts texts in the log');
 }
 
 function tooLarge(what: 'transactions' | 'operations' | 'bytes', count: number, limit: number): PortolanError {

@@ -73,5 +73,10 @@ export function decodeReply(reply: unknown, group: readonly Transaction[], nonce
     if (leavesTrace(group[index]?.alternatives[alternative] as Alternative)) revision++;
     return { applied: true, alternative, revision };
   });
-  return { outcomes, position: revision === before ? head : `${revision}-${nonce}`, epoch: Number(epoch) };
+  return {
+    outcomes,
+    previous: head,
+    position: revision === before ? head : `${revision}-${nonce}`,
+    epoch: Number(epoch),
+  };
 }

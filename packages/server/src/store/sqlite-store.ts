@@ -149,7 +149,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     // Written also when nothing changed: so a group that answers has proved that the store takes writes.
     sql.setMeta.run(position, epoch, now);
     database.exec('COMMIT');
-    return { outcomes, position, epoch };
+    return { outcomes, previous: head, position, epoch };
   }
 
   /** Counting back from the head costs time, so it is done now and then. */

@@ -58,6 +58,8 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
         const second = await store.commit([put('a', '2'), put('b', '')]);
         expect(first.outcomes).toEqual([{ applied: true, alternative: 0, revision: 1 }]);
         expect(second.outcomes.map(revisionIn)).toEqual([2, 3]);
+        expect(first.previous).toBe(ORIGIN);
+        expect(second.previous).toBe(first.position);
         expect(revisionOf(second.position)).toBe(3);
         expect(await contents(store)).toEqual({
           a: { value: '2', version: `${first.epoch}.2` },
@@ -138,7 +140,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
             ],
           },
         ]);
-        expect(after).toEqual({ ...before, outcomes: [{ applied: false }] });
+        expect(after).toEqual({ ...before, previous: before.position, outcomes: [{ applied: false }] });
         expect(await values(store)).toEqual({ a: '1' });
         expect(await store.due(10)).toEqual({ leases: [], total: 0 });
       });
@@ -153,6 +155,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
         ]);
         expect(after).toEqual({
           epoch: before.epoch,
+          previous: before.position,
           position: before.position,
           outcomes: [
             { applied: false },
@@ -168,7 +171,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
         const { store } = await open();
         expect((await store.commit([])).position).toBe(ORIGIN);
         const { position, epoch } = await store.commit([put('a', '1')]);
-        expect(await store.commit([])).toEqual({ outcomes: [], position, epoch });
+        expect(await store.commit([])).toEqual({ outcomes: [], previous: position, position, epoch });
       });
 
       test('refuses a group over the limits and applies none of it', async () => {

@@ -46,10 +46,17 @@ export interface Transaction {
 
 export interface Alternative {
   readonly conditions: readonly Condition[];
-  readonly puts: readonly { readonly key: string; readonly value: string }[];
+  readonly puts: readonly Put[];
   readonly deletes: readonly string[];
   /** A lease's deadline is set to the store's time + ttl (ms); `null` removes the lease. */
   readonly leases: readonly { readonly id: string; readonly ttl: number | null }[];
+}
+
+export interface Put {
+  readonly key: string;
+  readonly value: string;
+  /** What `value` says, for whoever applies the commit here and now; stores neither read nor keep it. */
+  readonly decoded?: unknown;
 }
 
 export type Condition =
@@ -61,6 +68,8 @@ export type Condition =
 export interface GroupOutcome {
   /** For each transaction what became of it. */
   readonly outcomes: readonly Outcome[];
+  /** The head before the group. */
+  readonly previous: Position;
   /** The head after the group. */
   readonly position: Position;
   readonly epoch: number;
@@ -88,7 +97,7 @@ export interface Change {
   readonly position: Position;
   readonly revision: number;
   readonly epoch: number;
-  readonly puts: readonly { readonly key: string; readonly value: string }[];
+  readonly puts: readonly Put[];
   readonly deletes: readonly string[];
 }
 

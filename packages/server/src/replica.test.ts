@@ -1,0 +1,151 @@
+import { key, type Position, type Range } from '@portolan/model';
+import { pino } from 'pino';
+import { afterEach, expect, test, vi } from 'vitest';
+import { alternative, put } from './commands/entries.ts';
+import type { Applied } from './fleet.ts';
+import { Replica } from './replica.ts';
+import type { Change, GroupOutcome, Store, Transaction } from './store/store.ts';
+
+/** A store whose history a test writes, to be told by the feed when the test says so. */
+class ScriptedStore implements Store {
+  readonly acknowledgement = 'memory';
+  log: Change[][] = [];
+  #news = Promise.withResolvers<void>();
+  #told = 0;
+
+  /** Adds a group with one range, as if somebody had committed it. */
+  add(name: string): { group: Transaction[]; outcome: GroupOutcome } {
+    const previous = this.head;
+    const revision = this.log.length + 1;
+    const position: Position = `${revision}-${Math.ceil(Math.random() * 1e9)}`;
+    const range: Range = { name, from: 5000, to: 5099, purpose: name, owner: null, policy: 'allocate' };
+    const only = alternative({ puts: [put<'range'>(key.range(name), range)] });
+    this.log.push([{ position, revision, epoch: 1, puts: only.puts, deletes: [] }]);
+    const outcomes = [{ applied: true, alternative: 0, revision } as const];
+    return { group: [{ alternatives: [only] }], outcome: { outcomes, previous, position, epoch: 1 } };
+  }
+
+  get head(): Position {
+    return this.log.at(-1)?.[0]?.position ?? '0-0';
+  }
+
+  /** Lets the feed bring everything that there is. */
+  tell(): void {
+    this.#told = this.log.length;
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  async *changes(from: Position, signal: AbortSignal): AsyncGenerator<Change[]> {
+    let next = this.log.findIndex(([change]) => change?.position === from) + 1;
+    while (!signal.aborted) {
+      if (next < this.#told) yield this.log[next++]!;
+      else
+        await Promise.race([this.#news.promise, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    }
+  }
+
+  async *snapshot() {
+    const entries = this.log.flat().flatMap(({ puts }) => puts.map((each) => ({ ...each, version: '1.1' as const })));
+    yield { entries, position: this.head, epoch: 1 };
+  }
+
+  async commit(): Promise<GroupOutcome> {
+    throw new Error('commits are made by the test');
+  }
+  async due() {
+    return { leases: [], total: 0 };
+  }
+  async close() {}
+}
+
+let replica: Replica;
+afterEach(() => replica.stop());
+
+async function follow(store: ScriptedStore): Promise<{ applied: Applied[]; resets: string[] }> {
+  replica = new Replica(store, pino({ level: 'silent' }));
+  await replica.start();
+  const heard = { applied: [] as Applied[], resets: [] as string[] };
+  replica.subscribe({
+    applied: (group) => heard.applied.push(group),
+    reset: (reason) => heard.resets.push(reason),
+  });
+  return heard;
+}
+
+const names = () => Array.from(replica.fleet.all('range'), ({ value }) => value.name).sort();
+
+test('what is committed here is there at once, and is not applied again when the feed brings it', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  const first = store.add('first');
+  replica.committed(first.group, first.outcome);
+  expect(names()).toEqual(['first']);
+
+  store.add('by another');
+  store.tell();
+  await vi.waitFor(() => expect(names()).toEqual(['by another', 'first']));
+  expect(heard.applied.map(({ touches }) => touches.map((touch) => touch.key))).toEqual([
+    ['range/first'],
+    ['range/by another'],
+  ]);
+  expect(heard.resets).toEqual([]);
+});
+
+test('when another one committed in between, the feed brings both in order', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  store.add('by another');
+  const own = store.add('own');
+  replica.committed(own.group, own.outcome);
+  expect(names()).toEqual([]);
+
+  store.tell();
+  await replica.reached(own.outcome.position);
+  expect(names()).toEqual(['by another', 'own']);
+  expect(heard.applied.flatMap(({ touches }) => touches.map((touch) => touch.key))).toEqual([
+    'range/by another',
+    'range/own',
+  ]);
+});
+
+test('an answer that comes after the feed has brought the commit changes nothing', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  const own = store.add('own');
+  store.add('later');
+  store.tell();
+  await vi.waitFor(() => expect(names()).toEqual(['later', 'own']));
+  replica.committed(own.group, own.outcome);
+  await replica.reached(own.outcome.position);
+  expect(heard.applied).toHaveLength(2);
+  expect(heard.resets).toEqual([]);
+});
+
+test('a store that lost what was committed here is noticed when the feed brings another commit in its place', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  const lost = store.add('lost');
+  replica.committed(lost.group, lost.outcome);
+  store.log = [];
+  store.add('instead');
+  store.tell();
+  await vi.waitFor(() => expect(heard.resets).toEqual(['diverged']));
+  expect(names()).toEqual(['instead']);
+});
+
+test('a store that lost what was committed here is noticed by the next commit, and nobody reads what is no more', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  for (const name of ['kept', 'lost', 'lost too']) {
+    const { group, outcome } = store.add(name);
+    replica.committed(group, outcome);
+  }
+  store.log.length = 1;
+  store.add('by another');
+  const next = store.add('own');
+  replica.committed(next.group, next.outcome);
+  await replica.reached(next.outcome.position);
+  expect(heard.resets).toEqual(['diverged']);
+  expect(names()).toEqual(['by another', 'kept', 'own']);
+});
