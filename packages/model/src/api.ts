@@ -153,6 +153,14 @@ export type RenewResponse = z.infer<typeof RenewResponse>;
 
 /** How many changes one report may carry; an agent with more to tell sends several. */
 export const REPORT_CHANGES_MAX = 2000;
+/** How many listeners a coordinator keeps of one host. */
+export const HOST_LISTENERS_MAX = 100_000;
+
+const ListenerId = z.string().max(255);
+
+/** The listener ids after the one up to and with the other, by UTF-16 code units; `null`: to the end on that side. */
+export const Span = z.strictObject({ after: ListenerId.nullable(), through: ListenerId.nullable() });
+export type Span = z.infer<typeof Span>;
 
 export const ReportRequest = z.strictObject({
   /** Counts the reports of this agent; a report sent again has the same number. */
@@ -160,9 +168,18 @@ export const ReportRequest = z.strictObject({
   /** The number of the report that this one builds on; `null`: this is the beginning of a full report. */
   previous: z.int().min(1).nullable(),
   puts: z.array(Listener).max(REPORT_CHANGES_MAX),
-  /** Ids of listeners that are gone. */
-  deletes: z.array(z.string().max(255)).max(REPORT_CHANGES_MAX),
-  /** Of all the host's listeners after this report: see `SetDigest` and `listenerFingerprint`. */
+  /** Ids of listeners that are gone; not looked at where the report covers a span. */
+  deletes: z.array(ListenerId).max(REPORT_CHANGES_MAX),
+  /**
+   * Of a full report, which goes in as many parts as it takes: what the coordinator holds in this span and `puts` does
+   * not name is gone. The parts follow one another without a gap; the last one goes through to the end. Without it a
+   * report with `previous: null` is full by itself, and any other tells of changes.
+   */
+  covers: Span.optional(),
+  /**
+   * Of all the host's listeners after this report: see `SetDigest` and `listenerFingerprint`. Of a part of a full
+   * report that is not the last, of what was told so far; the coordinator compares the last one.
+   */
   digest: z.string().length(16),
 });
 export type ReportRequest = z.infer<typeof ReportRequest>;

@@ -81,14 +81,14 @@ export function choosePorts(wish: Wish, availability: Availability): Choice {
   const starts = freeStarts(zones, count, availability.taken, candidates);
   while (candidates.length < wanted) {
     const next = starts.next();
+    if (!next.done) candidates.push(next.value.start);
+    attempts ||= tried + (next.done ? next.value : next.value.attempts);
     if (next.done) break;
-    candidates.push(next.value.start);
-    attempts ||= tried + next.value.attempts;
   }
   if (candidates.length > 0) return { ok: true, candidates, attempts, obstacle };
   const near = asked ?? wish.intervals[0]?.to ?? SYSTEM_BLOCK.to;
   const suggestions = suggest({ ...wish, intervals: [] }, near, availability);
-  return { ok: false, reason: 'range-exhausted', attempts: tried + sizeOf(zones), obstacle, suggestions };
+  return { ok: false, reason: 'range-exhausted', attempts, obstacle, suggestions };
 }
 
 function obstacleOf(start: number, count: number, availability: Availability): Obstacle | null {
@@ -114,18 +114,15 @@ function reasonOf({ reason }: Obstacle): 'port-taken' | 'port-blocked' {
 type Zone = Interval;
 
 /** The zones of all intervals, in the order in which they are to be tried. */
-function zonesOf({ intervals, count, avoid, order, start }: Wish): Zone[] {
+function* zonesOf({ intervals, count, avoid, order, start }: Wish): Generator<Zone, void, undefined> {
+  const arrange = (zones: readonly Zone[]) =>
+    order === 'spread' ? rotate(zones, startOf(zones, start, count)) : zones;
   const shunned = touching(avoid, count);
-  const kept: Zone[] = [];
-  const avoided: Zone[] = [];
+  for (const interval of intervals) yield* arrange(subtract(startsIn(interval, count), shunned));
   for (const interval of intervals) {
     const whole = startsIn(interval, count);
-    const clear = subtract(whole, shunned);
-    const rest = subtract(whole, clear);
-    kept.push(...(order === 'spread' ? rotate(clear, startOf(clear, start, count)) : clear));
-    avoided.push(...(order === 'spread' ? rotate(rest, startOf(rest, start, count)) : rest));
+    yield* arrange(subtract(whole, subtract(whole, shunned)));
   }
-  return [...kept, ...avoided];
 }
 
 /** The zones to try after `port`: upwards from it and round in its interval, then the other intervals. */
@@ -171,10 +168,15 @@ function startOf(zones: readonly Zone[], part: number, count: number): number {
 }
 
 /** From `start` on first, then what lies below it. */
-function rotate(zones: readonly Zone[], start: number): readonly Zone[] {
-  const below = { from: 0, to: start - 1 };
-  const rest = subtract(zones, [below]);
-  return [...rest, ...subtract(zones, rest)];
+function rotate(zones: readonly Zone[], start: number): Zone[] {
+  const above: Zone[] = [];
+  const below: Zone[] = [];
+  for (const zone of zones) {
+    if (zone.to >= start) above.push(zone.from >= start ? zone : { from: start, to: zone.to });
+    if (zone.from < start) below.push(zone.to < start ? zone : { from: zone.from, to: start - 1 });
+  }
+  above.push(...below);
+  return above;
 }
 
 function subtract(zones: readonly Zone[], holes: readonly Zone[]): readonly Zone[] {
@@ -211,13 +213,15 @@ function meets(a: Interval, b: Interval): boolean {
 /**
  * The starts of free blocks, in the order of the zones, each clear of the ones before and of those in `others`.
  * `attempts` counts the starts up to the one found.
+ *
+ * @returns in the end, how many starts there were
  */
 function* freeStarts(
-  zones: readonly Zone[],
+  zones: Iterable<Zone>,
   count: number,
   taken: PortSet,
   others: readonly number[],
-): Generator<{ start: number; attempts: number }, void, undefined> {
+): Generator<{ start: number; attempts: number }, number, undefined> {
   const found = [...others];
   let considered = 0;
   for (const { from, to } of zones) {
@@ -233,6 +237,7 @@ function* freeStarts(
     }
     considered += to - from + 1;
   }
+  return considered;
 }
 
 const SUGGESTIONS_MAX = 3;

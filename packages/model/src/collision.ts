@@ -2,7 +2,9 @@ import { addressesOverlap } from './address.ts';
 import type { Verdict } from './finding.ts';
 import { formatEndpoint } from './identity.ts';
 import { type Hotspots, nameSides, partiesOf } from './party.ts';
+import { contains } from './port.ts';
 import type { Observed, PortFacts, Side } from './port-facts.ts';
+import { SYSTEM_BLOCK } from './range.ts';
 import { moveAway, partAll } from './remedy.ts';
 
 /** How bad a collision is: the verdict has the grade of its worst pair. */
@@ -27,7 +29,7 @@ export function judgeSides(facts: PortFacts, sides: readonly Side[]): Verdict[] 
   const worst = new Worst();
   const squat = judgeAbsent(scene, worst);
   judgeDeclared(scene, worst);
-  judgeObserved(scene, worst);
+  judgeObserved(facts, scene, worst);
   const colliding = sides.filter((side) => worst.sides.has(side));
   return [
     worst.grade ? collision(facts, colliding, worst.grade, worst.hot) : [],
@@ -38,6 +40,8 @@ export function judgeSides(facts: PortFacts, sides: readonly Side[]): Verdict[] 
 interface Scene {
   readonly declared: readonly Side[];
   readonly observed: readonly Side[];
+  /** Those of whom anything says that they want this very port. */
+  readonly meant: ReadonlySet<Side>;
   /** The sides observed on each host, by its id. */
   readonly onHost: ReadonlyMap<string, ReadonlySet<Side>>;
 }
@@ -54,8 +58,13 @@ function sceneOf(sides: readonly Side[]): Scene {
   return {
     declared: sides.filter(({ claims }) => claims.length > 0),
     observed: sides.filter(({ listeners }) => listeners.length > 0),
+    meant: new Set(sides.filter(isMeant)),
     onHost,
   };
+}
+
+function isMeant({ claims, listeners }: Side): boolean {
+  return claims.length > 0 || listeners.some(({ byChance }) => !byChance);
 }
 
 /** The worst grade of the pairs noted so far, the hosts that show it, and all sides that take part in any pair. */
@@ -145,9 +154,17 @@ function judgeDeclared({ declared, observed, onHost }: Scene, worst: Worst): voi
   }
 }
 
-function judgeObserved({ observed, onHost }: Scene, worst: Worst): void {
+/** SSDP, WS-Discovery, mDNS and LLMNR: whoever wants to find or be found listens there, by multicast, beside others. */
+const DISCOVERY: ReadonlySet<number> = new Set([1900, 3702, 5353, 5355]);
+
+function judgeObserved({ protocol, port }: PortFacts, scene: Scene, worst: Worst): void {
+  const { declared, observed, meant, onHost } = scene;
   if (observed.length < 2) return;
-  worst.note('host', observed);
+  const unclaimed = declared.length === 0;
+  if (unclaimed && protocol === 'udp' && DISCOVERY.has(port)) return;
+  // A system port stands for a role, which each host may fill as it likes.
+  const isRole = unclaimed && contains(SYSTEM_BLOCK, port);
+  if (!isRole && observed.some((side) => meant.has(side))) worst.note('host', observed);
   const shared = new Map<string, Use[]>();
   for (const side of observed) {
     for (const { listener, place } of side.listeners) {
@@ -157,7 +174,7 @@ function judgeObserved({ observed, onHost }: Scene, worst: Worst): void {
       else shared.set(place.id, [{ side, listener }]);
     }
   }
-  for (const [host, uses] of shared) worst.note(gradeOfHost(uses), [], host);
+  for (const [host, uses] of shared) judgeHost(host, uses, meant, worst);
 }
 
 interface Use {
@@ -166,25 +183,39 @@ interface Use {
 }
 
 /** @param uses of one host by at least two sides */
-function gradeOfHost(uses: readonly Use[]): Grade {
-  let grade: Grade = 'namespace';
+function judgeHost(host: string, uses: readonly Use[], meant: Scene['meant'], worst: Worst): void {
+  const isAnyMeant = (sides: ReadonlySet<Side>) => Array.from(sides).some((side) => meant.has(side));
+  const present = sidesAmong(uses);
+  if (isAnyMeant(present)) worst.note('namespace', present, host);
   for (const neighbours of Map.groupBy(uses, ({ listener }) => listener.netns).values()) {
-    if (neighbours.every(({ side }) => side === neighbours[0]!.side)) continue;
-    if (anyOverlap(neighbours)) return 'overlap';
-    grade = 'address';
+    const sides = sidesAmong(neighbours);
+    const isMeant = sides.size > 1 && isAnyMeant(sides);
+    if (isMeant) worst.note('address', sides, host);
+    for (const pair of overlaps(neighbours)) {
+      // Kernels do not choose a port that overlaps: one of two that do was asked for.
+      worst.note('overlap', pair, host);
+      if (isMeant) break;
+    }
   }
-  return grade;
 }
 
-function anyOverlap(uses: readonly Use[]): boolean {
+function sidesAmong(uses: readonly Use[]): ReadonlySet<Side> {
+  return new Set(uses.map(({ side }) => side));
+}
+
+/** The pairs of different sides that have an address in common. */
+function* overlaps(uses: readonly Use[]): Generator<[Side, Side]> {
   const bySide = Map.groupBy(uses, ({ side }) => side);
+  if (bySide.size < 2) return;
   const distinct = [...bySide].flatMap(([side, its]) => {
     const addresses = new Map(its.map(({ listener }) => [`${listener.address} ${listener.v6only}`, listener]));
     return [...addresses.values()].map((listener) => ({ side, listener }));
   });
-  return distinct.some((a, i) =>
-    distinct.slice(i + 1).some((b) => a.side !== b.side && addressesOverlap(a.listener, b.listener)),
-  );
+  for (const [i, a] of distinct.entries()) {
+    for (const b of distinct.slice(i + 1)) {
+      if (a.side !== b.side && addressesOverlap(a.listener, b.listener)) yield [a.side, b.side];
+    }
+  }
 }
 
 /** Ids of the hosts that a side is declared for; `null` when one of its claims is for any host. */

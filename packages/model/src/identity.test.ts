@@ -4,6 +4,7 @@ import {
   formatEndpoint,
   formatPorts,
   Name,
+  parseEndpoint,
   parseServiceId,
   ServiceId,
   sameService,
@@ -38,7 +39,16 @@ test('an endpoint is written with its label, and with its number from the second
   const endpoint = Endpoint.parse({ project: 'mana', service: 'mana-sync', label: 'api', instance: 1 });
   expect(formatEndpoint(endpoint)).toBe('mana/mana-sync:api');
   expect(formatEndpoint({ ...endpoint, instance: 2 })).toBe('mana/mana-sync:api#2');
+  expect(parseEndpoint('mana/mana-sync:api')).toEqual(endpoint);
+  expect(parseEndpoint('mana/mana-sync:api#2')).toEqual({ ...endpoint, instance: 2 });
 });
+
+test.each(['', 'mana/sync', 'mana/sync:', 'sync:api', 'mana/sync:api#', 'mana/sync:api#0', 'mana/sync:a b'])(
+  '%j is no endpoint',
+  (text) => {
+    expect(parseEndpoint(text)).toBeUndefined();
+  },
+);
 
 test('a process is written with its one port, or with all of them labelled', () => {
   expect(formatPorts('portos-server', [{ label: 'api', port: 5554 }])).toBe('portos-server:5554');

@@ -42,6 +42,12 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return `${serviceId(endpoint)}:${endpoint.label}${suffix}`;
 }
 
+/** Reads what `formatEndpoint` writes. @returns `undefined` when the text is no endpoint */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  const [, project, service, label, number] = /^([^/:#]+)\/([^/:#]+):([^/:#]+)(?:#(\d{1,5}))?$/.exec(text) ?? [];
+  return Endpoint.safeParse({ project, service, label, instance: Number(number ?? 1) }).data;
+}
+
 /**
  * Whether two identities name one service. A service whose project is unknown is the same as any of that name:
  * its identity rests on its command alone, and a wrong alarm costs more trust than a missed one.

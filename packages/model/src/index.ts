@@ -4,6 +4,7 @@ export * from './assignment.ts';
 export * from './choose.ts';
 export * from './digest.ts';
 export * from './entry.ts';
+export * from './environment.ts';
 export * from './finding.ts';
 export * from './host.ts';
 export * from './identity.ts';

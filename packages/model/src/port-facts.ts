@@ -1,8 +1,8 @@
 import type { Party } from './finding.ts';
 import type { Host } from './host.ts';
-import { type Endpoint, parseServiceId, type ServiceId, serviceId, UNKNOWN_PROJECT } from './identity.ts';
+import { type Endpoint, parseServiceId, type ServiceId, sameService, serviceId, UNKNOWN_PROJECT } from './identity.ts';
 import { HOST_NETNS, type HostListener, type Listener } from './listener.ts';
-import type { Protocol } from './port.ts';
+import { contains, type Protocol } from './port.ts';
 import type { Block } from './range.ts';
 
 /** A port that an endpoint is declared to have: by an assignment or a manifest. */
@@ -36,6 +36,8 @@ export interface Declared {
 export interface Observed {
   readonly listener: HostListener;
   readonly place: Place;
+  /** Nothing says that the process wanted this very port: known by its command alone, on a port of its kernel's choice. */
+  readonly byChance: boolean;
 }
 
 /** One service with all that it claims and uses of a port; `null` gathers the listeners that nobody could identify. */
@@ -51,11 +53,29 @@ export function isContainerInternal(listener: Pick<Listener, 'netns' | 'containe
 }
 
 /**
- * The sides of a port, by name, the unidentified last. `unknown/x` joins the one known service that is called `x`;
+ * Whether the kernel may have chosen the port: it lies in the ephemeral range of its host, and is not known to be one
+ * that the process was given or a container publishes. Without knowledge of the host it is taken to be meant.
+ */
+function isEphemeral({ port, identity, container }: HostListener, host: Host | undefined): boolean {
+  if (identity?.label != null || container?.publishes != null) return false;
+  return host?.ephemeral != null && contains(host.ephemeral, port);
+}
+
+/** A udp socket without a remote end looks like a server's, but on an ephemeral port it is nearly always a client's. */
+export function isClient(listener: HostListener, host: Host | undefined): boolean {
+  return listener.protocol === 'udp' && isEphemeral(listener, host);
+}
+
+/**
+ * The sides of a port, by name, the unidentified last. Clients are left out, save those of services that claim the port. `unknown/x` joins the one known service that is called `x`;
  * where there are several it may be any of them, and counts as unidentified.
  */
 export function sidesOf(facts: PortFacts): Side[] {
-  const listeners = facts.listeners.filter((listener) => !isContainerInternal(listener));
+  const isClaimed = ({ identity }: HostListener) =>
+    identity !== null && facts.claims.some(({ endpoint }) => sameService(identity.service, serviceId(endpoint)));
+  const listeners = facts.listeners.filter(
+    (each) => !isContainerInternal(each) && (!isClient(each, facts.host(each.host)) || isClaimed(each)),
+  );
   const resolve = serviceResolver([
     ...facts.claims.map(({ endpoint }) => serviceId(endpoint)),
     ...listeners.flatMap(({ identity }) => identity?.service ?? []),
@@ -74,7 +94,8 @@ export function sidesOf(facts: PortFacts): Side[] {
   }
   for (const listener of listeners) {
     const service = listener.identity && resolve(listener.identity.service);
-    sideOf(service).listeners.push({ listener, place: place(listener.host) });
+    const byChance = listener.identity?.evidence.kind === 'command' && isEphemeral(listener, facts.host(listener.host));
+    sideOf(service).listeners.push({ listener, place: place(listener.host), byChance });
   }
   return [...sides.values()].sort((a, b) => byName(a.service, b.service));
 }

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { addressesOverlap } from './address.ts';
 import { Verdict } from './finding.ts';
 import type { Host } from './host.ts';
-import { parseServiceId, type ServiceId } from './identity.ts';
+import { parseServiceId, type ServiceId, sameService } from './identity.ts';
 import type { HostListener } from './listener.ts';
 import type { Claim, PortFacts } from './port-facts.ts';
-import type { Block } from './range.ts';
+import { type Block, LINUX_EPHEMERAL, SYSTEM_BLOCK } from './range.ts';
 import { assignmentState, judgePort } from './rules.ts';
 
 const start = '2026-11-20T08:00:00.000Z';
@@ -25,6 +25,8 @@ const hostOf = (id: string): Host => ({
 
 /** Knows hosts by their id alone. */
 const knownHost = (id: string) => (id.startsWith('host-') ? undefined : hostOf(id));
+
+const linuxHost = (id: string) => ({ ...hostOf(id), ephemeral: LINUX_EPHEMERAL });
 
 let nextPid = 1;
 function listener(service: ServiceId | null, host: string, parts: Partial<HostListener> = {}): HostListener {
@@ -182,6 +184,105 @@ test('two commands of unknown project and different names are two services', () 
   expect(judge({ listeners: [listener('unknown/nginx', 'a'), listener('unknown/apache2', 'b')] })).toMatchObject([
     byHost,
   ]);
+});
+
+describe('a port that a kernel may have chosen', () => {
+  const port = 41_000;
+  const host = linuxHost;
+  const byCommand = (name: string, at: string, parts: Partial<HostListener> = {}) =>
+    listener(`unknown/${name}`, at, {
+      port,
+      identity: {
+        service: `unknown/${name}`,
+        label: null,
+        instance: null,
+        evidence: { kind: 'command', detail: name },
+      },
+      ...parts,
+    });
+  const codeServer = byCommand('code-server', 'a');
+  const sshAgent = byCommand('ssh', 'b');
+
+  test('is no finding for two that are known by their commands alone, on other hosts, namespaces or addresses', () => {
+    expect(judge({ port, host, listeners: [codeServer, sshAgent] })).toEqual([]);
+    const elsewhere = byCommand('ssh', 'a', { netns: 'net:[1]' });
+    expect(judge({ port, host, listeners: [codeServer, elsewhere] })).toEqual([]);
+    const [here, there] = [{ address: '127.0.0.1' }, { address: '127.0.0.2' }];
+    const apart = [byCommand('code-server', 'a', here), byCommand('ssh', 'a', there)];
+    expect(judge({ port, host, listeners: apart })).toEqual([]);
+  });
+
+  test('is one when it lies outside the ephemeral range of one of the hosts, or that is not known', () => {
+    const listeners = [codeServer, sshAgent];
+    const narrow = (id: string) =>
+      id === 'b' ? { ...linuxHost(id), ephemeral: { from: 50_000, to: 60_999 } } : host(id);
+    expect(judge({ port, host: narrow, listeners })).toMatchObject([byHost]);
+    expect(judge({ port, listeners })).toMatchObject([byHost]);
+    expect(judge({ port: 3050, host, listeners: listeners.map((each) => ({ ...each, port: 3050 })) })).toMatchObject([
+      byHost,
+    ]);
+  });
+
+  test('is one when a service that is known by more is among them, and names all', () => {
+    const [verdict] = judge({ port, host, listeners: [codeServer, sshAgent, listener(sync, 'c', { port })] });
+    expect(verdict).toMatchObject(byHost);
+    expect(verdict?.parties).toHaveLength(3);
+  });
+
+  test('is one when the two share an address: no kernel gives that away by chance', () => {
+    const [verdict] = judge({ port, host, listeners: [codeServer, byCommand('ssh', 'a'), byCommand('mosh', 'b')] });
+    expect(verdict).toMatchObject(overlap);
+    expect(verdict?.parties.map(({ service }) => service)).toEqual(['unknown/code-server', 'unknown/ssh']);
+  });
+
+  test('is squatted like any other when it is assigned', () => {
+    expect(judge({ port, host, claims: [claim(sync)], listeners: [codeServer] })).toMatchObject([squatting]);
+  });
+
+  test('by udp is a client, of whatever service, and accuses nobody', () => {
+    const client = (service: ServiceId, at: string) => listener(service, at, { port, protocol: 'udp' });
+    const facts = { protocol: 'udp', port, host } as const;
+    const blocks: Block[] = [{ from: 40_000, to: 42_000, protocol: null, reason: 'kept for the lab' }];
+    expect(judge({ ...facts, listeners: [client(sync, 'a'), client(voiceBot, 'b')] })).toEqual([]);
+    expect(judge({ ...facts, listeners: [client(voiceBot, 'b')], claims: [claim(sync)], blocks })).toMatchObject([
+      { kind: 'blocked-port', parties: [{ service: sync }] },
+    ]);
+    expect(assignmentState(claim(sync), [client(voiceBot, 'b')], host)).toBe('pending');
+    expect(assignmentState(claim(sync), [client(sync, 'b')], host)).toBe('bound');
+  });
+
+  test('by udp is a server when the process was given it, its service claims it, or a container publishes it', () => {
+    const facts = { protocol: 'udp', port, host } as const;
+    const evidence = { kind: 'lease', detail: 'lease L7' } as const;
+    const given = (service: ServiceId, at: string) =>
+      listener(service, at, { port, protocol: 'udp', identity: { service, label: 'api', instance: 1, evidence } });
+    expect(judge({ ...facts, listeners: [given(sync, 'a'), given(voiceBot, 'b')] })).toMatchObject([byHost]);
+    const published = (service: ServiceId, at: string) =>
+      listener(service, at, { port, protocol: 'udp', container: { ...container, publishes: 51_820 } });
+    expect(judge({ ...facts, listeners: [published(sync, 'a'), published(voiceBot, 'b')] })).toMatchObject([byHost]);
+    const own = listener(sync, 'a', { port, protocol: 'udp' });
+    expect(judge({ ...facts, claims: [claim(sync)], listeners: [own, given(voiceBot, 'a')] })).toMatchObject([overlap]);
+  });
+});
+
+describe('a port that stands for a role', () => {
+  test('may be filled by another service on each host, but by one on each', () => {
+    const at = (service: ServiceId, host: string, parts = {}) => listener(service, host, { port: 80, ...parts });
+    const apart = [at('unknown/nginx', 'a'), at('mana/web', 'b')];
+    expect(judge({ port: 80, listeners: apart })).toEqual([]);
+    const [verdict] = judge({ port: 80, listeners: [...apart, at('unknown/apache2', 'a')] });
+    expect(verdict).toMatchObject(overlap);
+    expect(verdict?.parties.map(({ service }) => service)).toEqual(['unknown/apache2', 'unknown/nginx']);
+    const inside = at('unknown/apache2', 'a', { netns: 'net:[1]' });
+    expect(judge({ port: 80, listeners: [...apart, inside] })).toMatchObject([byNamespace]);
+  });
+
+  test('of discovery by multicast is shared by design', () => {
+    const listeners = [listener('unknown/avahi-daemon', 'a'), listener('unknown/chrome', 'a')];
+    const on = (protocol: 'udp' | 'tcp') => listeners.map((each) => ({ ...each, protocol, port: 5353 }));
+    expect(judge({ protocol: 'udp', port: 5353, listeners: on('udp') })).toEqual([]);
+    expect(judge({ protocol: 'tcp', port: 5353, listeners: on('tcp') })).toMatchObject([overlap]);
+  });
 });
 
 describe('two declared services', () => {
@@ -387,7 +488,7 @@ test('advice for the highest port and for udp is a command that works', () => {
 });
 
 describe('whatever the facts', () => {
-  const service = fc.constantFrom('p/a', 'p/b', 'q/c', 'q/a', 'unknown/b', 'unknown/d', null);
+  const service = fc.constantFrom('p/a', 'p/b', 'q/c', 'q/a', 'unknown/b', 'unknown/d', 'unknown/e', null);
   const place = fc.constantFrom('h1', 'h2', 'h3');
   const anyListener = fc
     .record({
@@ -399,8 +500,14 @@ describe('whatever the facts', () => {
       pid: fc.integer({ min: 1, max: 3 }),
       socket: fc.integer({ min: 1, max: 1000 }).map(String),
       since: fc.constantFrom(start, '2026-11-20T09:00:00.000Z'),
+      kind: fc.constantFrom('command' as const, 'command' as const, 'systemd' as const),
+      label: fc.constantFrom(null, null, null, 'api'),
     })
-    .map(({ service: of, host, pid, ...parts }) => listener(of, host, { ...parts, process: process(pid) }));
+    .map(({ service: of, host, pid, kind, label, ...parts }) => {
+      const evidence = { kind, detail: 'as seen' };
+      const identity = of === null ? null : { service: of, label, instance: null, evidence };
+      return listener(of, host, { ...parts, process: process(pid), identity });
+    });
   const anyClaim = fc
     .record({
       service: fc.constantFrom('p/a', 'p/b', 'q/c'),
@@ -412,10 +519,21 @@ describe('whatever the facts', () => {
       ),
     })
     .map(({ service: of, host }) => claim(of, host));
-  const anyFacts = fc.record({
-    claims: fc.array(anyClaim, { maxLength: 4 }),
-    listeners: fc.array(anyListener, { maxLength: 8 }),
-  });
+  const anyFacts = fc
+    .record({
+      protocol: fc.constantFrom('tcp' as const, 'tcp' as const, 'udp' as const),
+      port: fc.constantFrom(3050, 3050, 41_000, 41_000, 443, 5353),
+      claims: fc.array(anyClaim, { maxLength: 4 }),
+      listeners: fc.array(anyListener, { maxLength: 8 }),
+    })
+    .map(({ protocol, port, claims, listeners }) => ({
+      protocol,
+      port,
+      claims,
+      listeners: listeners.map((each) => ({ ...each, protocol, port })),
+      // Two hosts whose kernels choose from the usual range, and one that does not tell.
+      host: (id: string) => (id === 'h3' ? knownHost(id) : knownHost(id) && linuxHost(id)),
+    }));
 
   test('the order in which they come changes nothing', () => {
     const shuffled = anyFacts.chain((facts) =>
@@ -427,7 +545,7 @@ describe('whatever the facts', () => {
     );
     return fc.assert(
       fc.property(shuffled, ({ facts, claims, listeners }) => {
-        expect(judge({ claims, listeners })).toEqual(judge(facts));
+        expect(judge({ ...facts, claims, listeners })).toEqual(judge(facts));
       }),
       { numRuns: 300 },
     );
@@ -451,33 +569,53 @@ describe('whatever the facts', () => {
         const squat = verdicts.find(({ kind }) => kind === 'squatting');
         expect(new Set(squat?.parties.map((party) => party.service))).toEqual(expected.squatting);
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     ));
 
   test('without all but one service nothing collides', () =>
     fc.assert(
-      fc.property(anyFacts, ({ claims, listeners }) => {
+      fc.property(anyFacts, ({ claims, listeners, ...facts }) => {
         const left = listeners.filter(({ identity }) => identity?.service === 'p/a');
         const leftClaims = claims.filter(({ endpoint }) => endpoint.service === 'a');
-        expect(judge({ claims: leftClaims, listeners: left })).toEqual([]);
+        expect(judge({ ...facts, claims: leftClaims, listeners: left })).toEqual([]);
       }),
     ));
 
   test('one more listener of a service where it already listens changes no class', () =>
     fc.assert(
-      fc.property(anyFacts, fc.nat(), ({ claims, listeners }, pick) => {
+      fc.property(anyFacts, fc.nat(), ({ claims, listeners, ...facts }, pick) => {
         const again = listeners[pick % Math.max(1, listeners.length)];
         const more = again ? [...listeners, { ...again, process: process(99), socket: 'again' }] : listeners;
         const classes = (verdicts: Verdict[]) =>
           verdicts.map((verdict) => [verdict.id, verdict.class, verdict.maskedBy]);
-        expect(classes(judge({ claims, listeners: more }))).toEqual(classes(judge({ claims, listeners })));
+        expect(classes(judge({ ...facts, claims, listeners: more }))).toEqual(
+          classes(judge({ ...facts, claims, listeners })),
+        );
       }),
     ));
 });
 
 /** The table of `judgePort`, taken literally: every claim and listener against every other. */
-function pairByPair({ claims, listeners }: { claims: Claim[]; listeners: HostListener[] }) {
-  const inSpace = listeners.filter((l) => l.netns === 'host' || !l.container || l.container.publishes !== null);
+function pairByPair({
+  protocol,
+  port,
+  host,
+  claims,
+  listeners,
+}: Pick<PortFacts, 'protocol' | 'port' | 'host'> & { claims: Claim[]; listeners: HostListener[] }) {
+  const mayBeChosen = (l: HostListener) => {
+    const range = host(l.host)?.ephemeral;
+    return range != null && range.from <= port && port <= range.to && !l.identity?.label && !l.container?.publishes;
+  };
+  const claimed = (l: HostListener) =>
+    claims.some(
+      ({ endpoint }) => l.identity && sameService(l.identity.service, `${endpoint.project}/${endpoint.service}`),
+    );
+  const inSpace = listeners.filter(
+    (l) =>
+      (l.netns === 'host' || !l.container || l.container.publishes !== null) &&
+      (protocol !== 'udp' || !mayBeChosen(l) || claimed(l)),
+  );
   const names = [
     ...claims.map(({ endpoint }) => `${endpoint.project}/${endpoint.service}`),
     ...inSpace.flatMap(({ identity }) => identity?.service ?? []),
@@ -496,6 +634,12 @@ function pairByPair({ claims, listeners }: { claims: Claim[]; listeners: HostLis
     })),
     ...inSpace.map((of) => ({ service: resolve(of.identity?.service), claim: false as const, host: of.host, of })),
   ].filter(({ service }) => service !== null);
+  const isChance = (service: string | null) =>
+    sides.every(
+      (side) =>
+        side.service !== service ||
+        (!side.claim && side.of.identity?.evidence.kind === 'command' && mayBeChosen(side.of)),
+    );
   const declares = (service: string | null) => sides.some((side) => side.claim && side.service === service);
   const listens = (service: string | null) => sides.some((side) => !side.claim && side.service === service);
 
@@ -513,9 +657,13 @@ function pairByPair({ claims, listeners }: { claims: Claim[]; listeners: HostLis
       if (a.claim && b.claim) {
         collide(a.host === null || b.host === null || a.host === b.host ? 'nothing' : 'host', a.service, b.service);
       } else if (!a.claim && !b.claim) {
-        if (a.host !== b.host) collide('host', a.service, b.service);
-        else if (a.of.netns !== b.of.netns) collide('namespace', a.service, b.service);
-        else collide(addressesOverlap(a.of, b.of) ? 'nothing' : 'address', a.service, b.service);
+        const together = a.host === b.host && a.of.netns === b.of.netns;
+        if (protocol === 'udp' && port === 5353 && claims.length === 0) continue;
+        if (together && addressesOverlap(a.of, b.of)) collide('nothing', a.service, b.service);
+        else if (isChance(a.service) && isChance(b.service)) continue;
+        else if (together) collide('address', a.service, b.service);
+        else if (a.host === b.host) collide('namespace', a.service, b.service);
+        else if (port > SYSTEM_BLOCK.to || claims.length > 0) collide('host', a.service, b.service);
       } else if (a.claim) {
         const owners = sides.filter((side) => side.claim && side.service === a.service);
         const others = sides.filter((side) => !side.claim && side.service === b.service);

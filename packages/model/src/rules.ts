@@ -5,7 +5,7 @@ import { formatEndpoint, sameService, serviceId } from './identity.ts';
 import type { HostListener } from './listener.ts';
 import { nameSides, partiesOf } from './party.ts';
 import { formatInterval } from './port.ts';
-import { isContainerInternal, type PortFacts, type Side, sidesOf } from './port-facts.ts';
+import { isClient, isContainerInternal, type PortFacts, type Side, sidesOf } from './port-facts.ts';
 import type { Block } from './range.ts';
 import { moveAway } from './remedy.ts';
 
@@ -25,6 +25,15 @@ import { moveAway } from './remedy.ts';
  * | declared, observed | observed only on hosts that it is not declared for | collision, warning, latent, masked by host |
  * | | else, the declared one listens somewhere, or both are declared | collision, error, active |
  * | | else | squatting, error, active |
+ *
+ * Between observed services, these are no claims to a number, and no finding:
+ * - chance: both are known by their commands alone, on a port in the ephemeral range of each one's host, and do not
+ *   overlap. Among thousands of ports that kernels chose, some are the same every day;
+ * - clients: an unconnected udp socket on an ephemeral port, whosever it is, unless its service was given the port or
+ *   claims it, or a container publishes it. It does not count as blocked-port use or squatting either;
+ * - roles: on system ports that nobody claims, services of different hosts. `nginx` here and `apache2` there both do
+ *   what 80 is for;
+ * - discovery: the udp ports of mDNS, SSDP and the like that nobody claims, which are made to be shared.
  *
  * One service on many hosts, or twice on one, is no finding. Nor are listeners inside a container that does not publish
  * them: they are outside the fleet's port space. A listener that nobody could identify accuses nobody of a collision.
@@ -48,19 +57,22 @@ export function judgePort(facts: PortFacts): Verdict[] {
 
 /**
  * What the listeners on an assignment's protocol and port say of it, on whatever host they are. Listeners inside a
- * container that does not publish them say nothing, nor do those that nobody could identify: a port where only such
- * listen is `pending`.
+ * container that does not publish them say nothing, nor do those that nobody could identify, nor clients: a port where
+ * only such listen is `pending`.
+ *
+ * @param host tells which ports are ephemeral; where it does not, nobody is taken for a client
  */
 export function assignmentState(
   assignment: Pick<Assignment, 'endpoint'>,
   listeners: readonly HostListener[],
+  host: PortFacts['host'] = () => undefined,
 ): AssignmentState {
   const service = serviceId(assignment.endpoint);
   let state: AssignmentState = 'pending';
   for (const listener of listeners) {
     if (!listener.identity || isContainerInternal(listener)) continue;
     if (sameService(listener.identity.service, service)) return 'bound';
-    state = 'squatted';
+    if (!isClient(listener, host(listener.host))) state = 'squatted';
   }
   return state;
 }

@@ -22,6 +22,12 @@ export interface Settled<T> {
 const ROUNDS_MAX = 50;
 
 /**
+ * How old the replica may be when something is decided on it, ms. Less than the shortest lease: so a port that was
+ * granted and lost since, and has to rest, cannot be missed.
+ */
+const STALE_AFTER = 4_000;
+
+/**
  * Runs commands: each decides on the replica, commits with conditions that hold only if the replica was right, and
  * on a conflict catches up and decides again. So every promise rests on the store alone.
  */
@@ -29,6 +35,8 @@ export class Executor {
   readonly #replica: Replica;
   readonly #committer: Committer;
   readonly #store: Store;
+  /** The replica has all that was committed before this time, ms since 1970. */
+  #provenAt = 0;
 
   constructor(store: Store, replica: Replica, committer: Committer) {
     this.#store = store;
@@ -49,14 +57,17 @@ export class Executor {
    * @throws PortolanError of the store, of `decide`, or `contention` when others were faster every time
    */
   async execute<T>(decide: (round: number) => Plan<T> | Settled<T> | Promise<Plan<T> | Settled<T>>): Promise<T> {
+    if (Date.now() - this.#provenAt > STALE_AFTER) await this.catchUp();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const decided = decide(round);
       const plan = decided instanceof Promise ? await decided : decided;
       if ('result' in plan) return plan.result;
       try {
+        const asked = Date.now();
         const committed = await this.#committer.commit({ alternatives: plan.alternatives });
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
         await this.#replica.reached(committed.position);
+        this.#provenAt = asked;
         if (committed.applied) return plan.answer(committed);
       } finally {
         plan.settle?.();
@@ -70,9 +81,11 @@ export class Executor {
    * answer it.
    */
   async catchUp(): Promise<void> {
+    const asked = Date.now();
     const { position } = await this.#committer.commit({
       alternatives: [{ conditions: [], puts: [], deletes: [], leases: [] }],
     });
     await this.#replica.reached(position);
+    this.#provenAt = asked;
   }
 }

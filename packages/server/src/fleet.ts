@@ -6,6 +6,7 @@ import {
   type EntryValue,
   entryKinds,
   type Finding,
+  HIGHEST_PORT,
   type Host,
   type Interval,
   isContainerInternal,
@@ -48,6 +49,9 @@ export interface Applied {
   readonly touches: readonly Touch[];
 }
 
+/** The entry of each port, at its number: found without making its key. */
+type ByPort<K extends EntryKind> = Record<Protocol, (Held<K> | undefined)[]>;
+
 interface HostListeners {
   readonly byKey: Map<string, Held<'listener'>>;
   readonly digest: SetDigest;
@@ -62,6 +66,8 @@ export class Fleet {
   epoch = 0;
   readonly use = new PortUse();
   readonly #entries: Record<EntryKind, Map<string, Held>> = noEntries();
+  readonly #assignments: ByPort<'assignment'> = byPort();
+  readonly #resting: ByPort<'resting'> = byPort();
   readonly #listenersByPort = new Map<string, Set<Held<'listener'>>>();
   readonly #listenersByHost = new Map<string, HostListeners>();
   readonly #leases = new Map<string, Set<string>>();
@@ -84,7 +90,11 @@ export class Fleet {
   }
 
   assignment(protocol: Protocol, port: number): Held<'assignment'> | undefined {
-    return this.get('assignment', key.assignment(protocol, port));
+    return this.#assignments[protocol][port];
+  }
+
+  resting(protocol: Protocol, port: number): Held<'resting'> | undefined {
+    return this.#resting[protocol][port];
   }
 
   /** The assignment that the endpoint has on this protocol. */
@@ -217,15 +227,19 @@ export class Fleet {
   #index(held: Held): void {
     switch (held.kind) {
       case 'assignment': {
-        const { port, lease, endpoint } = held.value as Assignment;
+        const { protocol, port, lease, endpoint } = held.value as Assignment;
+        this.#assignments[protocol][port] = held as Held<'assignment'>;
         this.use.add(port);
         addTo(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) addTo(this.#leases, lease.id, held.key);
         break;
       }
-      case 'resting':
-        this.use.add((held.value as RestingPort).port);
+      case 'resting': {
+        const { protocol, port } = held.value as RestingPort;
+        this.#resting[protocol][port] = held as Held<'resting'>;
+        this.use.add(port);
         break;
+      }
       case 'block':
         this.use.addInterval(held.value as Block);
         break;
@@ -252,15 +266,19 @@ export class Fleet {
   #unindex(held: Held): void {
     switch (held.kind) {
       case 'assignment': {
-        const { port, lease, endpoint } = held.value as Assignment;
+        const { protocol, port, lease, endpoint } = held.value as Assignment;
+        this.#assignments[protocol][port] = undefined;
         this.use.remove(port);
         removeFrom(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) removeFrom(this.#leases, lease.id, held.key);
         break;
       }
-      case 'resting':
-        this.use.remove((held.value as RestingPort).port);
+      case 'resting': {
+        const { protocol, port } = held.value as RestingPort;
+        this.#resting[protocol][port] = undefined;
+        this.use.remove(port);
         break;
+      }
       case 'block':
         this.use.removeInterval(held.value as Block);
         break;
@@ -310,6 +328,10 @@ const NOBODY: ReadonlySet<never> = new Set();
 function noEntries(): Record<EntryKind, Map<string, Held>> {
   const kinds = Object.keys(entryKinds) as EntryKind[];
   return Object.fromEntries(kinds.map((kind) => [kind, new Map()])) as Record<EntryKind, Map<string, Held>>;
+}
+
+function byPort<K extends EntryKind>(): ByPort<K> {
+  return { tcp: new Array(HIGHEST_PORT + 1), udp: new Array(HIGHEST_PORT + 1) };
 }
 
 function addTo<K, V>(index: Map<K, Set<V>>, at: K, member: V): void {

@@ -59,7 +59,7 @@ export function portReport(fleet: Fleet, port: number, protocol?: Protocol): Por
     port,
     assignments: asked.flatMap((each) => fleet.assignment(each, port) ?? []).map((held) => assignmentView(fleet, held)),
     listeners,
-    resting: asked.flatMap((each) => fleet.get('resting', `resting/${each}/${port}`)?.value ?? []),
+    resting: asked.flatMap((each) => fleet.resting(each, port)?.value ?? []),
     blocks: blocks.filter(
       (block) => covers(block) && (!protocol || block.protocol === null || block.protocol === protocol),
     ),

@@ -109,6 +109,25 @@ test('when another one committed in between, the feed brings both in order', asy
   ]);
 });
 
+test('what was committed here after somebody else is taken in as soon as the feed has brought that one', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  store.add('by another');
+  store.tell();
+  const own = store.add('own');
+  const last = store.add('own too');
+  replica.committed(own.group, own.outcome);
+  replica.committed(last.group, last.outcome);
+  await replica.reached(last.outcome.position);
+  expect(names()).toEqual(['by another', 'own', 'own too']);
+
+  store.add('later');
+  store.tell();
+  await vi.waitFor(() => expect(names()).toContain('later'));
+  expect(heard.applied).toHaveLength(4);
+  expect(heard.resets).toEqual([]);
+});
+
 test('an answer that comes after the feed has brought the commit changes nothing', async () => {
   const store = new ScriptedStore();
   const heard = await follow(store);

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as afterInput, setTimeout as sleep } from 'node:timers/promises';
 import { PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Applied, Fleet } from './fleet.ts';
@@ -31,7 +31,7 @@ const CATCH_UP_MAX = 5_000;
  */
 export class Replica {
   readonly fleet = new Fleet();
-  /** When the feed last proved to be connected, ms since 1970; 0 before the first snapshot. */
+  /** When the feed last brought something, ms since 1970; 0 before the first snapshot. */
   freshAt = 0;
   readonly #store: Store;
   readonly #logger: Logger;
@@ -39,6 +39,8 @@ export class Replica {
   readonly #stopping = new AbortController();
   /** The groups that the fleet has and the feed has not brought yet. */
   #ahead: Position[] = [];
+  /** Groups committed here that follow on what the feed has not brought yet, by the position before them. */
+  readonly #early = new Map<Position, readonly Change[]>();
   /** Where the fleet was lately, oldest first. */
   readonly #trail = new Set<Position>();
   /** Ends the reading of a feed whose history the store no longer has. */
@@ -73,18 +75,18 @@ export class Replica {
   }
 
   /**
-   * Takes in a group that was committed here, without waiting for the feed to bring it. When others committed in
-   * between, the feed brings it all in order.
+   * Takes in a group that was committed here, without waiting for the feed to bring it: at once when it follows on
+   * what the fleet has, else as soon as the feed has brought what lies before it.
    */
   readonly committed = (group: readonly Transaction[], outcome: GroupOutcome): void => {
     const { previous, position } = outcome;
-    if (previous === this.fleet.position) {
-      if (position === previous) return;
-      this.#ahead.push(position);
-      this.#apply(changesOf(group, outcome));
-    } else if (revisionOf(previous) <= revisionOf(this.fleet.position) && !this.#trail.has(previous)) {
+    if (revisionOf(previous) > revisionOf(this.fleet.position)) {
+      if (position !== previous) this.#early.set(previous, changesOf(group, outcome));
+    } else if (!this.#trail.has(previous)) {
       // The store went through a place where this fleet never was: it lost what was applied here, and went on.
       this.#diverged.abort();
+    } else if (previous === this.fleet.position && position !== previous) {
+      this.#takeIn(changesOf(group, outcome));
     }
   };
 
@@ -112,10 +114,13 @@ export class Replica {
     while (!this.#stopping.signal.aborted) {
       try {
         this.#ahead = [];
+        this.#early.clear();
         const until = AbortSignal.any([this.#stopping.signal, this.#diverged.signal]);
         for await (const group of this.#store.changes(this.fleet.position, until)) {
           failures = 0;
           this.freshAt = Date.now();
+          // Redis tells its readers before it answers the writer: what was committed here comes cheaper by the answer.
+          await afterInput();
           this.#apply(this.#unseen(group));
         }
         if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
@@ -176,7 +181,18 @@ export class Replica {
     for (const { position } of changes) this.#remember(position);
     const applied = this.fleet.apply(changes);
     for (const listener of this.#listeners) listener.applied(applied);
-    this.#release();
+    const next = this.#early.get(applied.position);
+    for (const previous of this.#early.keys()) {
+      if (revisionOf(previous) <= revisionOf(applied.position)) this.#early.delete(previous);
+    }
+    if (next) this.#takeIn(next);
+    else this.#release();
+  }
+
+  /** Applies a group that the feed will bring again. */
+  #takeIn(changes: readonly Change[]): void {
+    this.#ahead.push(changes[0]!.position);
+    this.#apply(changes);
   }
 
   #remember(position: Position): void {

@@ -81,7 +81,7 @@ function isOwn(asker: Asker, { endpoint }: Assignment, sameProtocol: boolean): b
 
 function resting(fleet: Fleet, asker: Asker, port: number): Obstacle | null {
   for (const protocol of protocols) {
-    const rest = fleet.get('resting', `resting/${protocol}/${port}`)?.value;
+    const rest = fleet.resting(protocol, port)?.value;
     if (!rest || serviceId(rest.endpoint) === serviceId(asker)) continue;
     const owner = formatEndpoint(rest.endpoint);
     const detail = `port ${port} rests until ${rest.until}: the lease of ${owner} ended (${rest.reason}) and its process may still live`;

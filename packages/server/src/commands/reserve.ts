@@ -1,6 +1,7 @@
 import {
   type Assignment,
   type AssignmentView,
+  type Availability,
   assignmentState,
   choosePorts,
   type Endpoint,
@@ -18,13 +19,14 @@ import {
   type ReserveRequest,
   serviceId,
   type Version,
+  type Wish,
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Fleet, Held } from '../fleet.ts';
 import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
-import { type Asker, fieldOf, obstacleTo } from './ports.ts';
+import { type Asker, type Field, fieldOf, obstacleTo } from './ports.ts';
 import type { Prober } from './probe.ts';
 
 /** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */
@@ -53,6 +55,8 @@ export class Reserver {
   readonly #prober: Prober;
   /** Where in a range this coordinator begins: two that began at one place would choose the same ports for ever. */
   #start = Math.random();
+  /** Ports chosen here whose fate the store has not told yet. */
+  readonly #claims = new Set<readonly number[]>();
 
   constructor(executor: Executor, prober: Prober) {
     this.#executor = executor;
@@ -160,9 +164,12 @@ export class Reserver {
   ): Claim {
     const { starts, attempts, obstacle } = this.#choose(request, endpoints, unbindable, candidates);
     const { use } = this.#fleet;
-    const ports = endpoints.length === 1 ? starts : starts.flatMap((first) => endpoints.map((_, i) => first + i));
+    const ports: readonly number[] =
+      endpoints.length === 1 ? starts : starts.flatMap((first) => endpoints.map((_, i) => first + i));
     for (const port of ports) use.add(port);
+    this.#claims.add(ports);
     const settle = () => {
+      this.#claims.delete(ports);
       for (const port of ports) use.remove(port);
     };
     return { starts, ports, attempts, obstacle, settle };
@@ -178,32 +185,46 @@ export class Reserver {
     const field = fieldOf(this.#fleet, request);
     const { taken } = this.#fleet.use;
     for (const port of unbindable.keys()) this.#fleet.use.add(port);
-    const choice = choosePorts(
-      {
-        count: endpoints.length,
-        ...(request.port !== undefined && { exact: request.port }),
-        ...(request.preferred !== undefined && { preferred: request.preferred }),
-        maxAttempts: request.preferred === undefined ? HIGHEST_PORT : request.maxAttempts,
-        intervals: field.intervals,
-        avoid: field.avoid,
-        order: request.order ?? field.order,
-        start: this.#start,
-        wanted: candidates,
-      },
-      { taken, obstacle: (port) => unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol) },
-    );
+    const wish: Wish = {
+      count: endpoints.length,
+      ...(request.port !== undefined && { exact: request.port }),
+      ...(request.preferred !== undefined && { preferred: request.preferred }),
+      maxAttempts: request.preferred === undefined ? HIGHEST_PORT : request.maxAttempts,
+      intervals: field.intervals,
+      avoid: field.avoid,
+      order: request.order ?? field.order,
+      start: this.#start,
+      wanted: candidates,
+    };
+    const availability: Availability = {
+      taken,
+      obstacle: (port) => unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol),
+    };
+    let choice = choosePorts(wish, availability);
+    // What others were offered here is not theirs yet: when there is nothing else, the store decides.
+    if (!choice.ok && this.#claims.size > 0) choice = this.#withoutClaims(() => choosePorts(wish, availability));
     for (const port of unbindable.keys()) this.#fleet.use.remove(port);
     if (choice.ok) return { starts: choice.candidates, attempts: choice.attempts, obstacle: choice.obstacle };
-    const why = choice.obstacle?.detail ?? `no port of ${field.name} is free`;
     const message =
       choice.reason === 'range-exhausted'
-        ? `${endpoints.length > 1 ? `no ${endpoints.length} neighbouring ports are` : 'no port is'} free in ${field.name}; release some, or name another range`
-        : why;
+        ? exhausted(request, endpoints.length, field)
+        : (choice.obstacle?.detail ?? `no port of ${field.name} is free`);
     throw new PortolanError(choice.reason, message, {
       ...(choice.obstacle && { port: choice.obstacle.port, owner: choice.obstacle.by, obstacle: choice.obstacle }),
       attempts: choice.attempts,
       suggestions: choice.suggestions,
     });
+  }
+
+  #withoutClaims<T>(choose: () => T): T {
+    const { use } = this.#fleet;
+    const claimed = [...this.#claims].flat();
+    for (const port of claimed) use.remove(port);
+    try {
+      return choose();
+    } finally {
+      for (const port of claimed) use.add(port);
+    }
   }
 
   #grant(
@@ -233,27 +254,25 @@ export class Reserver {
     for (const assignment of assignments) {
       const { protocol, port, endpoint } = assignment;
       for (const each of protocols) {
-        const entryKey = key.assignment(each, port);
         // The other protocol's number must be as it was when it was found free, or this service's own.
-        conditions.push({
-          key: entryKey,
-          version: each === protocol ? null : this.#fleet.version('assignment', entryKey),
-        });
-        const rest = this.#fleet.get('resting', key.resting(each, port));
+        const version = each === protocol ? null : (this.#fleet.assignment(each, port)?.version ?? null);
+        conditions.push({ key: key.assignment(each, port), version });
+        const rest = this.#fleet.resting(each, port);
         if (!rest) continue;
         conditions.push({ key: rest.key, version: rest.version });
         rested.push(rest.key);
       }
-      conditions.push({ key: key.endpoint(endpoint, protocol), version: null });
+      const endpointKey = key.endpoint(endpoint, protocol);
+      conditions.push({ key: endpointKey, version: null });
       puts.push(put<'assignment'>(key.assignment(protocol, port), assignment));
-      puts.push(put<'endpoint'>(key.endpoint(endpoint, protocol), { port }));
+      puts.push(put<'endpoint'>(endpointKey, { port }));
       const lost = this.#fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
       if (lost && lost.value.state !== 'resolved') puts.push(put<'finding'>(lost.key, resolved(lost.value)));
     }
     const leases: { id: string; ttl: number | null }[] = rested.map((id) => ({ id, ttl: null }));
     const lease = assignments[0]?.lease;
     if (lease) leases.push({ id: lease.id, ttl: lease.ttl * 1000 });
-    return alternative({ conditions, puts, deletes: rested, leases });
+    return { conditions, puts, deletes: rested, leases };
   }
 
   #reservation(
@@ -347,6 +366,12 @@ function elsewhere({ value }: Held<'assignment'>, wanted: number): PortolanError
     `${endpoint} already has ${value.protocol} port ${value.port}, so it is not given ${wanted}; release it first, or ask for a further instance`,
     { port: value.port, wanted },
   );
+}
+
+function exhausted({ preferred, maxAttempts }: ReserveRequest, count: number, field: Field): string {
+  const none = count > 1 ? `no ${count} neighbouring ports are` : 'no port is';
+  if (preferred === undefined) return `${none} free in ${field.name}; release some, or name another range`;
+  return `${none} free among the ${maxAttempts} from ${preferred} on, in ${field.name}; allow more attempts, or prefer another port`;
 }
 
 function unbindableOn(host: string, port: number, reason: string): Obstacle {

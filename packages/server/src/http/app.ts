@@ -1,3 +1,4 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { PortolanError } from '@portolan/model';
 import { routePath } from 'hono/route';
 import { assignmentRoutes } from './assignments.ts';
@@ -9,7 +10,6 @@ import { hostRoutes } from './hosts.ts';
 import { operationRoutes, referenceRoutes } from './operations.ts';
 import { portRoutes } from './ports.ts';
 import { answerWith, problemAnswer } from './problems.ts';
-import { router } from './route.ts';
 import { streamRoute } from './stream.ts';
 
 const BODY_MAX = 64 * 1024;
@@ -21,7 +21,7 @@ const OPEN = new Set(['/livez', '/readyz', '/metrics', '/reference', '/v1/openap
 /** All routes of a coordinator behind one gate. */
 export function createApp(context: Context) {
   const { gate, logger, metrics } = context;
-  const app = router();
+  const app = new OpenAPIHono();
 
   app.use(async (c, next) => {
     const started = performance.now();

@@ -19,16 +19,17 @@ import {
 } from '@portolan/model';
 import { assignmentView, page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, Paging, readable, route, router } from './route.ts';
+import { Consistency, operations, Paging, reader } from './operation.ts';
 
 const tag = 'Assignments';
 const PortParams = z.object({ protocol: Protocol, port: z.coerce.number().pipe(Port) });
 
-export function assignmentRoutes({ executor, replica, reserver, leases }: Context) {
-  const app = router();
-  const reached = (position: string) => replica.reached(position);
+export function assignmentRoutes(context: Context) {
+  const { reserver, leases } = context;
+  const read = reader(context);
+  const { app, add } = operations();
 
-  const reserve = route({
+  add({
     method: 'post',
     path: '/assignments',
     tag,
@@ -36,24 +37,21 @@ export function assignmentRoutes({ executor, replica, reserver, leases }: Contex
     description: 'Asking again for the same endpoint gives the same ports: 200 instead of 201.',
     body: ReserveRequest,
     answer: Reservation,
-    created: true,
-  });
-  app.openapi(reserve, async (c) => {
-    const reservation = await reserver.reserve(c.req.valid('json'));
-    return c.json(reservation, (reservation.created ? 201 : 200) as 200);
+    created: ({ created }) => created,
+    run: ({ body }) => reserver.reserve(body),
   });
 
-  const release = route({
+  add({
     method: 'post',
     path: '/assignments/release',
     tag,
     summary: 'Release a lease, a port, or the ports of a service',
     body: ReleaseRequest,
     answer: ReleaseResponse,
+    run: ({ body }) => leases.release(body),
   });
-  app.openapi(release, async (c) => c.json(await leases.release(c.req.valid('json')), 200));
 
-  const reassert = route({
+  add({
     method: 'post',
     path: '/assignments/reassert',
     tag,
@@ -62,20 +60,20 @@ export function assignmentRoutes({ executor, replica, reserver, leases }: Contex
       'For a holder whose lease ended or whose token is no longer known: the same ports if they can be had, else 409 and a finding.',
     body: ReassertRequest,
     answer: Reservation,
+    run: ({ body }) => leases.reassert(body),
   });
-  app.openapi(reassert, async (c) => c.json(await leases.reassert(c.req.valid('json')), 200));
 
-  const renew = route({
+  add({
     method: 'post',
     path: '/leases/renew',
     tag,
     summary: 'Renew leases',
     body: RenewRequest,
     answer: RenewResponse,
+    run: ({ body }) => leases.renew(body),
   });
-  app.openapi(renew, async (c) => c.json(await leases.renew(c.req.valid('json')), 200));
 
-  const list = route({
+  add({
     method: 'get',
     path: '/assignments',
     tag,
@@ -88,30 +86,29 @@ export function assignmentRoutes({ executor, replica, reserver, leases }: Contex
       state: z.enum(assignmentStates).optional(),
     }),
     answer: pageOf(AssignmentView),
-  });
-  app.openapi(list, async (c) => {
-    const query = c.req.valid('query');
-    const fleet = await readable(executor, reached, query);
-    const all = page(
-      fleet,
-      fleet.all('assignment'),
-      query,
-      (held) => {
-        const { endpoint, protocol, port } = held.value;
-        return (
-          (query.project === undefined || endpoint.project === query.project) &&
-          (query.service === undefined || endpoint.service === query.service) &&
-          (query.protocol === undefined || protocol === query.protocol) &&
-          (query.port === undefined || port === query.port) &&
-          (query.state === undefined || assignmentView(fleet, held).state === query.state)
-        );
-      },
-      (held) => assignmentView(fleet, held),
-    );
-    return c.json(all satisfies Page<z.infer<typeof AssignmentView>>, 200);
+    async run({ query }) {
+      const fleet = await read(query);
+      const all = page(
+        fleet,
+        fleet.all('assignment'),
+        query,
+        (held) => {
+          const { endpoint, protocol, port } = held.value;
+          return (
+            (query.project === undefined || endpoint.project === query.project) &&
+            (query.service === undefined || endpoint.service === query.service) &&
+            (query.protocol === undefined || protocol === query.protocol) &&
+            (query.port === undefined || port === query.port) &&
+            (query.state === undefined || assignmentView(fleet, held).state === query.state)
+          );
+        },
+        (held) => assignmentView(fleet, held),
+      );
+      return all satisfies Page<z.infer<typeof AssignmentView>>;
+    },
   });
 
-  const one = route({
+  add({
     method: 'get',
     path: '/assignments/{protocol}/{port}',
     tag,
@@ -119,17 +116,17 @@ export function assignmentRoutes({ executor, replica, reserver, leases }: Contex
     params: PortParams,
     query: Consistency,
     answer: AssignmentView,
-  });
-  app.openapi(one, async (c) => {
-    const { protocol, port } = c.req.valid('param');
-    const fleet = await readable(executor, reached, c.req.valid('query'));
-    const held = fleet.assignment(protocol, port);
-    if (!held)
-      throw new PortolanError('not-found', `${protocol} port ${port} is assigned to nobody`, { port, protocol });
-    return c.json(assignmentView(fleet, held), 200);
+    async run({ params, query }) {
+      const { protocol, port } = params;
+      const fleet = await read(query);
+      const held = fleet.assignment(protocol, port);
+      if (!held)
+        throw new PortolanError('not-found', `${protocol} port ${port} is assigned to nobody`, { port, protocol });
+      return assignmentView(fleet, held);
+    },
   });
 
-  const remove = route({
+  add({
     method: 'delete',
     path: '/assignments/{protocol}/{port}',
     tag,
@@ -137,10 +134,8 @@ export function assignmentRoutes({ executor, replica, reserver, leases }: Contex
     params: PortParams,
     query: z.object({ token: Version.optional() }),
     answer: ReleaseResponse,
+    run: ({ params, query }) => leases.release({ ...params, ...query }),
   });
-  app.openapi(remove, async (c) =>
-    c.json(await leases.release({ ...c.req.valid('param'), ...c.req.valid('query') }), 200),
-  );
 
   return app;
 }

@@ -16,7 +16,7 @@ import { HistoryLostError } from '../store/store.ts';
 import { Channel } from '../stream/channel.ts';
 import type { Sink } from '../stream/subscriber.ts';
 import type { Context } from './context.ts';
-import { route, router } from './route.ts';
+import { operations } from './operation.ts';
 
 const Query = z.object({
   after: Position.optional().openapi({
@@ -36,8 +36,8 @@ const Query = z.object({
 
 /** The change feed over plain HTTP: a page of it as JSON, or the live stream as server-sent events. */
 export function changeRoutes({ fleet, hub }: Context) {
-  const app = router();
-  const feed = route({
+  const { app, add } = operations();
+  add({
     method: 'get',
     path: '/changes',
     tag: 'Changes',
@@ -50,51 +50,49 @@ export function changeRoutes({ fleet, hub }: Context) {
       position: Position,
       more: z.boolean(),
     }),
-  });
-  app.openapi(feed, async (c) => {
-    const query = c.req.valid('query');
-    const wanted = interestOf(query);
-    if (c.req.header('accept')?.includes('text/event-stream')) {
-      const lastId = Position.safeParse(c.req.header('last-event-id')).data;
-      const position = lastId ?? query.after;
-      // What the stream writes is not JSON, which the route's type cannot say.
-      return streamSSE(c, async (stream) => {
-        let backlog = 0;
-        let end = () => {};
-        const ended = new Promise<void>((resolve) => (end = resolve));
-        const sink: Sink = {
-          send(frame) {
-            backlog += frame.text.length;
-            const message = { data: frame.text, ...(frame.position !== undefined && { id: frame.position }) };
-            void stream.writeSSE(message).finally(() => (backlog -= frame.text.length));
+    async run({ query }, c) {
+      const wanted = interestOf(query);
+      if (c.req.header('accept')?.includes('text/event-stream')) {
+        const lastId = Position.safeParse(c.req.header('last-event-id')).data;
+        const position = lastId ?? query.after;
+        return streamSSE(c, async (stream) => {
+          let backlog = 0;
+          let end = () => {};
+          const ended = new Promise<void>((resolve) => (end = resolve));
+          const sink: Sink = {
+            send(frame) {
+              backlog += frame.text.length;
+              const message = { data: frame.text, ...(frame.position !== undefined && { id: frame.position }) };
+              void stream.writeSSE(message).finally(() => (backlog -= frame.text.length));
+            },
+            backlog: () => backlog,
+            close: (reason) => void stream.writeSSE({ event: 'close', data: reason }).finally(end),
+          };
+          const unsubscribe = hub.subscribe({ ...wanted, ...(position !== undefined && { position }) }, sink);
+          stream.onAbort(end);
+          await ended;
+          unsubscribe();
+        });
+      }
+      if (query.after === undefined) return { commits: [], position: fleet.position, more: false };
+      try {
+        const groups = await hub.after(query.after, query.limit);
+        const channel = new Channel({ topics: new Set(wanted.topics), filter: wanted.filter });
+        const position = groups.at(-1)?.position ?? query.after;
+        const commits = channel.commits(groups);
+        return { commits, position, more: position !== fleet.position };
+      } catch (error) {
+        if (!(error instanceof HistoryLostError)) throw error;
+        throw new PortolanError(
+          'not-found',
+          `the position ${query.after} is not in the history (${error.reason}); read the lists again and go on from their position`,
+          {
+            reason: error.reason,
+            position: fleet.position,
           },
-          backlog: () => backlog,
-          close: (reason) => void stream.writeSSE({ event: 'close', data: reason }).finally(end),
-        };
-        const unsubscribe = hub.subscribe({ ...wanted, ...(position !== undefined && { position }) }, sink);
-        stream.onAbort(end);
-        await ended;
-        unsubscribe();
-      }) as never;
-    }
-    if (query.after === undefined) return c.json({ commits: [], position: fleet.position, more: false }, 200);
-    try {
-      const groups = await hub.after(query.after, query.limit);
-      const channel = new Channel({ topics: new Set(wanted.topics), filter: wanted.filter });
-      const position = groups.at(-1)?.position ?? query.after;
-      const commits = channel.commits(groups);
-      return c.json({ commits, position, more: position !== fleet.position }, 200);
-    } catch (error) {
-      if (!(error instanceof HistoryLostError)) throw error;
-      throw new PortolanError(
-        'not-found',
-        `the position ${query.after} is not in the history (${error.reason}); read the lists again and go on from their position`,
-        {
-          reason: error.reason,
-          position: fleet.position,
-        },
-      );
-    }
+        );
+      }
+    },
   });
   return app;
 }

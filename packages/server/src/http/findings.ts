@@ -2,16 +2,17 @@ import { z } from '@hono/zod-openapi';
 import { Finding, findingKinds, findingStates, key, Port, PortolanError, pageOf, severities } from '@portolan/model';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, Paging, readable, route, router } from './route.ts';
+import { Consistency, operations, Paging, reader } from './operation.ts';
 
 const tag = 'Findings';
 const FindingParams = z.object({ id: z.string().max(255) });
 
-export function findingRoutes({ executor, replica, ranges }: Context) {
-  const app = router();
-  const reached = (position: string) => replica.reached(position);
+export function findingRoutes(context: Context) {
+  const { ranges } = context;
+  const read = reader(context);
+  const { app, add } = operations();
 
-  const list = route({
+  add({
     method: 'get',
     path: '/findings',
     tag,
@@ -26,22 +27,20 @@ export function findingRoutes({ executor, replica, ranges }: Context) {
       port: z.coerce.number().pipe(Port).optional(),
     }),
     answer: pageOf(Finding),
-  });
-  app.openapi(list, async (c) => {
-    const query = c.req.valid('query');
-    const fleet = await readable(executor, reached, query);
-    const passes = ({ value }: { value: Finding }) =>
-      (query.state === undefined ? value.state !== 'resolved' : query.state === 'all' || value.state === query.state) &&
-      (query.kind === undefined || value.kind === query.kind) &&
-      (query.severity === undefined || value.severity === query.severity) &&
-      (query.port === undefined || value.port === query.port);
-    return c.json(
-      page(fleet, fleet.all('finding'), query, passes, ({ value }) => value),
-      200,
-    );
+    async run({ query }) {
+      const fleet = await read(query);
+      const passes = ({ value }: { value: Finding }) =>
+        (query.state === undefined
+          ? value.state !== 'resolved'
+          : query.state === 'all' || value.state === query.state) &&
+        (query.kind === undefined || value.kind === query.kind) &&
+        (query.severity === undefined || value.severity === query.severity) &&
+        (query.port === undefined || value.port === query.port);
+      return page(fleet, fleet.all('finding'), query, passes, ({ value }) => value);
+    },
   });
 
-  const one = route({
+  add({
     method: 'get',
     path: '/findings/{id}',
     tag,
@@ -49,15 +48,15 @@ export function findingRoutes({ executor, replica, ranges }: Context) {
     params: FindingParams,
     query: Consistency,
     answer: Finding,
-  });
-  app.openapi(one, async (c) => {
-    const { id } = c.req.valid('param');
-    const held = (await readable(executor, reached, c.req.valid('query'))).get('finding', key.finding(id));
-    if (!held) throw new PortolanError('not-found', `there is no finding ${id}`);
-    return c.json(held.value, 200);
+    async run({ params, query }) {
+      const { id } = params;
+      const held = (await read(query)).get('finding', key.finding(id));
+      if (!held) throw new PortolanError('not-found', `there is no finding ${id}`);
+      return held.value;
+    },
   });
 
-  const acknowledge = route({
+  add({
     method: 'post',
     path: '/findings/{id}/acknowledge',
     tag,
@@ -65,8 +64,8 @@ export function findingRoutes({ executor, replica, ranges }: Context) {
     description: 'It opens again by itself when it gets worse.',
     params: FindingParams,
     answer: Finding,
+    run: ({ params }) => ranges.acknowledge(params.id),
   });
-  app.openapi(acknowledge, async (c) => c.json(await ranges.acknowledge(c.req.valid('param').id), 200));
 
   return app;
 }

@@ -16,40 +16,37 @@ import {
 } from '@portolan/model';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, Paging, readable, route, router } from './route.ts';
+import { Consistency, operations, Paging, reader } from './operation.ts';
 
 const tag = 'Hosts and listeners';
 const HostParams = z.object({ id: HostId });
 const Done = z.object({ position: Position });
 
-export function hostRoutes({ executor, replica, hosts }: Context) {
-  const app = router();
-  const reached = (position: string) => replica.reached(position);
+export function hostRoutes(context: Context) {
+  const { hosts } = context;
+  const read = reader(context);
+  const { app, add } = operations();
 
-  const list = route({
+  add({
     method: 'get',
     path: '/hosts',
     tag,
     summary: 'List hosts',
     query: Paging.extend(Consistency.shape),
     answer: pageOf(Host),
-  });
-  app.openapi(list, async (c) => {
-    const query = c.req.valid('query');
-    const fleet = await readable(executor, reached, query);
-    return c.json(
-      page(
+    async run({ query }) {
+      const fleet = await read(query);
+      return page(
         fleet,
         fleet.all('host'),
         query,
         () => true,
         ({ value }) => value,
-      ),
-      200,
-    );
+      );
+    },
   });
 
-  const one = route({
+  add({
     method: 'get',
     path: '/hosts/{id}',
     tag,
@@ -57,15 +54,15 @@ export function hostRoutes({ executor, replica, hosts }: Context) {
     params: HostParams,
     query: Consistency,
     answer: Host,
-  });
-  app.openapi(one, async (c) => {
-    const { id } = c.req.valid('param');
-    const host = (await readable(executor, reached, c.req.valid('query'))).findHost(id);
-    if (!host) throw new PortolanError('not-found', `there is no host ${id}`);
-    return c.json(host, 200);
+    async run({ params, query }) {
+      const { id } = params;
+      const host = (await read(query)).findHost(id);
+      if (!host) throw new PortolanError('not-found', `there is no host ${id}`);
+      return host;
+    },
   });
 
-  const join = route({
+  add({
     method: 'put',
     path: '/hosts/{id}',
     tag,
@@ -73,10 +70,10 @@ export function hostRoutes({ executor, replica, hosts }: Context) {
     params: HostParams,
     body: HostInfo,
     answer: Host,
+    run: ({ params, body }) => hosts.join(params.id, body),
   });
-  app.openapi(join, async (c) => c.json(await hosts.join(c.req.valid('param').id, c.req.valid('json')), 200));
 
-  const report = route({
+  add({
     method: 'post',
     path: '/hosts/{id}/report',
     tag,
@@ -85,30 +82,30 @@ export function hostRoutes({ executor, replica, hosts }: Context) {
     params: HostParams,
     body: ReportRequest,
     answer: ReportResponse,
+    run: ({ params, body }) => hosts.report(params.id, body),
   });
-  app.openapi(report, async (c) => c.json(await hosts.report(c.req.valid('param').id, c.req.valid('json')), 200));
 
-  const leave = route({
+  add({
     method: 'post',
     path: '/hosts/{id}/leave',
     tag,
     summary: 'Leave: the agent of a host stops',
     params: HostParams,
     answer: Host,
+    run: ({ params }) => hosts.leave(params.id),
   });
-  app.openapi(leave, async (c) => c.json(await hosts.leave(c.req.valid('param').id), 200));
 
-  const forget = route({
+  add({
     method: 'delete',
     path: '/hosts/{id}',
     tag,
     summary: 'Forget a host that will not come back',
     params: HostParams,
     answer: Done,
+    run: ({ params }) => hosts.forget(params.id),
   });
-  app.openapi(forget, async (c) => c.json(await hosts.forget(c.req.valid('param').id), 200));
 
-  const answer = route({
+  add({
     method: 'post',
     path: '/tasks/{id}/answer',
     tag,
@@ -116,10 +113,10 @@ export function hostRoutes({ executor, replica, hosts }: Context) {
     params: z.object({ id: z.string().max(64) }),
     body: TaskAnswer,
     answer: Done,
+    run: ({ params, body }) => hosts.answerTask(params.id, body),
   });
-  app.openapi(answer, async (c) => c.json(await hosts.answerTask(c.req.valid('param').id, c.req.valid('json')), 200));
 
-  const listeners = route({
+  add({
     method: 'get',
     path: '/listeners',
     tag,
@@ -131,20 +128,16 @@ export function hostRoutes({ executor, replica, hosts }: Context) {
       service: ServiceId.optional(),
     }),
     answer: pageOf(HostListener),
-  });
-  app.openapi(listeners, async (c) => {
-    const query = c.req.valid('query');
-    const fleet = await readable(executor, reached, query);
-    const host = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
-    const all = host === undefined ? fleet.all('listener') : fleet.listenersOf(host).values();
-    const passes = ({ value }: { value: HostListener }) =>
-      (query.protocol === undefined || value.protocol === query.protocol) &&
-      (query.port === undefined || value.port === query.port) &&
-      (query.service === undefined || value.identity?.service === query.service);
-    return c.json(
-      page(fleet, all, query, passes, ({ value }) => value),
-      200,
-    );
+    async run({ query }) {
+      const fleet = await read(query);
+      const host = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
+      const all = host === undefined ? fleet.all('listener') : fleet.listenersOf(host).values();
+      const passes = ({ value }: { value: HostListener }) =>
+        (query.protocol === undefined || value.protocol === query.protocol) &&
+        (query.port === undefined || value.port === query.port) &&
+        (query.service === undefined || value.identity?.service === query.service);
+      return page(fleet, all, query, passes, ({ value }) => value);
+    },
   });
 
   return app;

@@ -16,9 +16,16 @@ export function encodeGroup(group: readonly Transaction[]): string[] {
     return number;
   };
 
-  const conditions = group.flatMap(({ alternatives }) => alternatives.flatMap((alternative) => alternative.conditions));
-  for (const condition of conditions) if ('key' in condition) numberOf(keys, condition.key);
-  for (const condition of conditions) if ('lease' in condition) numberOf(leases, condition.lease);
+  const asked: string[] = [];
+  for (const { alternatives } of group) {
+    for (const { conditions } of alternatives) {
+      for (const condition of conditions) {
+        if ('key' in condition) numberOf(keys, condition.key);
+        else asked.push(condition.lease);
+      }
+    }
+  }
+  for (const lease of asked) numberOf(leases, lease);
   const readKeys = keys.size;
   const readLeases = leases.size;
 

@@ -1,0 +1,29 @@
+import type { Assignment } from './assignment.ts';
+import { formatEndpoint, parseEndpoint } from './identity.ts';
+import { Port, Protocol } from './port.ts';
+
+/**
+ * What a process is told of its ports through its environment, and an agent reads there as evidence of who it is:
+ * `PORTOLAN_ENDPOINTS` with each port by its endpoint, and `PORTOLAN_LEASE` with the id of the lease, if there is one.
+ */
+export const ENDPOINTS_VARIABLE = 'PORTOLAN_ENDPOINTS';
+export const LEASE_VARIABLE = 'PORTOLAN_LEASE';
+
+/** A port with the endpoint that it was given to. */
+export type GivenPort = Pick<Assignment, 'endpoint' | 'protocol' | 'port'>;
+
+/** `mana/mana-sync:api=3050/tcp,mana/mana-sync:health=3051/tcp` */
+export function formatGivenPorts(given: readonly GivenPort[]): string {
+  return given.map(({ endpoint, protocol, port }) => `${formatEndpoint(endpoint)}=${port}/${protocol}`).join(',');
+}
+
+/** Reads what `formatGivenPorts` writes. What is not written so is left out: anybody can set a variable. */
+export function parseGivenPorts(text: string): GivenPort[] {
+  return text.split(',').flatMap((part) => {
+    const [, written = '', number, name] = /^([^=]+)=(\d{1,5})\/(\w+)$/.exec(part) ?? [];
+    const endpoint = parseEndpoint(written);
+    const port = Port.safeParse(Number(number)).data;
+    const protocol = Protocol.safeParse(name).data;
+    return endpoint && port && protocol ? [{ endpoint, protocol, port }] : [];
+  });
+}

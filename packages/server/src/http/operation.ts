@@ -1,0 +1,150 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { PortolanError, Position, Problem } from '@portolan/model';
+import type { Context as HonoContext } from 'hono';
+import type { Fleet } from '../fleet.ts';
+import type { Context } from './context.ts';
+import { invalid } from './problems.ts';
+
+/** What the OpenAPI document shows of an operation, and how its input is checked. */
+interface Described {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** With parameters as OpenAPI writes them: `/hosts/{id}`. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly answer: z.ZodType;
+}
+
+interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType>
+  extends Described {
+  readonly params?: A;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly answer: R;
+  /** Whether success means that something was made anew: 201 instead of 200. */
+  readonly created?: (answer: z.input<R>) => boolean;
+  /** @returns the answer, or a `Response` that is something else than JSON */
+  run(
+    input: { readonly params: z.output<A>; readonly query: z.output<Q>; readonly body: z.output<B> },
+    c: HonoContext,
+  ): Promise<z.input<R> | Response> | z.input<R>;
+}
+
+/** Adds operations to the app that it makes, and to the document of that app. */
+export function operations(): {
+  readonly app: OpenAPIHono;
+  add<
+    R extends z.ZodType,
+    B extends z.ZodType = z.ZodType<undefined>,
+    Q extends z.ZodObject = z.ZodObject,
+    A extends z.ZodObject = z.ZodObject,
+  >(operation: Operation<A, Q, B, R>): void;
+} {
+  const app = new OpenAPIHono();
+  return {
+    app,
+    add(operation) {
+      const { method, path, params, query, body, created, run } = operation;
+      app.openAPIRegistry.registerPath(documented(operation, created !== undefined));
+      app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
+        const input = {
+          params: params ? parsed('param', params, c.req.param()) : {},
+          query: query ? parsed('query', query, singles(c.req.queries())) : {},
+          body: body ? parsed('body', body, await json(c)) : undefined,
+        };
+        const answer = await run(input as Parameters<typeof run>[0], c);
+        return answer instanceof Response ? answer : c.json(answer as object, created?.(answer) ? 201 : 200);
+      });
+    },
+  };
+}
+
+/** What every list takes. */
+export const Paging = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1_000)
+    .openapi({ description: 'How many entries at most.' }),
+  after: z.string().max(512).optional().openapi({ description: 'The `next` of the page before.' }),
+});
+
+/** What every read takes. */
+export const Consistency = z.object({
+  consistent: z
+    .enum(['true', 'false'])
+    .default('false')
+    .openapi({ description: 'With `true` the answer holds everything that was acknowledged before the request.' }),
+  position: Position.optional().openapi({
+    description: 'Waits until this position is reached: what an own write answered.',
+  }),
+});
+
+/** @returns what gives the fleet as a reader wants it */
+export function reader({ executor, replica }: Context): (wanted: z.infer<typeof Consistency>) => Promise<Fleet> {
+  return async ({ consistent, position }) => {
+    if (consistent === 'true') await executor.catchUp();
+    if (position !== undefined) await replica.reached(position);
+    return executor.fleet;
+  };
+}
+
+function parsed<S extends z.ZodType>(where: 'param' | 'query' | 'body', schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (!result.success) throw invalid(where, result.error.issues);
+  return result.data;
+}
+
+/** Browsers send other types across origins without asking, so JSON has to be named. */
+async function json(c: HonoContext): Promise<unknown> {
+  const type = c.req.header('content-type') ?? '';
+  if (!/^application\/json\b/i.test(type)) {
+    const told = type === '' ? 'none was given' : `it is ${type}`;
+    throw new PortolanError(
+      'invalid-request',
+      `the body has to be JSON with "content-type: application/json"; ${told}`,
+    );
+  }
+  try {
+    return await c.req.json();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new PortolanError('invalid-request', `the body is not valid JSON: ${error.message}`);
+  }
+}
+
+function singles(queries: Record<string, string[]>): Record<string, string | string[]> {
+  return Object.fromEntries(Object.entries(queries).map(([name, all]) => [name, all.length === 1 ? all[0]! : all]));
+}
+
+function documented(operation: Described, created: boolean) {
+  const { method, path, tag, summary, description, params, query, body, answer } = operation;
+  const content = { 'application/json': { schema: answer } };
+  return createRoute({
+    method,
+    path,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: [{ bearer: [] }],
+    request: {
+      ...(params && { params }),
+      ...(query && { query }),
+      ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+    },
+    responses: {
+      200: { description: 'Done.', content },
+      ...(created && { 201: { description: 'Made anew.', content } }),
+      default: {
+        description: 'What went wrong, and what to do (RFC 9457).',
+        content: { 'application/problem+json': { schema: Problem } },
+      },
+    },
+  });
+}
