@@ -19,7 +19,7 @@ if (Number(process.versions.node.split('.')[0]) >= NODE_WANTED) {
   await import(existsSync(source) ? source : new URL('../dist/main.js', import.meta.url));
 } else {
   // `npm start` has put it there.
-  const node = fileURLToPath(new URL('../../../node_modules/.bin/node', import.meta.url));
+  const node = join(fileURLToPath(import.meta.url), '../../../../node_modules/.bin/node');
   if (process.env.PORTOLAN_LAUNCHED === undefined && existsSync(node)) await launchWith(node);
   else refuse();
 }

@@ -2,28 +2,46 @@ import { createScanner } from '@portolan/agent';
 import { type Listener, PortolanError } from '@portolan/model';
 import { plain } from './output.ts';
 
-/** A start that failed because the port is taken becomes an error that says by whom; others stay as they are. */
-export async function describeOccupant(error: unknown, host: string, port: number): Promise<unknown> {
-  if (!isAddressInUse(error)) return error;
+/** A start that failed on its address becomes an error that says why; when the port is taken, by whom. */
+export async function explainListening(error: unknown, host: string, port: number): Promise<unknown> {
+  const what = `Portolan cannot listen on ${host}:${port}`;
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return taken(what, port, error);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new PortolanError(
+        'invalid-request',
+        `${what}: this machine has no such address. Name another with --host.`,
+      );
+    case 'EACCES':
+      return new PortolanError('forbidden', `${what}: this user may not use that port. Choose another with --port.`);
+    default:
+      return error;
+  }
+}
+
+function systemCode(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code, syscall } = at as NodeJS.ErrnoException;
+    if (syscall === 'listen' || syscall === 'getaddrinfo') return code;
+  }
+  return undefined;
+}
+
+async function taken(what: string, port: number, cause: unknown): Promise<PortolanError> {
   const occupant = await find(port);
   const who = occupant ? `taken by ${describe(occupant)}` : 'taken by a process that this user cannot see';
   return new PortolanError(
     'port-taken',
-    `Portolan cannot listen on ${host}:${port}: it is ${who}. End that one, or choose another port with --port.`,
+    `${what}: it is ${who}. End that one, or choose another port with --port.`,
     {
       port,
       ...(occupant?.process && { pid: occupant.process.pid }),
       ...(occupant?.identity && { owner: occupant.identity.service }),
     },
-    { cause: error },
+    { cause },
   );
-}
-
-function isAddressInUse(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ((at as NodeJS.ErrnoException).code === 'EADDRINUSE') return true;
-  }
-  return false;
 }
 
 async function find(port: number): Promise<Listener | undefined> {

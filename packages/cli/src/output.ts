@@ -26,6 +26,11 @@ export function plain(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
 }
 
+/** `host-a, host-b, host-c and 9 more` */
+export function abridged(names: readonly string[]): string {
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+}
+
 /** Columns without lines, as `ls` and `ps` have them. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const none = {

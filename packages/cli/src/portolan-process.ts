@@ -20,7 +20,8 @@ export class PortolanProcess {
   constructor(args: readonly string[], environment: Record<string, string>) {
     const env = {
       PATH: process.env.PATH ?? '',
-      HOME: '/nonexistent',
+      // What a command keeps in the home of its user goes when the test's state does.
+      HOME: environment.PORTOLAN_STATE_DIR ?? '/nonexistent',
       NO_COLOR: '1',
       ...environment,
     };

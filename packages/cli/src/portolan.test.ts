@@ -98,9 +98,32 @@ describe('run', () => {
       PORT: given.WEB_PORT,
       ADMIN_UI_PORT: String(Number(given.PORT) + 1),
       PORTOLAN_LEASE: expect.stringMatching(/.+/),
-      PORTOLAN_ENDPOINT: 'mana/job:web',
+      PORTOLAN_ENDPOINTS: `mana/job:web=${given.WEB_PORT}/tcp,mana/job:admin-ui=${given.ADMIN_UI_PORT}/tcp`,
     });
     expect((await portolan('who', given.PORT)).code).toBe(3);
+  });
+
+  test('does not release what the service had before, permanent or leased', async () => {
+    for (const term of [[], ['--ttl', '10m']]) {
+      const service = term.length > 0 ? 'mana/leased' : 'mana/settled';
+      const { port, lease } = await json('reserve', service, ...term);
+      const { code, stdout } = await portolan('run', service, '--', process.execPath, '-e', report);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        PORT: String(port),
+        PORTOLAN_ENDPOINTS: `${service}:default=${port}/tcp`,
+        ...(lease && { PORTOLAN_LEASE: lease.id }),
+      });
+      expect((await json('who', String(port))).assignments).toMatchObject([{ port, lease: lease && { id: lease.id } }]);
+    }
+  });
+
+  test('within another run does not tell of the lease of the outer one', async () => {
+    await portolan('reserve', 'mana/settled');
+    const program = fileURLToPath(new URL('../bin/portolan.js', import.meta.url));
+    const inner = ['run', 'mana/settled', '--', process.execPath, '-e', report];
+    const { stdout } = await portolan('run', 'mana/outer', '--', process.execPath, program, ...inner);
+    expect(JSON.parse(stdout)).not.toHaveProperty('PORTOLAN_LEASE');
   });
 
   test('passes signals on, and ends as its command did', async () => {

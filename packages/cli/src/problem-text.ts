@@ -5,10 +5,7 @@ import { plain } from './output.ts';
 
 /** What to do about a problem, where its own message does not say so. */
 const remedies: Partial<Record<ProblemCode, string>> = {
-  'store-unavailable': "Look at the coordinator's log and at its store, then try again.",
   'not-ready': 'The coordinator is starting or stopping: try again in a moment.',
-  'durability-unknown': 'Ask again: it gives the same answer, or does what was not done.',
-  contention: 'Many ask for the same ports at once: try again, or name another range.',
   'too-many': 'Wait a little, then try again.',
 };
 

@@ -1,4 +1,5 @@
 import { stateDir } from '@portolan/client/node';
+import { PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { oneOf, positive } from '../argument.ts';
 import { levels, logger } from '../log.ts';
@@ -29,6 +30,10 @@ export function agent(): Command {
         import('../coordinator.ts'),
       ]);
       const client = await clientOf(options);
+      // Coordinators may be away for a while, but a wrong token will not become right.
+      await client.hosts({ limit: 1 }).catch((error: unknown) => {
+        if (error instanceof PortolanError && error.code === 'unauthorized') throw error;
+      });
       const running = await startAgent({
         coordinator: coordinatorOf(client),
         scanInterval: options.interval,

@@ -13,7 +13,7 @@ export function block(): Command {
   const command = new Command('block').description('Blocked ports: nobody may be assigned them.');
   command.addCommand(
     remote(new Command('add'))
-      .summary('block ports')
+      .description('block ports')
       .argument('<ports>', '3000 or 3000-3010', interval)
       .requiredOption('--reason <text>', 'why, for whoever is refused')
       .option('--protocol <protocol>', 'tcp or udp alone', oneOf('tcp', 'udp'))
@@ -27,9 +27,10 @@ export function block(): Command {
   );
   command.addCommand(
     remote(new Command('rm'))
-      .summary('unblock ports, written as they were blocked')
+      .description('unblock ports, written as they were blocked')
       .argument('<ports>', '3000 or 3000-3010', interval)
       .option('--protocol <protocol>', 'tcp or udp, if it was blocked for one alone', oneOf('tcp', 'udp'))
+      .addHelpText('after', examples('portolan block rm 6000-6063'))
       .action(async (ports: Interval, { protocol, ...options }: ProtocolOptions) => {
         await (await clientOf(options)).unblock(ports, protocol);
         if (options.json) sayJson({ removed: { ...ports, protocol: protocol ?? null } });
@@ -38,7 +39,8 @@ export function block(): Command {
   );
   command.addCommand(
     remote(new Command('ls'))
-      .summary('list the blocked ports')
+      .description('list the blocked ports')
+      .addHelpText('after', examples('portolan block ls'))
       .action(async (options: RemoteOptions) => {
         const client = await clientOf(options);
         const items = await allItems((query) => client.blocks(query), {});

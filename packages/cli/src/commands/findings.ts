@@ -42,9 +42,13 @@ export function findings(): Command {
         port: of,
       });
       if (options.json) sayJson({ items });
-      else say(items.length === 0 ? 'Nothing is wrong.' : items.map(told).join('\n\n'));
+      else say(items.length === 0 ? 'Nothing is wrong.' : items.toSorted(byUrgency).map(told).join('\n\n'));
       if (options.exitCode && items.length > 0) process.exitCode = exitCodes.findings.code;
     });
+}
+
+function byUrgency(a: Finding, b: Finding): number {
+  return severities.indexOf(a.severity) - severities.indexOf(b.severity) || (a.port ?? 0) - (b.port ?? 0);
 }
 
 function told({ id, kind, severity, class: bites, state, summary, parties, remedies, firstSeen }: Finding): string {

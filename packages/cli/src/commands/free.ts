@@ -1,6 +1,6 @@
 import { PortolanError } from '@portolan/model';
 import { Command } from 'commander';
-import { oneOf, positive } from '../argument.ts';
+import { positive } from '../argument.ts';
 import { say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
@@ -8,7 +8,6 @@ interface Options extends RemoteOptions {
   count: number;
   range?: string;
   project?: string;
-  protocol?: 'tcp' | 'udp';
 }
 
 export function free(): Command {
@@ -17,7 +16,6 @@ export function free(): Command {
     .option('--count <number>', 'how many', positive, 10)
     .option('--range <range>', 'within these ports: 41000-41399, or the name of a range')
     .option('--project <name>', 'as this project would be given them')
-    .option('--protocol <protocol>', 'tcp or udp (default: tcp)', oneOf('tcp', 'udp'))
     .addHelpText('after', examples('portolan free --count 5', 'portolan free --range 41000-41399'))
     .action(async ({ json, url, token, ...query }: Options) => {
       const client = await clientOf({ url, token });
@@ -25,6 +23,9 @@ export function free(): Command {
       if (json) sayJson({ ports });
       else if (ports.length > 0) say(ports.join('\n'));
       if (ports.length === 0)
-        throw new PortolanError('range-exhausted', 'No port that could be reserved was found there');
+        throw new PortolanError(
+          'range-exhausted',
+          'No port there could be reserved: release some, or name another range',
+        );
     });
 }

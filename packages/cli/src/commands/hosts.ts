@@ -1,7 +1,7 @@
 import { allItems } from '@portolan/client';
-import { formatInterval } from '@portolan/model';
+import type { Host } from '@portolan/model';
 import { Command } from 'commander';
-import { plain, say, sayJson, table } from '../output.ts';
+import { abridged, plain, say, sayJson, table } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
 export function hosts(): Command {
@@ -17,15 +17,23 @@ export function hosts(): Command {
       }
       const items = await allItems((query) => client.hosts(query), {});
       if (options.json) return sayJson({ items });
-      const rows = items.map(({ id, name, state, stateSince, platform, ephemeral, blindSpots }) => [
-        plain(name),
-        state,
-        stateSince,
-        plain(platform),
-        ephemeral ? formatInterval(ephemeral) : '-',
-        id,
-        plain(blindSpots.join('; ')) || '-',
-      ]);
-      say(table(['HOST', 'STATE', 'SINCE', 'PLATFORM', 'EPHEMERAL', 'ID', 'CANNOT SEE'], rows));
+      say(table(['HOST', 'STATE', 'SINCE', 'PLATFORM', 'ID'], items.map(row)));
+      for (const line of unseen(items.filter(({ state }) => state !== 'left'))) say(line);
     });
+}
+
+function row({ id, name, state, stateSince, platform }: Host): string[] {
+  // An agent tells `linux 6.12.0-amd64 x64`; the middle is long and rarely matters.
+  const [system = '', ...rest] = platform.split(' ');
+  return [plain(name), state, stateSince.replace(/\.\d+Z$/, 'Z'), plain([system, ...rest.slice(-1)].join(' ')), id];
+}
+
+/** Most hosts of a fleet have the same blind spots, so each is told once. */
+function unseen(hosts: readonly Host[]): string[] {
+  const spots = new Map<string, string[]>();
+  for (const { name, blindSpots } of hosts) {
+    for (const spot of blindSpots) spots.set(spot, [...(spots.get(spot) ?? []), plain(name)]);
+  }
+  const lines = Array.from(spots, ([spot, names]) => `  ${abridged(names)}: ${plain(spot)}`);
+  return lines.length > 0 ? ['', 'What the agents cannot see:', ...lines] : [];
 }

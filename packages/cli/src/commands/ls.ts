@@ -1,7 +1,14 @@
 import { type AssignmentQuery, allItems, type PortolanClient, type ServiceQuery } from '@portolan/client';
-import { type AssignmentView, formatPorts, type HostListener, parseServiceId, type ServiceView } from '@portolan/model';
+import {
+  type AssignmentView,
+  formatEndpoint,
+  formatPorts,
+  type HostListener,
+  parseServiceId,
+  type ServiceView,
+} from '@portolan/model';
 import { Command } from 'commander';
-import { plain, say, sayJson, table } from '../output.ts';
+import { abridged, plain, say, sayJson, table } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
 interface Options extends RemoteOptions {
@@ -14,7 +21,7 @@ export function ls(): Command {
   return remote(new Command('ls'))
     .description('List services with their ports, as process:5554 or process (cdp:5556,health:5557).')
     .option('--project <name>', 'of this project alone')
-    .option('--wide', 'one line a port, with state, lease, hosts and purpose')
+    .option('--wide', 'one line a port, with state, lease, host, holder and purpose')
     .option('--listeners', 'the sockets that were seen, service or not')
     .addHelpText(
       'after',
@@ -63,17 +70,16 @@ async function listAssignments(client: PortolanClient, { project, json }: Option
   if (json) return sayJson({ items });
   say(
     table(
-      ['PORT', 'PROTO', 'SERVICE', 'LABEL', 'STATE', 'LEASE', 'HOST', 'HOLDER', 'PURPOSE'],
-      items.map(assignmentRow),
+      ['PORT', 'PROTO', 'ENDPOINT', 'STATE', 'LEASE', 'HOST', 'HOLDER', 'PURPOSE'],
+      items.toSorted((a, b) => a.port - b.port).map(assignmentRow),
     ),
   );
 }
 
 function assignmentRow({ port, protocol, endpoint, state, lease, host, holder, purpose }: AssignmentView): string[] {
-  const label = endpoint.instance === 1 ? endpoint.label : `${endpoint.label}#${endpoint.instance}`;
   const term = lease ? `${lease.ttl} s` : 'permanent';
   const free = [host ?? '-', holder ?? '-', purpose ?? ''].map(plain);
-  return [String(port), protocol, `${endpoint.project}/${endpoint.service}`, label, state, term, ...free];
+  return [String(port), protocol, formatEndpoint(endpoint), state, term, ...free];
 }
 
 async function listListeners(client: PortolanClient, { project, json }: Options): Promise<void> {
@@ -104,5 +110,5 @@ async function hostNames(client: PortolanClient): Promise<Map<string, string>> {
 
 function hostsOf(listeners: readonly HostListener[], names: ReadonlyMap<string, string>): string {
   const hosts = [...new Set(listeners.map(({ host }) => plain(names.get(host) ?? host)))];
-  return hosts.length > 3 ? `${hosts.slice(0, 3).join(', ')} and ${hosts.length - 3} more` : hosts.join(', ') || '-';
+  return abridged(hosts) || '-';
 }

@@ -17,7 +17,7 @@ export function range(): Command {
   );
   command.addCommand(
     remote(new Command('set'))
-      .summary('make or change a range')
+      .description('make or change a range')
       .argument('<name>', 'name of the range')
       .argument('<ports>', 'its ports: 3000-3099', interval)
       .option('--owner <project>', 'the project that is given ports of it')
@@ -38,8 +38,9 @@ export function range(): Command {
   );
   command.addCommand(
     remote(new Command('rm'))
-      .summary('remove a range; what was assigned in it stays')
+      .description('remove a range; what was assigned in it stays')
       .argument('<name>', 'name of the range')
+      .addHelpText('after', examples('portolan range rm mana'))
       .action(async (name: string, options: RemoteOptions) => {
         await (await clientOf(options)).removeRange(name);
         if (options.json) sayJson({ removed: name });
@@ -48,7 +49,8 @@ export function range(): Command {
   );
   command.addCommand(
     remote(new Command('ls'))
-      .summary('list the ranges')
+      .description('list the ranges')
+      .addHelpText('after', examples('portolan range ls'))
       .action(async (options: RemoteOptions) => {
         const client = await clientOf(options);
         const items = await allItems((query) => client.ranges(query), {});

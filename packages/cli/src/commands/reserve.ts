@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { formatEndpoint, type Reservation, type ReserveInput } from '@portolan/model';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { duration, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
@@ -52,7 +52,9 @@ export function choosing(command: Command): Command {
   return command
     .option('--label <label>', 'label of a port; several ask for a block without gaps, in this order', collect)
     .option('--port <port>', 'this port and no other', port)
-    .option('--preferred <port>', 'this port, else the next that is free', port)
+    .addOption(
+      new Option('--preferred <port>', 'this port, else the next that is free').argParser(port).conflicts('port'),
+    )
     .option('--range <range>', 'within these ports: 41000-41399, or the name of a range')
     .option('--lowest', 'the lowest free port rather than any')
     .option('--ttl <time>', 'let it end after this time unless it is renewed: 60s, 5m, 2h', duration)

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants, hostname } from 'node:os';
 import type { Reserved } from '@portolan/client';
-import { formatEndpoint, PortolanError } from '@portolan/model';
+import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { type ChoiceOptions, choosing, requestOf } from './reserve.ts';
@@ -14,8 +14,8 @@ const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export function run(): Command {
   return choosing(remote(new Command('run')))
     .description(
-      'Reserve ports, run a command that finds them in PORT and <LABEL>_PORT, and release them when it ends. ' +
-        'Signals and the exit code are passed on.',
+      'Reserve ports, run a command that finds them in PORT and <LABEL>_PORT, and release them when it ends, ' +
+        'unless the service had them before. Signals and the exit code are passed on.',
     )
     .argument('<service>', 'project/name, project/name:label, or project/name:label,label')
     .argument('<command...>', 'the command and its arguments, after --')
@@ -38,28 +38,37 @@ export function run(): Command {
           warn(`the reservation of ${request.project}/${request.service} is lost: ${message}. The command goes on.`);
         },
       });
+      // As answered first: to assert it again later is no new grant.
+      const { created } = reserved.reservation;
       try {
         process.exitCode = await runWith(environmentOf(reserved), command);
       } finally {
-        // The lease would end by itself: whoever waits for the exit code should not get an error in its place.
-        await reserved.release().catch((error: Error) => warn(`could not release: ${error.message}`));
+        // What the service had before is not this command's to give back; a lease that was taken over ends by itself.
+        if (created) await release(reserved);
       }
     });
 }
 
-function environmentOf({ port, ports, lease, reservation }: Reserved): Record<string, string> {
-  const environment: Record<string, string> = { PORT: String(port) };
+/** An error here must not stand in the place of the command's exit code; the lease ends by itself. */
+async function release(reserved: Reserved): Promise<void> {
+  await reserved.release().catch((error: Error) => warn(`could not release: ${error.message}`));
+}
+
+/** What is `undefined` is taken from the environment: it may tell of ports that an outer command was given. */
+function environmentOf({ port, ports, lease, reservation }: Reserved): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {
+    PORT: String(port),
+    [ENDPOINTS_VARIABLE]: formatGivenPorts(reservation.assignments),
+    [LEASE_VARIABLE]: lease?.id,
+  };
   for (const [label, number] of Object.entries(ports)) {
     environment[`${label.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_PORT`] = String(number);
   }
-  if (lease) environment.PORTOLAN_LEASE = lease.id;
-  const [first] = reservation.assignments;
-  if (first) environment.PORTOLAN_ENDPOINT = formatEndpoint(first.endpoint);
   return environment;
 }
 
 /** @returns the exit code of the command, or 128 + the signal that ended it */
-async function runWith(environment: Record<string, string>, [file = '', ...args]: string[]): Promise<number> {
+async function runWith(environment: NodeJS.ProcessEnv, [file = '', ...args]: string[]): Promise<number> {
   const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
   const stop = forward(child);
   try {

@@ -1,10 +1,10 @@
 import { ensureToken } from '@portolan/client/node';
-import { PortolanError } from '@portolan/model';
+import { Acknowledgement, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { listenPort, oneOf } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
 import { levels, logger } from '../log.ts';
-import { describeOccupant } from '../occupant.ts';
+import { explainListening } from '../occupant.ts';
 import { say, sayJson } from '../output.ts';
 import { examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -28,7 +28,7 @@ export function server(): Command {
     .option('--data <file>', 'keep the state in this SQLite file (default: portolan.sqlite in the state directory)')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0 for any free one', listenPort, 7678)
-    .option('--fleet <name>', 'which fleet of the Redis (default: default)')
+    .option('--fleet <name>', 'which fleet of the Redis (default: the one called default)')
     .option('--ack <level>', 'with Redis: how surely a commit outlives a failure: memory, disk, replicas:N')
     .option('--insecure-bind', 'listen beyond loopback although there is no TLS')
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
@@ -45,7 +45,7 @@ export function server(): Command {
         store: await storeOf(options),
         logger: await logger(options.logLevel),
       }).catch(async (error: unknown) => {
-        throw await describeOccupant(error, options.host, options.port);
+        throw await explainListening(error, options.host, options.port);
       });
       if (options.json) sayJson({ ready: true, url: running.url });
       else say(`Portolan is ready at ${running.url}`);
@@ -56,7 +56,16 @@ export function server(): Command {
 
 async function storeOf({ redis = process.env.PORTOLAN_REDIS, data, fleet, ack }: Options) {
   if (redis && data) throw new PortolanError('invalid-request', 'Give --redis or --data, not both.');
+  if (!redis && (ack ?? fleet) !== undefined) {
+    throw new PortolanError(
+      'invalid-request',
+      'Only with --redis can --ack or --fleet be given; a file is always synced.',
+    );
+  }
   if (!redis) return { kind: 'sqlite' as const, path: data ?? (await ownDataFile()) };
+  if (ack !== undefined && !Acknowledgement.safeParse(ack).success) {
+    throw new PortolanError('invalid-request', `There is no level "${ack}": --ack takes memory, disk or replicas:N.`);
+  }
   return { kind: 'redis' as const, url: redis, fleet, acknowledgement: ack };
 }
 

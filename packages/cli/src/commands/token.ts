@@ -8,7 +8,7 @@ export function token(): Command {
   const command = new Command('token').description('The token that opens the coordinator on this machine.');
   command.addCommand(
     new Command('show')
-      .summary('print the token')
+      .description('print the token')
       .option('--json', 'answer in JSON')
       .addHelpText(
         'after',

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { listenPort, oneOf } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
 import { levels, logger } from '../log.ts';
-import { describeOccupant } from '../occupant.ts';
+import { explainListening } from '../occupant.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -41,7 +41,7 @@ export function up(): Command {
         store: { kind: 'sqlite', path },
         logger: log,
       }).catch(async (error: unknown) => {
-        throw await describeOccupant(error, '127.0.0.1', options.port);
+        throw await explainListening(error, '127.0.0.1', options.port);
       });
       try {
         const client = connect({ url: server.url, token, patience: 0 });

@@ -102,7 +102,7 @@ function whatBlocks({ blocks }: PortReport): string[] {
 
 function ranges(report: PortReport): string[] {
   return report.ranges.map(
-    (range) =>
-      `In the range ${range.name} (${formatInterval(range)}, ${range.owner ?? 'nobody'}'s): ${plain(range.purpose)}.`,
+    ({ name, purpose, owner, policy, ...ends }) =>
+      `In the range ${name} (${formatInterval(ends)}, ${policy}${owner ? `, of ${owner}` : ''})${purpose && `: ${plain(purpose)}`}.`,
   );
 }
