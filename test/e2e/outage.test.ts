@@ -54,7 +54,7 @@ test('a host whose agent was killed is unreachable, keeps its listeners, and is 
 });
 
 test('after an outage of the coordinator the agent reports what differs, and nothing else', async () => {
-  const { bench, host, coordinator, restart, client, ports } = await fleet();
+  const { bench, host, coordinator, restart, client, agent, ports } = await fleet();
   const gone = await bench.service('gone', 3051, { on: host });
   await bench.service('stays', 3052, { on: host });
   await vi.waitFor(async () => expect(await ports()).toEqual([3051, 3052]), patient);
@@ -66,8 +66,10 @@ test('after an outage of the coordinator the agent reports what differs, and not
   await gone.program.end();
   const brief = await bench.service('brief', 3053, { on: host });
   await bench.service('fresh', 3054, { on: host });
-  // Some scans, with no coordinator to tell.
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  // While it tries in vain it goes on scanning.
+  const failures = () => agent.stderr.split('did not take a report').length;
+  const before = failures();
+  await vi.waitFor(() => expect(failures()).toBeGreaterThan(before + 1), patient);
   await brief.program.end();
   const back = Date.now();
   await restart();

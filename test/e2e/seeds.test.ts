@@ -69,11 +69,17 @@ describe('a fleet where each project owns a block of ports', () => {
   });
 
   test('who prefers a legacy port is given the next beyond them, and told why', async () => {
-    const { reservation } = await client.reserve({ project: 'shop', service: 'api', preferred: 3000 });
+    const { reservation } = await client.reserve({
+      project: 'shop',
+      service: 'api',
+      preferred: 3000,
+      maxAttempts: 101,
+    });
     expect(reservation).toMatchObject({
       port: 3100,
       wasInUse: true,
       obstacle: { port: 3000, reason: 'blocked', detail: expect.stringContaining('legacy and shared ports') },
+      attempts: 101,
     });
   });
 });

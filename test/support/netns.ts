@@ -50,8 +50,8 @@ export function hostsUnavailable(): string | undefined {
 }
 
 /**
- * Makes `count` hosts, 1..200. The caller asks `hostsUnavailable` first and awaits `cleanup` at the end; when the process
- * exits before that, they are removed on the way out.
+ * Makes `count` hosts, 1..200. The caller asks `hostsUnavailable` first and awaits `cleanup` at the end; when its process
+ * ends before that, in whatever way, they are removed all the same.
  */
 export async function createHosts(count: number): Promise<Hosts> {
   const id = `${process.pid.toString(36)}${(made++).toString(36)}`;
@@ -61,17 +61,11 @@ export async function createHosts(count: number): Promise<Hosts> {
   const hosts = Array.from({ length: count }, (_, index) => new NamespaceHost(id, index + 1, switchboard, network));
   const namespaces = [switchboard, ...hosts.map((host) => host.namespace)];
 
-  const removeAtExit = () => {
-    for (const host of hosts) host.killAll();
-    for (const namespace of namespaces) {
-      try {
-        execFileSync('ip', ['netns', 'delete', namespace], { stdio: 'ignore' });
-      } catch {
-        // It was never made.
-      }
-    }
-  };
-  process.on('exit', removeAtExit);
+  const janitor = spawn('sh', ['-c', JANITOR, 'janitor', ...namespaces], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  janitor.unref();
   await ip('netns', 'add', switchboard);
   await ip('-n', switchboard, 'link', 'add', 'bridge', 'type', 'bridge');
   await ip('-n', switchboard, 'link', 'set', 'bridge', 'up');
@@ -90,10 +84,19 @@ export async function createHosts(count: number): Promise<Hosts> {
       // At once, where the kernel removes what belongs to a namespace in its own time.
       await ip('link', 'delete', trunk);
       for (const namespace of namespaces) await ip('netns', 'delete', namespace);
-      process.off('exit', removeAtExit);
+      janitor.kill('SIGKILL');
     },
   };
 }
+
+/** A runner that is interrupted kills its workers before they can clean up: so another process waits for their end. */
+const JANITOR = `
+  cat
+  for namespace in "$@"; do
+    kill -9 $(ip netns pids "$namespace")
+    ip netns delete "$namespace"
+  done
+`;
 
 class NamespaceHost implements TestHost {
   readonly namespace: string;
@@ -135,13 +138,9 @@ class NamespaceHost implements TestHost {
     await ip('-n', this.#switchboard, 'link', 'set', this.#cable, 'up');
   }
 
-  killAll(): void {
-    for (const child of this.#children) child.kill('SIGKILL');
-  }
-
   async endAll(): Promise<void> {
     const exits = [...this.#children].map((child) => once(child, 'exit'));
-    this.killAll();
+    for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(exits);
     // What they had started in turn.
     const { stdout } = await ip('netns', 'pids', this.namespace);

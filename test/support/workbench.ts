@@ -13,6 +13,8 @@ export interface Where {
   readonly directory?: string;
   /** Over the workbench's own. */
   readonly environment?: Record<string, string>;
+  /** `pipe`: one on which nothing comes, nor its end while the test lives. */
+  readonly stdin?: 'ignore' | 'pipe';
 }
 
 export interface Coordinator {
@@ -34,7 +36,7 @@ export class Workbench {
     process.on('exit', this.#abandon);
   }
 
-  run(command: string, args: readonly string[], { on, directory, environment }: Where = {}): Program {
+  run(command: string, args: readonly string[], { on, directory, environment, stdin = 'ignore' }: Where = {}): Program {
     const options: SpawnOptions = {
       cwd: directory ?? this.directory,
       env: {
@@ -44,7 +46,7 @@ export class Workbench {
         PORTOLAN_STATE_DIR: join(this.directory, 'state'),
         ...environment,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
     };
     const child = on ? on.exec(command, args, options) : spawn(command, args, options);
     const program = new Program(child);
