@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  HOST_LISTENERS_MAX,
   type HostInfo,
   type Listener,
   listenerId,
@@ -64,6 +65,21 @@ function coordinator() {
   return { of, state, listeners, answers };
 }
 
+function listener(number: number): Listener {
+  return {
+    protocol: 'tcp',
+    address: '127.0.0.1',
+    port: 1 + (number % 65_535),
+    netns: 'host',
+    v6only: false,
+    socket: String(number),
+    process: null,
+    container: null,
+    identity: null,
+    since: '2026-11-21T08:00:00.000Z',
+  };
+}
+
 async function start(of: Coordinator, more = {}): Promise<Agent> {
   const agent = await startAgent({
     coordinator: of,
@@ -117,6 +133,16 @@ test('stopping says goodbye', async () => {
   const agent = await start(of);
   await agent.stop();
   expect(state.left).toBe(true);
+});
+
+test('of more sockets than a coordinator keeps of one host the rest is told as not seen', async () => {
+  const { of, state, listeners } = coordinator();
+  const many = Array.from({ length: HOST_LISTENERS_MAX + 1 }, (_, index) => listener(index));
+  const scan = { listeners: many, changed: true, blindSpots: ['the far side'] };
+  await start(of, { scanner: { scan: async () => scan } });
+  await vi.waitFor(() => expect(listeners.size).toBe(HOST_LISTENERS_MAX), WAIT);
+  expect(listeners.has(listenerId(many[0] as Listener))).toBe(true);
+  expect(state.infos[0]?.blindSpots).toEqual(['the far side', expect.stringMatching(/beyond the first 100000/)]);
 });
 
 test('a task for this host is done and answered, one for another is not', async () => {

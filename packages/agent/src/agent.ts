@@ -1,3 +1,4 @@
+import { HOST_LISTENERS_MAX } from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -5,7 +6,7 @@ import { describeHost, hostIdentity } from './host-identity.ts';
 import type { Manifest } from './identity.ts';
 import { probe } from './prober.ts';
 import { Reporter } from './reporter.ts';
-import { createScanner, type Scanner } from './scanner.ts';
+import { createScanner, type Scan, type Scanner } from './scanner.ts';
 
 export interface AgentOptions {
   readonly coordinator: Coordinator;
@@ -43,7 +44,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const scanner = options.scanner ?? createScanner(options);
   const stopping = new AbortController();
 
-  const first = await scanner.scan();
+  const first = bounded(await scanner.scan());
   let described = describeHost(first.blindSpots, hostName);
   const reporter = new Reporter({
     host: hostId,
@@ -82,7 +83,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (stopping.signal.aborted) return;
       const begun = performance.now();
       try {
-        const scan = await scanner.scan();
+        const scan = bounded(await scanner.scan());
         if (scan.changed) reporter.update(scan.listeners);
         if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join()) {
           blindSpots = scan.blindSpots;
@@ -97,6 +98,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       took = performance.now() - begun;
     }
   }
+}
+
+const TOO_MANY = `sockets beyond the first ${HOST_LISTENERS_MAX}: a coordinator keeps no more of one host`;
+
+function bounded(scan: Scan): Scan {
+  if (scan.listeners.length <= HOST_LISTENERS_MAX) return scan;
+  const { listeners, blindSpots } = scan;
+  return { ...scan, listeners: listeners.slice(0, HOST_LISTENERS_MAX), blindSpots: [...blindSpots, TOO_MANY] };
 }
 
 async function doTasks({ coordinator, logger }: AgentOptions, host: string, clock: Clock, signal: AbortSignal) {

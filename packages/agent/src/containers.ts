@@ -64,7 +64,9 @@ export class Containers {
         const { code, message } = error as NodeJS.ErrnoException;
         if (code === 'ENOENT' || code === 'ECONNREFUSED') continue;
         this.#notBefore = now + LEAVE_ALONE;
-        this.blindSpot = `containers: ${socket} did not answer (${code ?? message})`.slice(0, 300);
+        const denied = code === 'EACCES' || code === 'EPERM';
+        const why = denied ? 'may not be used by this user' : `did not answer (${code ?? message})`;
+        this.blindSpot = `containers: ${socket} ${why}`.slice(0, 300);
       }
     }
     const containers = answers.flatMap(readContainers);

@@ -1,8 +1,8 @@
-import { Name, ServiceId } from '@portolan/model';
+import { Name, parseGivenPorts, ServiceId } from '@portolan/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ContainerFacts } from './containers.ts';
-import { cleanName, identify } from './identity.ts';
+import { cleanName, identify, type Manifest, type Sighting } from './identity.ts';
 import { NO_ENVIRONMENT, type ProcessFacts } from './process-facts.ts';
 
 interface Seen {
@@ -27,6 +27,10 @@ function seen(argv: string[], { command, cwd = '/', unit, packageDirectory, envi
 
 function container(labels: Record<string, string>, name: string | null = 'mana-api-1'): ContainerFacts {
   return { id: 'c'.repeat(64), name, image: 'mana/api:3', labels, published: [] };
+}
+
+function identityOf(sighting: Partial<Sighting>, manifests?: readonly Manifest[]) {
+  return identify({ protocol: 'tcp', port: 3050, process: null, container: null, ...sighting }, manifests);
 }
 
 describe('by its command', () => {
@@ -84,14 +88,13 @@ describe('by its command', () => {
     [['node.exe'], { cwd: null }, 'node'],
     [['./server'], { cwd: '/home/ada' }, 'server'],
   ])('%j is recognised', (argv, facts, name) => {
-    const identity = identify({ process: seen(argv, facts), container: null });
+    const identity = identityOf({ process: seen(argv, facts) });
     expect(identity).toMatchObject({ service: `unknown/${name}`, label: null, evidence: { kind: 'command' } });
   });
 
   test('no secret of the command line gets into the evidence', () => {
-    const identity = identify({
+    const identity = identityOf({
       process: seen(['app', '--token', 'hunter2', 'postgres://u:hunter2@db']),
-      container: null,
     });
     expect(JSON.stringify(identity)).not.toContain('hunter2');
   });
@@ -101,7 +104,11 @@ describe('by stronger evidence', () => {
   const everything = seen(['node', 'server.js'], {
     cwd: '/srv/mana/sync',
     unit: 'mana-sync.service',
-    environment: { endpoint: 'mana/mana-sync:api#2', lease: 'L7', pm2Name: 'sync' },
+    environment: {
+      endpoints: parseGivenPorts('mana/mana-sync:api#2=3050/tcp,mana/mana-sync:gossip#2=3051/udp'),
+      lease: 'L7',
+      pm2Name: 'sync',
+    },
   });
   const compose = container({
     'com.docker.compose.project': 'mana',
@@ -109,22 +116,43 @@ describe('by stronger evidence', () => {
     'com.docker.compose.container-number': '3',
   });
 
-  test('the environment that a lease was given to says project, service, label and instance', () => {
-    expect(identify({ process: everything, container: compose })).toEqual({
+  test('the environment that a lease was given to says project, service and instance, and the label of each port', () => {
+    const known = (protocol: 'tcp' | 'udp', port: number) =>
+      identityOf({ protocol, port, process: everything, container: compose });
+    expect(known('tcp', 3050)).toEqual({
       service: 'mana/mana-sync',
       label: 'api',
       instance: 2,
       evidence: { kind: 'lease', detail: 'lease L7 for mana/mana-sync:api#2' },
     });
+    expect(known('udp', 3051)).toMatchObject({ label: 'gossip', instance: 2 });
   });
 
-  test.each(['mana-sync', 'mana/sync', 'mana/sync:', 'mana/sync:api#0', 'mana/sync:api#70000', 'm a/b:c', ''])(
-    'an endpoint written %j is no evidence',
-    (endpoint) => {
-      const process = seen(['nginx'], { environment: { endpoint, lease: 'L7' } });
-      expect(identify({ process, container: null })?.evidence.kind).toBe('command');
-    },
-  );
+  test.each([
+    ['tcp', 9229],
+    ['udp', 3050],
+    ['tcp', 3051],
+  ] as const)('on %s port %i, which the process was not given, it is the service without a label', (protocol, port) => {
+    expect(identityOf({ protocol, port, process: everything })).toEqual({
+      service: 'mana/mana-sync',
+      label: null,
+      instance: 2,
+      evidence: { kind: 'lease', detail: 'lease L7 for mana/mana-sync' },
+    });
+  });
+
+  test('a permanent assignment is evidence without a lease', () => {
+    const environment = { endpoints: parseGivenPorts('mana/mana-sync:api=3050/tcp') };
+    expect(identityOf({ process: seen(['node'], { environment }) })?.evidence).toEqual({
+      kind: 'lease',
+      detail: 'assignment of mana/mana-sync:api',
+    });
+  });
+
+  test('a lease without endpoints is no evidence', () => {
+    const process = seen(['nginx'], { environment: { lease: 'L7' } });
+    expect(identityOf({ process })?.evidence.kind).toBe('command');
+  });
 
   test.each<[Record<string, string>, string, number | null]>([
     [compose.labels as Record<string, string>, 'mana/api', 3],
@@ -134,17 +162,17 @@ describe('by stronger evidence', () => {
     [{}, 'unknown/mana-api-1', null],
   ])('container labels %j say %s', (labels, service, instance) => {
     const process = seen(['node', 'server.js'], { unit: 'mana.service' });
-    const identity = identify({ process, container: container(labels) });
+    const identity = identityOf({ process, container: container(labels) });
     expect(identity).toMatchObject({ service, instance, evidence: { kind: 'container' } });
   });
 
   test('a container without labels and name leaves the word to the process', () => {
-    expect(identify({ process: seen(['nginx']), container: container({}, null) })?.service).toBe('unknown/nginx');
+    expect(identityOf({ process: seen(['nginx']), container: container({}, null) })?.service).toBe('unknown/nginx');
   });
 
   test('a systemd unit goes before the PM2 name and the command', () => {
     const process = seen(['node', 'x.js'], { unit: 'mana@3050.service', environment: { pm2Name: 'other' } });
-    expect(identify({ process, container: null })).toMatchObject({
+    expect(identityOf({ process })).toMatchObject({
       service: 'unknown/mana',
       evidence: { kind: 'systemd', detail: 'mana@3050.service' },
     });
@@ -154,7 +182,7 @@ describe('by stronger evidence', () => {
     '%s runs what others gave it, so it names nobody',
     (unit) => {
       const process = seen(['node', '/srv/x/tide.js'], { unit, environment: { pm2Name: 'tide-pm2' } });
-      expect(identify({ process, container: null })).toMatchObject({
+      expect(identityOf({ process })).toMatchObject({
         service: 'unknown/tide-pm2',
         evidence: { kind: 'pm2' },
       });
@@ -165,20 +193,22 @@ describe('by stronger evidence', () => {
     const manifests = [
       { service: 'mana/never' },
       { service: 'mana/other', cwd: '/srv/mana', command: 'other.js' },
-      { service: 'mana/mana-sync', label: 'api', cwd: '/srv/mana/' },
+      { service: 'mana/mana-sync', labels: { api: 3050, health: 3051 }, cwd: '/srv/mana/' },
     ];
     const process = seen(['node', 'server.js'], { cwd: '/srv/mana/sync' });
-    expect(identify({ process, container: null }, manifests)).toMatchObject({
+    expect(identityOf({ process }, manifests)).toMatchObject({
       service: 'mana/mana-sync',
       label: 'api',
       evidence: { kind: 'manifest', detail: 'cwd /srv/mana/sync' },
     });
+    expect(identityOf({ process, port: 3051 }, manifests)?.label).toBe('health');
+    expect(identityOf({ process, port: 9229 }, manifests)).toMatchObject({ service: 'mana/mana-sync', label: null });
     const elsewhere = seen(['nginx'], { cwd: '/srv/mana-other' });
-    expect(identify({ process: elsewhere, container: null }, manifests)?.evidence.kind).toBe('command');
+    expect(identityOf({ process: elsewhere }, manifests)?.evidence.kind).toBe('command');
   });
 
   test('with nothing seen there is no identity', () => {
-    expect(identify({ process: null, container: null })).toBeNull();
+    expect(identityOf({ process: null })).toBeNull();
   });
 });
 
@@ -195,7 +225,7 @@ test('any text becomes a name or nothing', () => {
 test('any command line gives an identity that the wire contract takes', () => {
   fc.assert(
     fc.property(fc.array(fc.string()), fc.string(), fc.string(), (argv, command, cwd) => {
-      const identity = identify({ process: seen(argv, { command, cwd }), container: null });
+      const identity = identityOf({ process: seen(argv, { command, cwd }) });
       if (identity) expect(ServiceId.safeParse(identity.service).success).toBe(true);
       expect(identity?.evidence.detail.length ?? 0).toBeLessThanOrEqual(300);
     }),

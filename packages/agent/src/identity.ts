@@ -1,23 +1,24 @@
 import { basename } from 'node:path';
-import { type Endpoint, type Evidence, type Listener, Name, serviceId, UNKNOWN_PROJECT } from '@portolan/model';
+import { type Evidence, formatEndpoint, type Listener, serviceId, UNKNOWN_PROJECT } from '@portolan/model';
 import { programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
 import type { ContainerFacts } from './containers.ts';
-import type { ProcessFacts } from './process-facts.ts';
+import { NO_ENVIRONMENT, type ProcessFacts } from './process-facts.ts';
 
-/** Tells whose a process is by where it runs or how it was called. All that is given must hold. */
+/** Tells whose a process is by where it runs or how it was called. Where both are given, both must hold. */
 export interface Manifest {
   /** `mana/mana-sync` */
   readonly service: string;
-  readonly label?: string;
   /** The working directory, or one above it. */
   readonly cwd?: string;
   /** A part of the command line. */
   readonly command?: string;
+  /** Which label each port has, whatever its protocol; other ports of the process have none. */
+  readonly labels?: Readonly<Record<string, number>>;
 }
 
 /** What was seen of a listener. */
-export interface Sighting {
+export interface Sighting extends Pick<Listener, 'protocol' | 'port'> {
   readonly process: ProcessFacts | null;
   readonly container: ContainerFacts | null;
 }
@@ -35,22 +36,15 @@ export function identify(seen: Sighting, manifests: readonly Manifest[] = []): I
   );
 }
 
-function byLease({ process }: Sighting): Identity | null {
-  const written = process?.environment.endpoint;
-  const endpoint = written ? parseEndpoint(written) : null;
+/** The environment tells whose the process is, but of what it listens on only the ports that it was given have a label. */
+function byLease({ process, protocol, port }: Sighting): Identity | null {
+  const { lease, endpoints } = process?.environment ?? NO_ENVIRONMENT;
+  const own = endpoints.find((given) => given.port === port && given.protocol === protocol);
+  const { endpoint } = own ?? endpoints[0] ?? {};
   if (!endpoint) return null;
-  const lease = process?.environment.lease;
-  const detail = lease ? `lease ${lease} for ${written}` : `PORTOLAN_ENDPOINT=${written}`;
-  return identity(endpoint.project, endpoint.service, 'lease', detail, endpoint);
-}
-
-function parseEndpoint(text: string): Endpoint | null {
-  const match = /^([^/:#]+)\/([^/:#]+):([^/:#]+)(?:#(\d{1,5}))?$/.exec(text);
-  if (!match) return null;
-  const [, project = '', service = '', label = '', number] = match;
-  const instance = Number(number ?? 1);
-  const valid = [project, service, label].every((name) => Name.safeParse(name).success) && instance >= 1;
-  return valid && instance <= 65_535 ? { project, service, label, instance } : null;
+  const detail = `${lease ? `lease ${lease} for` : 'assignment of'} ${own ? formatEndpoint(endpoint) : serviceId(endpoint)}`;
+  const { project, service, label, instance } = endpoint;
+  return identity(project, service, 'lease', detail, { label: own ? label : null, instance });
 }
 
 /** Labels that say project and service, by the tool that writes them. */
@@ -101,16 +95,17 @@ function byPm2({ process }: Sighting): Identity | null {
   return name ? identity(UNKNOWN_PROJECT, name, 'pm2', `pm2 ${name}`) : null;
 }
 
-function byManifest({ process }: Sighting, manifests: readonly Manifest[]): Identity | null {
+function byManifest({ process, port }: Sighting, manifests: readonly Manifest[]): Identity | null {
   if (!process) return null;
   const { cwd, commandLine } = process.process;
-  for (const { service, label, ...wanted } of manifests) {
+  for (const { service, labels = {}, ...wanted } of manifests) {
     if (wanted.cwd === undefined && wanted.command === undefined) continue;
     if (wanted.cwd !== undefined && !isWithin(cwd, wanted.cwd)) continue;
     if (wanted.command !== undefined && !commandLine.includes(wanted.command)) continue;
     const [project = '', name = ''] = service.split('/');
     const seen = [wanted.cwd && `cwd ${cwd}`, wanted.command && `command has ${wanted.command}`].filter(Boolean);
-    return identity(project, name, 'manifest', seen.join(', '), { label: label ?? null });
+    const label = Object.keys(labels).find((each) => labels[each] === port) ?? null;
+    return identity(project, name, 'manifest', seen.join(', '), { label });
   }
   return null;
 }
@@ -126,6 +121,15 @@ const LAYOUT =
 
 function byCommand({ process }: Sighting): Identity | null {
   if (!process) return null;
+  let identity = commands.get(process);
+  if (identity === undefined) commands.set(process, (identity = commandOf(process)));
+  return identity;
+}
+
+/** A process with a thousand sockets is one command. */
+const commands = new WeakMap<ProcessFacts, Identity | null>();
+
+function commandOf(process: ProcessFacts): Identity | null {
   const { command, commandLine, cwd } = process.process;
   const program = programOf(process.argv, command);
   const shown = formatCommandLine(process.argv) || commandLine;

@@ -1,5 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -200,6 +202,21 @@ test.runIf(linux)('of a socket that a child shares, the parent is the owner, unt
   }, WAIT);
 });
 
+test.runIf(linux)('that it cannot tell whether "::" takes IPv4 is said while such a socket is there', async () => {
+  const of = scanner({ allNamespaces: false });
+  const isSaid = async () => {
+    const { listeners, blindSpots } = await of.scan();
+    const expected = listeners.some(({ address }) => address === '::');
+    expect(blindSpots.some((spot) => spot.includes('IPv6'))).toBe(expected);
+    return expected;
+  };
+  const before = await isSaid();
+  const { child } = await run(listen('::'));
+  expect(await isSaid()).toBe(true);
+  child.kill('SIGKILL');
+  await vi.waitFor(async () => expect(before || !(await isSaid())).toBe(true), WAIT);
+});
+
 test.runIf(linux)('two sockets that share a port by SO_REUSEPORT are two listeners', async () => {
   const share = (port: number) => `
     const server = require('net').createServer().listen({ host: '127.0.0.1', port: ${port}, reusePort: true }, () => ${tell('server.address().port')});`;
@@ -211,18 +228,29 @@ test.runIf(linux)('two sockets that share a port by SO_REUSEPORT are two listene
 });
 
 test.runIf(linux)(
-  'the lease and endpoint of the environment name the service; nothing else of it is told',
+  'what was given by the environment names the service and its port; nothing else of it is told',
   async () => {
-    const env = { PORTOLAN_ENDPOINT: 'mana/mana-sync:api', PORTOLAN_LEASE: 'L42', OTHER_VARIABLE: 'sesame-open' };
-    const { told: port } = await run<number>(listen('127.0.0.1'), { env });
+    const given = await freePort();
+    const env = {
+      PORTOLAN_ENDPOINTS: `mana/mana-sync:api=${given}/tcp`,
+      PORTOLAN_LEASE: 'L42',
+      OTHER_VARIABLE: 'sesame-open',
+    };
+    const script = `
+    const { createServer } = require('net');
+    const api = createServer().listen(${given}, '127.0.0.1', () => {
+      const other = createServer().listen(0, '127.0.0.1', () => ${tell('other.address().port')});
+    });`;
+    const { told: other } = await run<number>(script, { env });
     const { listeners } = await scanner().scan();
-    const found = listeners.find((listener) => listener.port === port);
-    expect(found?.identity).toMatchObject({
-      service: 'mana/mana-sync',
+    const of = (port: number) => listeners.find((listener) => listener.port === port)?.identity;
+    const known = { service: 'mana/mana-sync', instance: 1 };
+    expect(of(given)).toMatchObject({
+      ...known,
       label: 'api',
-      instance: 1,
-      evidence: { kind: 'lease', detail: 'lease L42 for mana/mana-sync:api' },
+      evidence: { detail: 'lease L42 for mana/mana-sync:api' },
     });
+    expect(of(other)).toMatchObject({ ...known, label: null, evidence: { detail: 'lease L42 for mana/mana-sync' } });
     expect(JSON.stringify(listeners)).not.toContain('sesame');
   },
 );
@@ -283,6 +311,15 @@ test.runIf(linux && root && nobodyMayRun())(
     expect(scan.blindSpots).toEqual(expect.arrayContaining([expect.stringMatching(/processes of other users.*root/)]));
   },
 );
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 function has(program: string): boolean {
   return spawnSync(program, ['-v'], { stdio: 'ignore' }).error === undefined;

@@ -27,6 +27,8 @@ const FORWARDERS =
 const DUAL_STACK = 'IPv6 sockets on "::": /proc does not tell whether they refuse IPv4, so they are taken to accept it';
 const OTHER_USERS =
   'processes of other users: their sockets are seen, but not whose they are; run the agent as root or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH';
+const OUTSIDE =
+  "the processes behind some sockets: they are the kernel's own, or run outside of the container that the agent is in";
 const OTHER_NAMESPACES =
   'network namespaces of other users, such as those of containers; run the agent as root to see them';
 
@@ -42,6 +44,10 @@ export class LinuxScanner implements Scanner {
   #published = new Map<string, Listener>();
   #listeners: readonly Listener[] = [];
   readonly #standing: readonly string[];
+  /** Whether the agent may look into every process that it can list. */
+  readonly #seesAll: boolean;
+  /** Blind spots that some socket shows. */
+  #shown: readonly string[] = [];
   #first = true;
 
   constructor({ allNamespaces = true, dockerSocket, manifests = [], now = Date.now }: ScannerOptions = {}) {
@@ -50,12 +56,9 @@ export class LinuxScanner implements Scanner {
     this.#namespaces = allNamespaces ? new NetworkNamespaces() : null;
     const sockets = dockerSocket === undefined ? engineSockets(process.env) : dockerSocket ? [dockerSocket] : [];
     this.#containers = new Containers(sockets);
-    const blind = !mayLookInto(1);
-    this.#standing = [
-      DUAL_STACK,
-      ...(blind ? [OTHER_USERS] : []),
-      ...(blind && allNamespaces ? [OTHER_NAMESPACES] : []),
-    ];
+    this.#seesAll = mayLookInto(1);
+    const others = allNamespaces ? [OTHER_USERS, OTHER_NAMESPACES] : [OTHER_USERS];
+    this.#standing = this.#seesAll ? [] : others;
   }
 
   async scan(): Promise<Scan> {
@@ -81,11 +84,16 @@ export class LinuxScanner implements Scanner {
     }
     if (changed || containersChanged) {
       this.#published = this.#publishedOnly(since);
-      this.#listeners = [...Array.from(this.#found.values(), ({ listener }) => listener), ...this.#published.values()];
+      const listeners = Array.from(this.#found.values(), ({ listener }) => listener);
+      this.#shown = [
+        listeners.some(({ v6only }) => v6only === null) ? DUAL_STACK : [],
+        this.#seesAll && listeners.some(({ process }) => process === null) ? OUTSIDE : [],
+      ].flat();
+      this.#listeners = [...listeners, ...this.#published.values()];
       changed = true;
     }
-    const spot = this.#containers.blindSpot;
-    return { listeners: this.#listeners, changed, blindSpots: spot ? [...this.#standing, spot] : this.#standing };
+    const blindSpots = [...this.#standing, ...this.#shown, this.#containers.blindSpot ?? []].flat();
+    return { listeners: this.#listeners, changed, blindSpots };
   }
 
   #readSockets(namespaces: readonly NetworkNamespace[], now: number) {
@@ -149,7 +157,7 @@ export class LinuxScanner implements Scanner {
             publishes: publisher?.published.containerPort ?? null,
           }
         : null,
-      identity: identify({ process, container }, this.#manifests),
+      identity: identify({ protocol, port, process, container }, this.#manifests),
       since,
     };
   }
@@ -191,7 +199,7 @@ function describePublished(container: ContainerFacts, port: PublishedPort, since
     socket: `docker:${id.slice(0, 12)}`,
     process: null,
     container: { id, name, image, publishes: port.containerPort },
-    identity: identify({ process: null, container }),
+    identity: identify({ protocol: port.protocol, port: port.port, process: null, container }),
     since,
   };
 }

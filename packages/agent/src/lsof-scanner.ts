@@ -90,7 +90,7 @@ export class LsofScanner implements Scanner {
       socket,
       process: owner?.process ?? null,
       container: null,
-      identity: identify({ process: owner, container: null }, this.#manifests),
+      identity: identify({ protocol, port, process: owner, container: null }, this.#manifests),
     };
   }
 }

@@ -8,7 +8,7 @@ import { type KernelSocket, SocketTable } from './proc-net.ts';
  * on any sizeable server: 3 ms of processor time per file and namespace, even with not one connection open. So the TCP
  * tables are read only when there is reason to: the number of sockets in use differs, a process of the namespace came
  * or went, or the caller wants it. (Busy hosts have that reason each time, but there the walk ends at the first
- * connection.)
+ * connection.) And a table of which the kernel counts no socket is empty unread.
  */
 export class NamespaceSockets {
   readonly #tcp = [
@@ -19,7 +19,8 @@ export class NamespaceSockets {
     { file: 'udp', table: new SocketTable('udp', 4) },
     { file: 'udp6', table: new SocketTable('udp', 6) },
   ];
-  #inUse = '';
+  /** Of each of the TCP tables. */
+  #inUse: readonly number[] | null = null;
   /** When the TCP tables were last read. */
   readAt = Number.NEGATIVE_INFINITY;
 
@@ -32,9 +33,11 @@ export class NamespaceSockets {
     const inUse = countInUse(path);
     let changed = false;
     for (const { file, table } of this.#udp) if (table.read(`${path}/${file}`)) changed = true;
-    if (!wanted && inUse !== null && inUse === this.#inUse) return changed;
-    for (const { file, table } of this.#tcp) if (table.read(`${path}/${file}`)) changed = true;
-    this.#inUse = inUse ?? '';
+    if (!wanted && inUse !== null && inUse.join() === this.#inUse?.join()) return changed;
+    for (const [index, { file, table }] of this.#tcp.entries()) {
+      if (inUse?.[index] === 0 ? table.clear() : table.read(`${path}/${file}`)) changed = true;
+    }
+    this.#inUse = inUse;
     this.readAt = now;
     return changed;
   }
@@ -45,10 +48,10 @@ export class NamespaceSockets {
   }
 }
 
-/** @returns the lines of TCP sockets in use, or `null` where the kernel does not count them */
-function countInUse(path: string): string | null {
-  const four = /^TCP: inuse \d+/m.exec(readProcFile(`${path}/sockstat`)?.toString('latin1') ?? '');
+/** @returns how many TCP sockets of IPv4 and IPv6 are in use, or `null` where the kernel does not count them */
+function countInUse(path: string): [number, number] | null {
+  const four = /^TCP: inuse (\d+)/m.exec(readProcFile(`${path}/sockstat`)?.toString('latin1') ?? '');
   if (!four) return null;
-  const six = /^TCP6: inuse \d+/m.exec(readProcFile(`${path}/sockstat6`)?.toString('latin1') ?? '');
-  return `${four[0]} ${six?.[0] ?? ''}`;
+  const six = /^TCP6: inuse (\d+)/m.exec(readProcFile(`${path}/sockstat6`)?.toString('latin1') ?? '');
+  return [Number(four[1]), Number(six?.[1] ?? 0)];
 }

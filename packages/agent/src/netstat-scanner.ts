@@ -49,7 +49,7 @@ export class NetstatScanner implements Scanner {
       socket: `${pid}.0`,
       process: owner?.process ?? null,
       container: null,
-      identity: identify({ process: owner, container: null }, this.#manifests),
+      identity: identify({ protocol, port, process: owner, container: null }, this.#manifests),
     };
   }
 }

@@ -149,3 +149,14 @@ test('a table that cannot be read stays as it was', () => {
   expect(table.read(join(directory, 'absent'))).toBe(false);
   expect(table.sockets.size).toBe(1);
 });
+
+test('a table that was taken to be empty is read anew, though it says what it said before', () => {
+  const table = new SocketTable('tcp', 4);
+  const file = write([line(1, 3050)]);
+  table.read(file);
+  expect(table.clear()).toBe(true);
+  expect(table.sockets.size).toBe(0);
+  expect(table.clear()).toBe(false);
+  expect(table.read(file)).toBe(true);
+  expect(table.sockets.get(1)).toMatchObject({ port: 3050 });
+});

@@ -65,6 +65,14 @@ export class SocketTable {
     return this.#parseContent();
   }
 
+  /** Takes the table to be empty. @returns whether `sockets` changed */
+  clear(): boolean {
+    const changed = this.sockets.size > 0;
+    this.sockets.clear();
+    this.#length = 0;
+    return changed;
+  }
+
   /** @returns how many bytes of `#spare` are the table, or `null` */
   #load(path: string): number | null {
     let file: number;

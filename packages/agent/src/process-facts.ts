@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Process } from '@portolan/model';
+import { ENDPOINTS_VARIABLE, type GivenPort, LEASE_VARIABLE, type Process, parseGivenPorts } from '@portolan/model';
 import { parseControlGroup } from './cgroup.ts';
 import { interpreterOf, programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
@@ -14,17 +14,17 @@ export interface ProcessFacts {
   readonly unit: string | null;
   /** Of the environment, these and nothing else are ever kept. */
   readonly environment: PortolanEnvironment;
-  /** The nearest directory above the script (or the working directory) that holds a package. */
+  /** The nearest directory above the script (or the working directory) that holds a package, where its own name is generic. */
   readonly packageDirectory: string | null;
 }
 
 export interface PortolanEnvironment {
   readonly lease: string | null;
-  readonly endpoint: string | null;
+  readonly endpoints: readonly GivenPort[];
   readonly pm2Name: string | null;
 }
 
-export const NO_ENVIRONMENT: PortolanEnvironment = { lease: null, endpoint: null, pm2Name: null };
+export const NO_ENVIRONMENT: PortolanEnvironment = { lease: null, endpoints: [], pm2Name: null };
 
 /** What stays the same as long as a process does, except for its command line. */
 export interface ProcessStamp {
@@ -74,6 +74,7 @@ export function readProcess(pid: number): ProcessFacts | null {
   const uid = readUid(pid);
   const command = readCommand(pid, argv);
   const group = parseControlGroup(readProcFile(`/proc/${pid}/cgroup`)?.toString('utf8') ?? '');
+  const { script, generic } = programOf(argv, command);
   return {
     process: {
       pid,
@@ -87,11 +88,7 @@ export function readProcess(pid: number): ProcessFacts | null {
     argv,
     ...group,
     environment: readEnvironment(pid),
-    packageDirectory: packageDirectory(
-      programOf(argv, command).script,
-      cwd,
-      group.containerId ? `/proc/${pid}/root` : '',
-    ),
+    packageDirectory: generic ? packageDirectory(script, cwd, group.containerId ? `/proc/${pid}/root` : '') : null,
   };
 }
 
@@ -107,9 +104,9 @@ function readCommand(pid: number, argv: readonly string[]): string {
   return executable || readProcFile(`/proc/${pid}/comm`)?.toString('utf8').trim() || 'unknown';
 }
 
+/** The effective user, who owns the directory of the process (not always what is in it). */
 function readUid(pid: number): number | null {
-  const match = /^Uid:\t\d+\t(\d+)/m.exec(readProcFile(`/proc/${pid}/status`)?.toString('latin1') ?? '');
-  return match ? Number(match[1]) : null;
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
 }
 
 const users = new Map<number, string | null>();
@@ -133,8 +130,8 @@ function readEnvironment(pid: number): PortolanEnvironment {
   if (!bytes || bytes.length === 0) return NO_ENVIRONMENT;
   const pm2 = variable(bytes, 'pm_id') !== null;
   const kept = {
-    lease: variable(bytes, 'PORTOLAN_LEASE'),
-    endpoint: variable(bytes, 'PORTOLAN_ENDPOINT'),
+    lease: variable(bytes, LEASE_VARIABLE),
+    endpoints: parseGivenPorts(variable(bytes, ENDPOINTS_VARIABLE) ?? ''),
     pm2Name: pm2 ? variable(bytes, 'name') : null,
   };
   // Other people's secrets passed through this buffer.

@@ -3,7 +3,6 @@ import { type ProcessFacts, readArguments, readProcess, readStamp } from './proc
 
 interface Owner {
   facts: ProcessFacts;
-  readonly parent: number;
   readonly inodes: Set<number>;
   /** Descriptors looked at, so that the next look reads only new ones. */
   descriptors: Set<string>;
@@ -13,8 +12,12 @@ interface Owner {
 const YOUNG = 30_000;
 /** After this many scans each owner has been checked for a changed command line. */
 const CHECK_ROUND = 16;
-/** Sockets whose process cannot be seen are searched for again this often, ms. */
-const SEARCH_AGAIN = 30_000;
+/**
+ * Sockets whose process was not found are searched for again after this time, ms, then after twice that and so on: a
+ * daemon may have handed its socket to a child that was not there yet when the processes were listed.
+ */
+const SEARCH_AGAIN = 1_000;
+const SEARCH_AGAIN_MAX = 30_000;
 
 /**
  * Which process has which socket. The costly part, reading the descriptors of processes, is done only for inodes that
@@ -26,10 +29,12 @@ export class ProcessTable {
   /** `null`: nobody that can be seen has it. */
   readonly #ownerOf = new Map<number, number | null>();
   readonly #young = new Map<number, number>();
-  /** Sockets by process, as far as they were read during one search. */
+  /** Sockets and parent by process, as far as they were read during one search. */
   readonly #held = new Map<number, ReadonlySet<number>>();
+  readonly #parents = new Map<number, number>();
   #checkFrom = 0;
-  #searchAgain = 0;
+  #searchAgainAt = Number.POSITIVE_INFINITY;
+  #searchPause = SEARCH_AGAIN;
 
   /** @returns what is known of the process that has the socket; of several, the one that had it first */
   ownerOf(inode: number): ProcessFacts | null {
@@ -81,12 +86,14 @@ export class ProcessTable {
       if (!this.ownerOf(inode)) wanted.add(inode);
     }
     for (const inode of wanted) this.#ownerOf.set(inode, null);
-    const searchAgain = now >= this.#searchAgain;
-    if (searchAgain) {
-      this.#searchAgain = now + SEARCH_AGAIN;
-      for (const [inode, pid] of this.#ownerOf) if (pid === null) wanted.add(inode);
-    }
+    const again = now >= this.#searchAgainAt;
+    if (again) for (const [inode, pid] of this.#ownerOf) if (pid === null) wanted.add(inode);
     for (const inode of this.#search(wanted)) changed.add(inode);
+    const unfound = wanted.size > 0;
+    if (again || unfound) {
+      this.#searchPause = again ? Math.min(2 * this.#searchPause, SEARCH_AGAIN_MAX) : SEARCH_AGAIN;
+      this.#searchAgainAt = now + this.#searchPause;
+    }
     return changed;
   }
 
@@ -135,6 +142,7 @@ export class ProcessTable {
     // systemd holds the sockets of the services that it starts on demand; they are the service's once it runs.
     if (this.pids.has(1)) look(1, true);
     this.#held.clear();
+    this.#parents.clear();
     return found;
   }
 
@@ -165,7 +173,7 @@ export class ProcessTable {
     if (!owner) {
       const facts = readProcess(oldest);
       if (!facts) return false;
-      owner = { facts, parent: readStamp(oldest)?.parent ?? 0, inodes: new Set(), descriptors: new Set() };
+      owner = { facts, inodes: new Set(), descriptors: new Set() };
       this.#owners.set(oldest, owner);
       this.pids.add(oldest);
     }
@@ -178,7 +186,8 @@ export class ProcessTable {
   #oldestHolder(pid: number, inode: number): number {
     let oldest = pid;
     for (;;) {
-      const parent = this.#owners.get(oldest)?.parent ?? readStamp(oldest)?.parent ?? 0;
+      let parent = this.#parents.get(oldest);
+      if (parent === undefined) this.#parents.set(oldest, (parent = readStamp(oldest)?.parent ?? 0));
       if (parent <= 1) return oldest;
       let held = this.#held.get(parent);
       if (!held) this.#held.set(parent, (held = socketsOf(parent)));

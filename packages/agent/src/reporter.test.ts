@@ -12,7 +12,7 @@ import {
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Clock } from './clock.ts';
-import { Reporter } from './reporter.ts';
+import { Reporter, type ReporterOptions } from './reporter.ts';
 
 const TTL = 30;
 const info: HostInfo = {
@@ -121,15 +121,21 @@ class TestCoordinator {
     this.listeners = new Map();
   }
 
-  #take({ seq, previous, puts, deletes, digest }: ReportRequest): ReportResponse {
+  readonly deleted: string[] = [];
+
+  #take({ seq, previous, puts, deletes, covers, digest }: ReportRequest): ReportResponse {
     if (!this.joined) throw new PortolanError('unknown-host', 'this host is not known: join first');
     const again = this.#sync?.seq === seq && this.#sync.digest === digest;
-    if (again) return { status: 'accepted', ttl: TTL };
-    if (previous !== null && this.#sync?.seq !== previous) return { status: 'resync', ttl: TTL };
-    const next = previous === null ? new Map<string, Listener>() : new Map(this.listeners);
-    for (const put of puts) next.set(listenerId(put), put);
-    for (const id of deletes) next.delete(id);
-    if (digestOf(next.values()) !== digest) return { status: 'resync', ttl: TTL };
+    if (!again && previous !== null && this.#sync?.seq !== previous) return { status: 'resync', ttl: TTL };
+    const next = new Map(this.listeners);
+    const named = new Set(puts.map(listenerId));
+    const { after, through } = covers ?? { after: null, through: null };
+    const isCovered = (id: string) => (after === null || id > after) && (through === null || id <= through);
+    const gone = again ? [] : covers ? [...next.keys()].filter((id) => isCovered(id) && !named.has(id)) : deletes;
+    for (const id of gone) next.delete(id);
+    for (const put of again ? [] : puts) next.set(listenerId(put), put);
+    if (through === null && digestOf(next.values()) !== digest) return { status: 'resync', ttl: TTL };
+    this.deleted.push(...gone);
     this.listeners = next;
     this.#sync = { seq, digest };
     return { status: 'accepted', ttl: TTL };
@@ -146,7 +152,7 @@ function digestOf(listeners: Iterable<Listener>): string {
   return digest.toString();
 }
 
-function start() {
+function start(more: Partial<ReporterOptions> = {}) {
   const clock = new TestClock();
   const coordinator = new TestCoordinator();
   const trouble: unknown[] = [];
@@ -157,6 +163,7 @@ function start() {
     clock,
     random: () => 0.5,
     onTrouble: (error) => trouble.push(error),
+    ...more,
   });
   return { clock, coordinator, reporter, trouble };
 }
@@ -171,7 +178,7 @@ test('the first report is full, later ones tell what changed, and quiet times ar
   reporter.start();
   await clock.advance(0);
   expect(coordinator.reports).toHaveLength(1);
-  expect(coordinator.reports[0]).toMatchObject({ previous: null, deletes: [] });
+  expect(coordinator.reports[0]).toMatchObject({ previous: null, covers: { after: null, through: null } });
 
   reporter.update([listener(2, 200), listener(3)]);
   await clock.advance(0);
@@ -194,11 +201,68 @@ test('more changes than one report may carry go in several', async () => {
   reporter.start();
   await clock.advance(0);
   expect(coordinator.reports.map(({ puts }) => puts.length)).toEqual([REPORT_CHANGES_MAX, REPORT_CHANGES_MAX, 10]);
-  expect(coordinator.reports.map(({ previous }) => previous === null)).toEqual([true, false, false]);
+  const [first, second, third] = coordinator.reports;
+  expect([first?.previous, second?.previous, third?.previous]).toEqual([null, first?.seq, second?.seq]);
+  expect([first?.covers?.after, second?.covers?.after, third?.covers?.after]).toEqual([
+    null,
+    first?.covers?.through,
+    second?.covers?.through,
+  ]);
+  expect(third?.covers?.through).toBeNull();
   expect(coordinator.listeners.size).toBe(many.length);
   reporter.update([]);
   await clock.advance(0);
   expect(coordinator.listeners.size).toBe(0);
+  await reporter.stop();
+});
+
+test('many bytes go in several reports, however few the changes', async () => {
+  const bytes = 5000;
+  const { clock, coordinator, reporter } = start({ limits: { changes: 1000, bytes } });
+  const many = Array.from({ length: 100 }, (_, index) => listener(index + 1));
+  reporter.update(many);
+  reporter.start();
+  await clock.advance(0);
+  reporter.update(many.map((each) => ({ ...each, v6only: true })));
+  await clock.advance(0);
+  reporter.update([]);
+  await clock.advance(0);
+  expect(coordinator.listeners.size).toBe(0);
+  for (const { puts, deletes } of coordinator.reports) {
+    expect(JSON.stringify([...puts, ...deletes]).length).toBeLessThanOrEqual(bytes + 1);
+  }
+  expect(coordinator.reports.length).toBeLessThan(25);
+});
+
+test('a resync of a set that fills several reports lets go of nothing in between', async () => {
+  const { clock, coordinator, reporter } = start({ limits: { changes: 10, bytes: 1e6 } });
+  const many = Array.from({ length: 95 }, (_, index) => listener(index + 1));
+  reporter.update(many);
+  reporter.start();
+  await clock.advance(0);
+  coordinator.listeners.delete(listenerId(listener(50)));
+  const stray = listener(200);
+  coordinator.listeners.set(listenerId(stray), stray);
+  await clock.advance((TTL / 3) * 1000);
+  expect(fingerprints(coordinator.listeners.values())).toEqual(fingerprints(many));
+  expect(coordinator.deleted).toEqual([listenerId(stray)]);
+  expect(coordinator.reports.filter(({ previous }) => previous === null)).toHaveLength(2);
+  await reporter.stop();
+});
+
+test('what changes while a full report is under way is told after it', async () => {
+  const { clock, coordinator, reporter } = start({ limits: { changes: 2, bytes: 1e6 } });
+  reporter.update([1, 2, 3, 4, 5, 6].map((port) => listener(port)));
+  const report = coordinator.report.bind(coordinator);
+  const current = [listener(2, 200), listener(4), listener(5), listener(9)];
+  coordinator.report = (host, request) => {
+    if (coordinator.reports.length === 1) reporter.update(current);
+    return report(host, request);
+  };
+  reporter.start();
+  await clock.advance(0);
+  expect(fingerprints(coordinator.listeners.values())).toEqual(fingerprints(current));
+  expect(coordinator.reports.filter(({ previous }) => previous === null)).toHaveLength(1);
   await reporter.stop();
 });
 
@@ -267,17 +331,17 @@ test('a coordinator that has forgotten the host is joined again and told everyth
   await reporter.stop();
 });
 
-test('a coordinator that never agrees is not stormed', async () => {
-  const { clock, coordinator, reporter } = start();
+test.each([1, 3])('a coordinator that never agrees is not stormed, be the full report of %i parts', async (parts) => {
+  const { clock, coordinator, reporter } = start({ limits: { changes: 2, bytes: 1e6 } });
   coordinator.report = async (_host, report) => {
     coordinator.reports.push(report);
-    return { status: 'resync', ttl: TTL };
+    return { status: report.covers?.through === null ? 'resync' : 'accepted', ttl: TTL };
   };
-  reporter.update([listener(1)]);
+  reporter.update(Array.from({ length: 2 * parts }, (_, index) => listener(index + 1)));
   reporter.start();
   await clock.advance(60_000);
-  expect(coordinator.reports.length).toBeGreaterThan(3);
-  expect(coordinator.reports.length).toBeLessThan(15);
+  expect(coordinator.reports.length).toBeGreaterThan(3 * parts);
+  expect(coordinator.reports.length).toBeLessThan(15 * parts);
   await reporter.stop();
 });
 
@@ -307,8 +371,8 @@ test('whatever the network does, the coordinator comes to know what is so', asyn
     { minLength: 1, maxLength: 12 },
   );
   await fc.assert(
-    fc.asyncProperty(faults, states, async (misfortunes, steps) => {
-      const { clock, coordinator, reporter } = start();
+    fc.asyncProperty(faults, states, fc.constantFrom(2, 3, 1000), async (misfortunes, steps, changes) => {
+      const { clock, coordinator, reporter } = start({ limits: { changes, bytes: 1e6 } });
       coordinator.faults = misfortunes;
       reporter.start();
       let current: Listener[] = [];

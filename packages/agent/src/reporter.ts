@@ -7,6 +7,7 @@ import {
   REPORT_CHANGES_MAX,
   type ReportRequest,
   SetDigest,
+  type Span,
 } from '@portolan/model';
 import type { Clock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -18,10 +19,20 @@ export interface ReporterOptions {
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
+  /** Of one report; unless told, what a coordinator takes. */
+  readonly limits?: Limits;
   /** Told of each failure, and with `null` of the first success after failures. */
   readonly onTrouble?: (error: unknown | null) => void;
 }
 
+interface Limits {
+  readonly changes: number;
+  /** Of the changes as JSON. */
+  readonly bytes: number;
+}
+
+/** A quarter of what a coordinator takes: a large report holds up the others that it serves. */
+const LIMITS: Limits = { changes: REPORT_CHANGES_MAX, bytes: 1024 * 1024 };
 /** Until a coordinator says how long it waits, seconds. */
 const TTL = 30;
 const RETRY_BASE = 500;
@@ -32,10 +43,21 @@ interface Told {
   readonly fingerprint: string;
 }
 
+interface Changes {
+  readonly puts: Listener[];
+  readonly deletes: string[];
+  readonly covers?: Span;
+  /** Whether there is more than fits into one report. */
+  readonly more: boolean;
+}
+
 /**
  * Keeps a coordinator's picture of the host's listeners equal to the agent's, by differences. What counts is the state,
  * not the events: however long an outage lasts, what goes out after it is the net difference, so nothing is lost and
  * nothing piles up. At most one report is under way.
+ *
+ * A full report goes in as many parts as it takes. Each covers a span of ids, so that a coordinator which knew the
+ * host's listeners before compares span by span, and lets go of none that is to come in a later part.
  *
  * A heartbeat repeats the number of the last report that was accepted, and adds nothing to it.
  */
@@ -47,8 +69,10 @@ export class Reporter {
   /** What the coordinator has accepted. */
   #told = new Map<string, Told>();
   #digest = new SetDigest();
-  /** Number of the last report that was accepted; `null`: a full report is due. */
+  /** Number of the last report that was accepted; `null`: of none that counts. */
   #accepted: number | null = null;
+  /** Up to which id the full report under way was accepted, `''` at its beginning; `null`: none is under way. */
+  #covered: string | null = '';
   #seq: number;
   /** Sent, but what became of it is not known. */
   #pending: ReportRequest | null = null;
@@ -103,6 +127,8 @@ export class Reporter {
       let signal = this.#stopping.signal;
       try {
         const setback = await this.#step();
+        // Whether both sides agree is not known before the last part.
+        if (!setback && this.#covered) continue;
         if (!setback && this.#setbacks > 0) this.#options.onTrouble?.(null);
         this.#setbacks = setback ? this.#setbacks + 1 : 0;
         // The first full report that is asked for goes out at once; one who asks again and again is not to be stormed.
@@ -148,6 +174,7 @@ export class Reporter {
     this.#told.clear();
     this.#digest = new SetDigest();
     this.#accepted = null;
+    this.#covered = '';
     this.#dirty = true;
     return true;
   }
@@ -155,36 +182,52 @@ export class Reporter {
   #nextReport(): ReportRequest | null {
     // A report whose answer was lost goes out unchanged, under its number, as long as it still says what is so.
     if (this.#pending && !this.#dirty) return this.#pending;
-    const changes =
-      this.#dirty || this.#accepted === null ? this.#difference() : { puts: [], deletes: [], more: false };
-    this.#dirty = changes.more;
-    const quiet = changes.puts.length === 0 && changes.deletes.length === 0 && this.#accepted !== null;
+    const { puts, deletes, covers, more } =
+      this.#covered === null ? this.#difference() : this.#partAfter(this.#covered);
+    this.#dirty = more;
+    const quiet = puts.length === 0 && deletes.length === 0 && !covers;
     // With an answer missing, ask at once whether both sides still agree.
     if (quiet && !this.#pending && this.#options.clock.now() < this.#heartbeatAt) return null;
-    const { puts, deletes } = changes;
     const digest = this.#digestAfter(puts, deletes);
     const seq = quiet ? (this.#accepted as number) : ++this.#seq;
-    this.#pending = { seq, previous: this.#accepted, puts, deletes, digest };
+    this.#pending = { seq, previous: this.#accepted, puts, deletes, ...(covers && { covers }), digest };
     return this.#pending;
   }
 
+  /** The next part of a full report. */
+  #partAfter(covered: string): Changes {
+    const after = covered || null;
+    const fits = room(this.#options.limits);
+    const puts: Listener[] = [];
+    let through: string | null = null;
+    const outstanding = Array.from(this.#current.keys()).filter((id) => id > covered);
+    for (const id of outstanding.sort()) {
+      const listener = this.#current.get(id) as Listener;
+      if (!fits(listener)) return { puts, deletes: [], covers: { after, through }, more: false };
+      puts.push(listener);
+      through = id;
+    }
+    return { puts, deletes: [], covers: { after, through: null }, more: false };
+  }
+
   /** From what was told to what is, as much as fits into one report. */
-  #difference(): { puts: Listener[]; deletes: string[]; more: boolean } {
+  #difference(): Changes {
     const puts: Listener[] = [];
     const deletes: string[] = [];
-    let more = false;
+    if (!this.#dirty) return { puts, deletes, more: false };
+    const fits = room(this.#options.limits);
     for (const [id, listener] of this.#current) {
       const told = this.#told.get(id);
       if (told && (told.listener === listener || told.fingerprint === listenerFingerprint(listener))) continue;
-      if (puts.length === REPORT_CHANGES_MAX) more = true;
-      else puts.push(listener);
+      if (!fits(listener)) return { puts, deletes, more: true };
+      puts.push(listener);
     }
     for (const id of this.#told.keys()) {
       if (this.#current.has(id)) continue;
-      if (deletes.length === REPORT_CHANGES_MAX) more = true;
-      else deletes.push(id);
+      if (!fits(id)) return { puts, deletes, more: true };
+      deletes.push(id);
     }
-    return { puts, deletes, more };
+    return { puts, deletes, more: false };
   }
 
   #digestAfter(puts: readonly Listener[], deletes: readonly string[]): string {
@@ -198,17 +241,21 @@ export class Reporter {
     return digest.toString();
   }
 
-  #settle({ seq, puts, deletes, digest }: ReportRequest): void {
+  #settle({ seq, puts, deletes, covers, digest }: ReportRequest): void {
     for (const listener of puts) {
       this.#told.set(listenerId(listener), { listener, fingerprint: listenerFingerprint(listener) });
     }
     for (const id of deletes) this.#told.delete(id);
     this.#digest = new SetDigest(digest);
     this.#accepted = seq;
+    if (!covers) return;
+    this.#covered = covers.through;
+    // What changed in a span since it was told follows as a difference.
+    this.#dirty = true;
   }
 
   #isBusy(): boolean {
-    return this.#dirty || this.#accepted === null || this.#joinedAs !== this.#info;
+    return this.#dirty || this.#covered !== null || this.#joinedAs !== this.#info;
   }
 
   /** Half of it random, so that the agents of a fleet do not come back together. */
@@ -216,4 +263,14 @@ export class Reporter {
     const longest = Math.min(RETRY_CAP, RETRY_BASE * 2 ** Math.min(this.#setbacks - 1, 16));
     return longest * (0.5 + 0.5 * this.#options.random());
   }
+}
+
+/** @returns whether one more change fits into a report; the first one always does */
+function room({ changes, bytes }: Limits = LIMITS): (change: Listener | string) => boolean {
+  let count = 0;
+  let size = 0;
+  return (change) => {
+    size += Buffer.byteLength(JSON.stringify(change)) + 1;
+    return ++count === 1 || (count <= changes && size <= bytes);
+  };
 }
