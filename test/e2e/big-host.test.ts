@@ -77,7 +77,7 @@ async function head(): Promise<Position> {
   return (await client.changes()).position;
 }
 
-/** Resolves when the coordinator has taken as much as the agent has to tell: the host's heartbeats go on from there. */
+/** Resolves when the coordinator holds exactly these. */
 async function told(ids: readonly string[]): Promise<void> {
   const wanted = [...ids].sort();
   await vi.waitFor(async () => expect(await heldIds()).toEqual(wanted), patient);

@@ -13,7 +13,8 @@ export class Metrics {
     this.transactions.inc({ outcome: 'applied' }, applied);
     this.transactions.inc({ outcome: 'conflict' }, conflicts);
   };
-  readonly requests: Histogram<'method' | 'route' | 'status'>;
+  readonly #requests: Histogram<'method' | 'route' | 'status'>;
+  readonly #requestsBy = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
   readonly groups: Histogram;
   readonly transactions: Counter<'outcome'>;
   readonly commitSeconds: Histogram;
@@ -21,7 +22,7 @@ export class Metrics {
   constructor(fleet: Fleet, live: { subscribers(): number; leading(): boolean; freshAt(): number }) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    this.requests = new Histogram({
+    this.#requests = new Histogram({
       name: 'portolan_http_request_duration_seconds',
       help: 'Time to answer a request.',
       labelNames: ['method', 'route', 'status'],
@@ -82,5 +83,15 @@ export class Metrics {
           if (value.state !== 'resolved') this.inc({ kind: value.kind, severity: value.severity });
       },
     });
+  }
+
+  observeRequest(method: string, route: string, status: number, seconds: number): void {
+    const id = `${method} ${route} ${status}`;
+    let observed = this.#requestsBy.get(id);
+    if (!observed) {
+      observed = this.#requests.labels({ method, route, status: String(status) });
+      this.#requestsBy.set(id, observed);
+    }
+    observed.observe(seconds);
   }
 }

@@ -26,13 +26,13 @@ export function createApp(context: Context) {
   app.use(async (c, next) => {
     const started = performance.now();
     await next();
-    const labels = { method: c.req.method, route: routePath(c, -1), status: String(c.res.status) };
-    metrics.requests.observe(labels, (performance.now() - started) / 1000);
+    metrics.observeRequest(c.req.method, routePath(c, -1), c.res.status, (performance.now() - started) / 1000);
   });
-  app.use(async (c, next) => {
+  app.use((c, next) => {
+    const { path } = c.req;
     // The stream takes its token from the header or from the first frame.
-    if (!OPEN.has(c.req.path) && !c.req.path.startsWith('/reference/')) gate.check(c.req.header('authorization'));
-    await next();
+    if (!OPEN.has(path) && !path.startsWith('/reference/')) gate.check(c.req.header('authorization'));
+    return next();
   });
   app.use(limitBody((path) => (path.endsWith('/report') ? REPORT_BODY_MAX : BODY_MAX)));
 

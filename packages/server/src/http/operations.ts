@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { PortolanError } from '@portolan/model';
 import { Hono } from 'hono';
 import type { Context } from './context.ts';
@@ -47,15 +46,14 @@ export function referenceRoutes() {
     return c.html(page);
   });
   app.get('/reference/setup.js', (c) => c.body(setup, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
-  app.get('/reference/:asset', async (c) => {
-    const asset = c.req.param('asset');
-    const type = assets[asset];
-    if (!type) return c.notFound();
-    return c.body(await readFile(fileURLToPath(new URL(asset, directory)), 'utf8'), 200, {
-      'content-type': type,
-      'cache-control': 'max-age=3600',
-    });
-  });
+  for (const [asset, type] of Object.entries(assets)) {
+    app.get(`/reference/${asset}`, async (c) =>
+      c.body(await readFile(new URL(asset, directory), 'utf8'), 200, {
+        'content-type': type,
+        'cache-control': 'max-age=3600',
+      }),
+    );
+  }
   return app;
 }
 
