@@ -67,10 +67,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     hostId,
     async stop() {
       stopping.abort();
+      const said = new AbortController();
       await Promise.race([
         Promise.all([scanning, working, reporter.stop()]).then(() => coordinator.leave(hostId)),
-        clock.wait(GOODBYE),
+        clock.wait(GOODBYE, said.signal),
       ]).catch((error: unknown) => logger.warn({ err: error }, 'the coordinator was not told that this host leaves'));
+      said.abort();
     },
   };
 

@@ -54,7 +54,8 @@ export const ReserveRequest = z
   .refine((request) => !request.labels || new Set(request.labels).size === request.labels.length, {
     error: 'each label may stand once',
     path: ['labels'],
-  });
+  })
+  .meta({ id: 'ReserveRequest' });
 export type ReserveRequest = z.infer<typeof ReserveRequest>;
 /** As a caller writes it, with the defaults left out. */
 export type ReserveInput = z.input<typeof ReserveRequest>;
@@ -64,57 +65,65 @@ export function labelsOf(request: Pick<ReserveRequest, 'label' | 'labels'>): str
 }
 
 /** An assignment with what follows from the rest of the fleet's state. */
-export const AssignmentView = Assignment.extend({ token: Version, state: z.enum(assignmentStates) });
+export const AssignmentView = Assignment.extend({ token: Version, state: z.enum(assignmentStates) }).meta({
+  id: 'AssignmentView',
+});
 export type AssignmentView = z.infer<typeof AssignmentView>;
 
 /** Who or what stood in the way of the port that was wanted first. */
-export const Obstacle = z.object({
-  port: Port,
-  reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'reserved-range', 'unbindable']),
-  /** A sentence for a person. */
-  detail: z.string(),
-  /** The service in the way, when it is known. */
-  by: z.string().nullable(),
-});
+export const Obstacle = z
+  .object({
+    port: Port,
+    reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'unbindable']),
+    /** A sentence for a person. */
+    detail: z.string(),
+    /** The service in the way, when it is known. */
+    by: z.string().nullable(),
+  })
+  .meta({ id: 'Obstacle' });
 export type Obstacle = z.infer<typeof Obstacle>;
 
-export const Reservation = z.object({
-  /** The first port: the only one unless several labels were asked for. */
-  port: Port,
-  /** Label to port. */
-  ports: z.record(z.string(), Port),
-  assignments: z.array(AssignmentView),
-  /** Fencing token of the grant, to be shown on renew and release. */
-  token: Version,
-  lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
-  /** False when the endpoint had these ports already. */
-  created: z.boolean(),
-  /** Whether the port that was wanted first was taken, and by what. */
-  wasInUse: z.boolean(),
-  obstacle: Obstacle.nullable(),
-  /** How many ports were considered. */
-  attempts: z.int(),
-  /** Whether the agent of the host named tested that the ports can be bound. */
-  probed: z.boolean(),
-  acknowledged: Acknowledgement,
-  position: Position,
-});
+export const Reservation = z
+  .object({
+    /** The first port: the only one unless several labels were asked for. */
+    port: Port,
+    /** Label to port. */
+    ports: z.record(z.string(), Port),
+    assignments: z.array(AssignmentView),
+    /** Fencing token of the grant, to be shown on renew and release. */
+    token: Version,
+    lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
+    /** False when the endpoint had these ports already. */
+    created: z.boolean(),
+    /** Whether the port that was wanted first was taken, and by what. */
+    wasInUse: z.boolean(),
+    obstacle: Obstacle.nullable(),
+    /** How many ports were considered. */
+    attempts: z.int(),
+    /** Whether the agent of the host named tested that the ports can be bound. */
+    probed: z.boolean(),
+    acknowledged: Acknowledgement,
+    position: Position,
+  })
+  .meta({ id: 'Reservation' });
 export type Reservation = z.infer<typeof Reservation>;
 
 /** Takes back what a lost history or an outage may have cost: the ports that the holder has under its old token. */
-export const ReassertRequest = z.strictObject({
-  project: Name,
-  service: Name,
-  instance: z.int().min(1).max(65535).default(1),
-  protocol: Protocol.default('tcp'),
-  ports: z.record(Name, Port).refine((ports) => Object.keys(ports).length > 0, { error: 'name at least one port' }),
-  token: Version,
-  lease: z.string().max(64).optional(),
-  ttl: Ttl.optional(),
-  purpose: z.string().max(500).optional(),
-  host: z.string().max(255).optional(),
-  holder: z.string().max(255).optional(),
-});
+export const ReassertRequest = z
+  .strictObject({
+    project: Name,
+    service: Name,
+    instance: z.int().min(1).max(65535).default(1),
+    protocol: Protocol.default('tcp'),
+    ports: z.record(Name, Port).refine((ports) => Object.keys(ports).length > 0, { error: 'name at least one port' }),
+    token: Version,
+    lease: z.string().max(64).optional(),
+    ttl: Ttl.optional(),
+    purpose: z.string().max(500).optional(),
+    host: z.string().max(255).optional(),
+    holder: z.string().max(255).optional(),
+  })
+  .meta({ id: 'ReassertRequest' });
 export type ReassertRequest = z.infer<typeof ReassertRequest>;
 export type ReassertInput = z.input<typeof ReassertRequest>;
 
@@ -132,23 +141,30 @@ export const ReleaseRequest = z
   })
   .refine(({ lease, port, project, service }) => lease || port || (project && service), {
     error: 'name what to release: lease, port, or project and service',
-  });
+  })
+  .meta({ id: 'ReleaseRequest' });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
-export const ReleaseResponse = z.object({ released: z.array(Assignment), position: Position });
+export const ReleaseResponse = z
+  .object({ released: z.array(Assignment), position: Position })
+  .meta({ id: 'ReleaseResponse' });
 export type ReleaseResponse = z.infer<typeof ReleaseResponse>;
 
-export const RenewRequest = z.strictObject({
-  leases: z
-    .array(z.object({ id: z.string().max(64), token: Version }))
-    .min(1)
-    .max(1000),
-});
+export const RenewRequest = z
+  .strictObject({
+    leases: z
+      .array(z.object({ id: z.string().max(64), token: Version }))
+      .min(1)
+      .max(1000),
+  })
+  .meta({ id: 'RenewRequest' });
 export type RenewRequest = z.infer<typeof RenewRequest>;
-export const RenewResponse = z.object({
-  renewed: z.array(z.object({ id: z.string(), ttl: Ttl })),
-  /** Leases that are no more, or whose token another grant has overtaken: re-assert or reserve again. */
-  lost: z.array(z.object({ id: z.string(), code: z.enum(['not-found', 'fenced']), detail: z.string() })),
-});
+export const RenewResponse = z
+  .object({
+    renewed: z.array(z.object({ id: z.string(), ttl: Ttl })),
+    /** Leases that are no more, or whose token another grant has overtaken: re-assert or reserve again. */
+    lost: z.array(z.object({ id: z.string(), code: z.enum(['not-found', 'fenced']), detail: z.string() })),
+  })
+  .meta({ id: 'RenewResponse' });
 export type RenewResponse = z.infer<typeof RenewResponse>;
 
 /** How many changes one report may carry; an agent with more to tell sends several. */
@@ -162,39 +178,45 @@ const ListenerId = z.string().max(255);
 export const Span = z.strictObject({ after: ListenerId.nullable(), through: ListenerId.nullable() });
 export type Span = z.infer<typeof Span>;
 
-export const ReportRequest = z.strictObject({
-  /** Counts the reports of this agent; a report sent again has the same number. */
-  seq: z.int().min(1),
-  /** The number of the report that this one builds on; `null`: this is the beginning of a full report. */
-  previous: z.int().min(1).nullable(),
-  puts: z.array(Listener).max(REPORT_CHANGES_MAX),
-  /** Ids of listeners that are gone; not looked at where the report covers a span. */
-  deletes: z.array(ListenerId).max(REPORT_CHANGES_MAX),
-  /**
-   * Of a full report, which goes in as many parts as it takes: what the coordinator holds in this span and `puts` does
-   * not name is gone. The parts follow one another without a gap; the last one goes through to the end. Without it a
-   * report with `previous: null` is full by itself, and any other tells of changes.
-   */
-  covers: Span.optional(),
-  /**
-   * Of all the host's listeners after this report: see `SetDigest` and `listenerFingerprint`. Of a part of a full
-   * report that is not the last, of what was told so far; the coordinator compares the last one.
-   */
-  digest: z.string().length(16),
-});
+export const ReportRequest = z
+  .strictObject({
+    /** Counts the reports of this agent; a report sent again has the same number. */
+    seq: z.int().min(1),
+    /** The number of the report that this one builds on; `null`: this is the beginning of a full report. */
+    previous: z.int().min(1).nullable(),
+    puts: z.array(Listener).max(REPORT_CHANGES_MAX),
+    /** Ids of listeners that are gone; not looked at where the report covers a span. */
+    deletes: z.array(ListenerId).max(REPORT_CHANGES_MAX),
+    /**
+     * Of a full report, which goes in as many parts as it takes: what the coordinator holds in this span and `puts` does
+     * not name is gone. The parts follow one another without a gap; the last one goes through to the end. Without it a
+     * report with `previous: null` is full by itself, and any other tells of changes.
+     */
+    covers: Span.optional(),
+    /**
+     * Of all the host's listeners after this report: see `SetDigest` and `listenerFingerprint`. Of a part of a full
+     * report that is not the last, of what was told so far; the coordinator compares the last one.
+     */
+    digest: z.string().length(16),
+  })
+  .meta({ id: 'ReportRequest' });
 export type ReportRequest = z.infer<typeof ReportRequest>;
-export const ReportResponse = z.object({
-  /** `resync`: what the coordinator holds differs; send a full report. */
-  status: z.enum(['accepted', 'resync']),
-  /** Seconds after which a host that said nothing counts as unreachable. */
-  ttl: z.number(),
-});
+export const ReportResponse = z
+  .object({
+    /** `resync`: what the coordinator holds differs; send a full report. */
+    status: z.enum(['accepted', 'resync']),
+    /** Seconds after which a host that said nothing counts as unreachable. */
+    ttl: z.number(),
+  })
+  .meta({ id: 'ReportResponse' });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 
 export const JoinRequest = HostInfo;
-export const TaskAnswer = z.strictObject({
-  unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(64),
-});
+export const TaskAnswer = z
+  .strictObject({
+    unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(64),
+  })
+  .meta({ id: 'TaskAnswer' });
 export type TaskAnswer = z.infer<typeof TaskAnswer>;
 
 /** A page of a list; `next` is the cursor for `after` when there is more. */
@@ -204,82 +226,94 @@ export function pageOf<T extends z.ZodType>(item: T) {
 export type Page<T> = { items: T[]; position: Position; next: string | null };
 
 /** Everything known of one port number. */
-export const PortReport = z.object({
-  port: Port,
-  assignments: z.array(AssignmentView),
-  listeners: z.array(HostListener),
-  resting: z.array(RestingPort),
-  blocks: z.array(Block),
-  ranges: z.array(Range),
-  findings: z.array(Finding),
-  /** Hosts, by id, that the listeners name. */
-  hosts: z.record(z.string(), Host),
-  position: Position,
-});
+export const PortReport = z
+  .object({
+    port: Port,
+    assignments: z.array(AssignmentView),
+    listeners: z.array(HostListener),
+    resting: z.array(RestingPort),
+    blocks: z.array(Block),
+    ranges: z.array(Range),
+    findings: z.array(Finding),
+    /** Hosts, by id, that the listeners name. */
+    hosts: z.record(z.string(), Host),
+    position: Position,
+  })
+  .meta({ id: 'PortReport' });
 export type PortReport = z.infer<typeof PortReport>;
 
-export const ServiceView = z.object({
-  id: z.string(),
-  assignments: z.array(AssignmentView),
-  listeners: z.array(HostListener),
-});
+export const ServiceView = z
+  .object({
+    id: z.string(),
+    assignments: z.array(AssignmentView),
+    listeners: z.array(HostListener),
+  })
+  .meta({ id: 'ServiceView' });
 export type ServiceView = z.infer<typeof ServiceView>;
 
 /**
  * What a subscriber wants to hear of. All fields that are given must hold; one that a topic does not have (a host has
  * no port) does not limit that topic.
  */
-export const Filter = z.strictObject({
-  project: Name.optional(),
-  service: z.string().max(127).optional(),
-  host: z.string().max(64).optional(),
-  ports: Interval.optional(),
-});
+export const Filter = z
+  .strictObject({
+    project: Name.optional(),
+    service: z.string().max(127).optional(),
+    host: z.string().max(64).optional(),
+    ports: Interval.optional(),
+  })
+  .meta({ id: 'Filter' });
 export type Filter = z.infer<typeof Filter>;
 
 /** What a client sends on `/v1/stream`. */
-export const ClientFrame = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('auth'), token: z.string().max(512) }),
-  z.strictObject({
-    type: z.literal('subscribe'),
-    topics: z.array(Topic).min(1).max(16),
-    filter: Filter.default({}),
-    /** Go on after this position; without it the stream begins with a snapshot. */
-    position: Position.optional(),
-  }),
-]);
+export const ClientFrame = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('auth'), token: z.string().max(512) }),
+    z.strictObject({
+      type: z.literal('subscribe'),
+      topics: z.array(Topic).min(1).max(16),
+      filter: Filter.default({}),
+      /** Go on after this position; without it the stream begins with a snapshot. */
+      position: Position.optional(),
+    }),
+  ])
+  .meta({ id: 'ClientFrame' });
 export type ClientFrame = z.input<typeof ClientFrame>;
 
-export const StreamEvent = z.object({
-  op: z.enum(['put', 'delete']),
-  topic: Topic,
-  key: z.string(),
-  /** The entry after a put; after a delete the entry that was, or `null` where that is no longer known. */
-  value: z.unknown(),
-  /** Of a put: the version of the entry, which is the fencing token of an assignment. */
-  version: Version.nullable(),
-});
+export const StreamEvent = z
+  .object({
+    op: z.enum(['put', 'delete']),
+    topic: Topic,
+    key: z.string(),
+    /** The entry after a put; after a delete the entry that was, or `null` where that is no longer known. */
+    value: z.unknown(),
+    /** Of a put: the version of the entry, which is the fencing token of an assignment. */
+    version: Version.nullable(),
+  })
+  .meta({ id: 'StreamEvent' });
 export type StreamEvent = z.infer<typeof StreamEvent>;
 
 export const resetReasons = ['trimmed', 'diverged', 'epoch', 'slow'] as const;
 export type ResetReason = (typeof resetReasons)[number];
 
 /** What the server sends: one JSON object a text frame. */
-export const ServerFrame = z.discriminatedUnion('type', [
-  /** A part of the state at `position`; `synced` ends the snapshot. */
-  z.object({ type: z.literal('snapshot'), entries: z.array(StreamEvent), position: Position }),
-  /** From here on changes are live. */
-  z.object({ type: z.literal('synced'), position: Position }),
-  /** All commits of a tick that the filter lets through, in order; a commit is never split. */
-  z.object({
-    type: z.literal('changes'),
-    commits: z.array(z.object({ position: Position, events: z.array(StreamEvent) })),
-  }),
-  /** Nothing up to this position concerns the subscriber; also the heartbeat. */
-  z.object({ type: z.literal('bookmark'), position: Position }),
-  /** Forget what you have: a snapshot follows. */
-  z.object({ type: z.literal('reset'), reason: z.enum(resetReasons) }),
-]);
+export const ServerFrame = z
+  .discriminatedUnion('type', [
+    /** A part of the state at `position`; `synced` ends the snapshot. */
+    z.object({ type: z.literal('snapshot'), entries: z.array(StreamEvent), position: Position }),
+    /** From here on changes are live. */
+    z.object({ type: z.literal('synced'), position: Position }),
+    /** All commits of a tick that the filter lets through, in order; a commit is never split. */
+    z.object({
+      type: z.literal('changes'),
+      commits: z.array(z.object({ position: Position, events: z.array(StreamEvent) })),
+    }),
+    /** Nothing up to this position concerns the subscriber; also the heartbeat. */
+    z.object({ type: z.literal('bookmark'), position: Position }),
+    /** Forget what you have: a snapshot follows. */
+    z.object({ type: z.literal('reset'), reason: z.enum(resetReasons) }),
+  ])
+  .meta({ id: 'ServerFrame' });
 export type ServerFrame = z.infer<typeof ServerFrame>;
 
 /** Why the server ended a stream. Below 4500: come back; from 4500 on: mend something first. */

@@ -8,20 +8,22 @@ export const TTL_MAX = 86_400;
 export const Ttl = z.number().min(TTL_MIN).max(TTL_MAX);
 
 /** The promise that (protocol, port) belongs to one endpoint: at most one per (protocol, port) in a fleet. */
-export const Assignment = z.object({
-  protocol: Protocol,
-  port: Port,
-  endpoint: Endpoint,
-  /** `null` for a permanent assignment. Several assignments of one block share a lease. */
-  lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
-  purpose: z.string().max(500).optional(),
-  /** Name or id of the host that the service will run on, where the holder said so. */
-  host: z.string().max(255).optional(),
-  /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
-  holder: z.string().max(255).optional(),
-  /** When it was granted, by the coordinator's clock. */
-  grantedAt: z.iso.datetime(),
-});
+export const Assignment = z
+  .object({
+    protocol: Protocol,
+    port: Port,
+    endpoint: Endpoint,
+    /** `null` for a permanent assignment. Several assignments of one block share a lease. */
+    lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
+    purpose: z.string().max(500).optional(),
+    /** Name or id of the host that the service will run on, where the holder said so. */
+    host: z.string().max(255).optional(),
+    /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
+    holder: z.string().max(255).optional(),
+    /** When it was granted, by the coordinator's clock. */
+    grantedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Assignment' });
 export type Assignment = z.infer<typeof Assignment>;
 
 /**
@@ -32,12 +34,14 @@ export const assignmentStates = ['pending', 'bound', 'squatted'] as const;
 export type AssignmentState = (typeof assignmentStates)[number];
 
 /** A freed port that rests, so that a holder which lost its lease but still lives is not given a rival. */
-export const RestingPort = z.object({
-  protocol: Protocol,
-  port: Port,
-  endpoint: Endpoint,
-  reason: z.enum(['expired', 'takeover']),
-  /** The earliest time at which it may be given again, by the coordinator's clock. */
-  until: z.iso.datetime(),
-});
+export const RestingPort = z
+  .object({
+    protocol: Protocol,
+    port: Port,
+    endpoint: Endpoint,
+    reason: z.enum(['expired', 'takeover']),
+    /** The earliest time at which it may be given again, by the coordinator's clock. */
+    until: z.iso.datetime(),
+  })
+  .meta({ id: 'RestingPort' });
 export type RestingPort = z.infer<typeof RestingPort>;

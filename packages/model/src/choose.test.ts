@@ -160,7 +160,7 @@ describe('a range', () => {
   test('suggests nothing that the caller may not have though it is free', () => {
     const free = availability([5000]);
     const theirs = (port: number): Obstacle | null =>
-      port <= 5100 ? { port, reason: 'reserved-range', detail: 'of another project', by: null } : null;
+      port <= 5100 ? { port, reason: 'blocked', detail: 'of another project', by: null } : null;
     const asked = wish({ intervals: [{ from: 5000, to: 5000 }] });
     expect(choosePorts(asked, { ...free, obstacle: theirs })).toMatchObject({ suggestions: [5101, 5102, 5103] });
   });

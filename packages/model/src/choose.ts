@@ -104,7 +104,7 @@ function obstacleOf(start: number, count: number, availability: Availability): O
 }
 
 function reasonOf({ reason }: Obstacle): 'port-taken' | 'port-blocked' {
-  return reason === 'blocked' || reason === 'reserved-range' ? 'port-blocked' : 'port-taken';
+  return reason === 'blocked' ? 'port-blocked' : 'port-taken';
 }
 
 /**

@@ -11,23 +11,25 @@ export const severities = ['error', 'warning', 'info'] as const;
 export const masks = ['host', 'namespace', 'address'] as const;
 
 /** One side of a finding: a service with its claim on the port, and where the claim shows. */
-export const Party = z.object({
-  /** `null` when nobody could tell who it is. */
-  service: ServiceId.nullable(),
-  claim: z.enum(['declared', 'observed']),
-  /** Of a declared claim. */
-  endpoint: Endpoint.nullable(),
-  /** Of an observed claim, or the host that a declared one named. */
-  host: z.object({ id: z.string(), name: z.string() }).nullable(),
-  address: z.string().nullable(),
-  netns: z.string().nullable(),
-  pid: z.int().nullable(),
-  command: z.string().nullable(),
-  user: z.string().nullable(),
-  container: z.string().nullable(),
-  evidence: Evidence.nullable(),
-  since: z.iso.datetime().nullable(),
-});
+export const Party = z
+  .object({
+    /** `null` when nobody could tell who it is. */
+    service: ServiceId.nullable(),
+    claim: z.enum(['declared', 'observed']),
+    /** Of a declared claim. */
+    endpoint: Endpoint.nullable(),
+    /** Of an observed claim, or the host that a declared one named. */
+    host: z.object({ id: z.string(), name: z.string() }).nullable(),
+    address: z.string().nullable(),
+    netns: z.string().nullable(),
+    pid: z.int().nullable(),
+    command: z.string().nullable(),
+    user: z.string().nullable(),
+    container: z.string().nullable(),
+    evidence: Evidence.nullable(),
+    since: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Party' });
 export type Party = z.infer<typeof Party>;
 
 /** What the rules say, without its history. */
@@ -54,5 +56,5 @@ export const Finding = Verdict.extend({
   state: z.enum(findingStates),
   firstSeen: z.iso.datetime(),
   lastChanged: z.iso.datetime(),
-});
+}).meta({ id: 'Finding' });
 export type Finding = z.infer<typeof Finding>;

@@ -7,16 +7,18 @@ export const HostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
 });
 
 /** What an agent tells of its host when it joins. */
-export const HostInfo = z.object({
-  name: z.string().min(1).max(255),
-  addresses: z.array(z.string().max(64)).max(256),
-  platform: z.string().max(64),
-  agentVersion: z.string().max(32),
-  /** The range that the kernel takes outgoing ports from; avoided when choosing. */
-  ephemeral: Interval.nullable(),
-  /** What the agent cannot see, for a person: `processes of other users (not root)`. */
-  blindSpots: z.array(z.string().max(300)).max(32),
-});
+export const HostInfo = z
+  .object({
+    name: z.string().min(1).max(255),
+    addresses: z.array(z.string().max(64)).max(256),
+    platform: z.string().max(64),
+    agentVersion: z.string().max(32),
+    /** The range that the kernel takes outgoing ports from; avoided when choosing. */
+    ephemeral: Interval.nullable(),
+    /** What the agent cannot see, for a person: `processes of other users (not root)`. */
+    blindSpots: z.array(z.string().max(300)).max(32),
+  })
+  .meta({ id: 'HostInfo' });
 export type HostInfo = z.infer<typeof HostInfo>;
 
 export const hostStates = ['alive', 'unreachable', 'left'] as const;
@@ -27,5 +29,5 @@ export const Host = HostInfo.extend({
   state: z.enum(hostStates),
   /** When the state last changed. */
   stateSince: z.iso.datetime(),
-});
+}).meta({ id: 'Host' });
 export type Host = z.infer<typeof Host>;

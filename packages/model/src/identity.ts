@@ -19,12 +19,14 @@ export const ServiceId = z
 export type ServiceId = z.infer<typeof ServiceId>;
 
 /** A labelled port of a service; a further instance of the service has a number from 2 on. */
-export const Endpoint = z.object({
-  project: Name,
-  service: Name,
-  label: Name,
-  instance: z.int().min(1).max(65535),
-});
+export const Endpoint = z
+  .object({
+    project: Name,
+    service: Name,
+    label: Name,
+    instance: z.int().min(1).max(65535),
+  })
+  .meta({ id: 'Endpoint' });
 export type Endpoint = z.infer<typeof Endpoint>;
 
 export function serviceId(of: { project: string; service: string }): ServiceId {

@@ -8,65 +8,79 @@ export const HOST_NETNS = 'host';
 /** The kinds of evidence for who a listener is, strongest first. */
 export const evidenceKinds = ['lease', 'container', 'systemd', 'pm2', 'manifest', 'command'] as const;
 
-export const Evidence = z.object({
-  kind: z.enum(evidenceKinds),
-  /** What was seen, for a person: `com.docker.compose.service=api`, `mana-sync.service`, `cwd /srv/mana-sync`. */
-  detail: z.string().max(300),
-});
+export const Evidence = z
+  .object({
+    kind: z.enum(evidenceKinds),
+    /** What was seen, for a person: `com.docker.compose.service=api`, `mana-sync.service`, `cwd /srv/mana-sync`. */
+    detail: z.string().max(300),
+  })
+  .meta({ id: 'Evidence' });
 export type Evidence = z.infer<typeof Evidence>;
 
-export const Process = z.object({
-  pid: z.int().min(1),
-  /** When the process started, milliseconds since 1970; with the pid it names one process for ever. */
-  startedAt: z.int().min(0),
-  uid: z.int().min(0).nullable(),
-  user: z.string().max(64).nullable(),
-  /** The short name of the executable: `node`. */
-  command: z.string().max(255),
-  /** The command line, its arguments parted by spaces, cut at 1000 characters. */
-  commandLine: z.string().max(1000),
-  cwd: z.string().max(1000).nullable(),
-});
+export const Process = z
+  .object({
+    pid: z.int().min(1),
+    /** When the process started, milliseconds since 1970; with the pid it names one process for ever. */
+    startedAt: z.int().min(0),
+    uid: z.int().min(0).nullable(),
+    user: z.string().max(64).nullable(),
+    /** The short name of the executable: `node`. */
+    command: z.string().max(255),
+    /** The command line, its arguments parted by spaces, cut at 1000 characters. */
+    commandLine: z.string().max(1000),
+    cwd: z.string().max(1000).nullable(),
+  })
+  .meta({ id: 'Process' });
 export type Process = z.infer<typeof Process>;
 
-export const Container = z.object({
-  id: z.string().max(64),
-  name: z.string().max(255).nullable(),
-  image: z.string().max(500).nullable(),
-  /** The port inside the container that a published host port leads to. */
-  publishes: Port.nullable(),
-});
+export const Container = z
+  .object({
+    id: z.string().max(64),
+    name: z.string().max(255).nullable(),
+    image: z.string().max(500).nullable(),
+    /** The port inside the container that a published host port leads to. */
+    publishes: Port.nullable(),
+  })
+  .meta({ id: 'Container' });
 export type Container = z.infer<typeof Container>;
 
+/** Part of a key of the store. */
+const KeyPart = z
+  .string()
+  .max(64)
+  .regex(/^[\x21-\x7e]+$/, { error: 'only printable ASCII without spaces' });
+
 /** One observed socket, as the agent of its host reports it. */
-export const Listener = z.object({
-  protocol: Protocol,
-  /** Numeric, canonical: `0.0.0.0`, `127.0.0.1`, `::`, `::1`. */
-  address: z.string().max(64),
-  port: Port,
-  /** `host`, or the namespace as the kernel writes it: `net:[4026532281]`. */
-  netns: z.string().max(64),
-  /** Whether a `::` socket refuses IPv4; `null` where the system does not tell. */
-  v6only: z.boolean().nullable(),
-  /** What tells two sockets of one tuple apart (SO_REUSEPORT): the inode, or `pid.fd`. */
-  socket: z.string().max(64),
-  process: Process.nullable(),
-  container: Container.nullable(),
-  identity: z
-    .object({
-      service: ServiceId,
-      label: Name.nullable(),
-      instance: z.int().min(1).nullable(),
-      evidence: Evidence,
-    })
-    .nullable(),
-  /** When the agent first saw it. */
-  since: z.iso.datetime(),
-});
+export const Listener = z
+  .object({
+    protocol: Protocol,
+    /** Numeric, canonical: `0.0.0.0`, `127.0.0.1`, `::`, `::1`. */
+    address: KeyPart,
+    port: Port,
+    /** `host`, or the namespace as the kernel writes it: `net:[4026532281]`. */
+    netns: KeyPart,
+    /** Whether a `::` socket refuses IPv4; `null` where the system does not tell. */
+    v6only: z.boolean().nullable(),
+    /** What tells two sockets of one tuple apart (SO_REUSEPORT): the inode, or `pid.fd`. */
+    socket: KeyPart,
+    process: Process.nullable(),
+    container: Container.nullable(),
+    identity: z
+      .object({
+        service: ServiceId,
+        label: Name.nullable(),
+        instance: z.int().min(1).nullable(),
+        evidence: Evidence,
+      })
+      .nullable(),
+    /** When the agent first saw it. */
+    since: z.iso.datetime(),
+  })
+  .meta({ id: 'Listener' });
 export type Listener = z.infer<typeof Listener>;
 
 /** A listener as the fleet knows it: with its host. */
-export const HostListener = Listener.extend({ host: z.string() });
+export const HostListener = Listener.extend({ host: z.string() }).meta({ id: 'HostListener' });
 export type HostListener = z.infer<typeof HostListener>;
 
 /** Names a listener within its host: `tcp/0.0.0.0/3050/host/81234`. */

@@ -36,7 +36,8 @@ export const Problem = z
     detail: z.string(),
     code: z.enum(Object.keys(problemStatus) as [ProblemCode, ...ProblemCode[]]),
   })
-  .loose();
+  .loose()
+  .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof Problem>;
 
 /**

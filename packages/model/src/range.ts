@@ -17,13 +17,15 @@ export const Range = z
     owner: Name.nullable(),
     policy: z.enum(policies),
   })
-  .refine(({ from, to }) => from <= to, ordered);
+  .refine(({ from, to }) => from <= to, ordered)
+  .meta({ id: 'Range' });
 export type Range = z.infer<typeof Range>;
 
 /** Ports that nobody may be assigned, with the reason. */
 export const Block = z
   .object({ ...Ends, protocol: Protocol.nullable(), reason: z.string().min(1).max(500) })
-  .refine(({ from, to }) => from <= to, ordered);
+  .refine(({ from, to }) => from <= to, ordered)
+  .meta({ id: 'Block' });
 export type Block = z.infer<typeof Block>;
 
 /** Blocked in every fleet. A listener there is no finding: `sshd` belongs on 22. */

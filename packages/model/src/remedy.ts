@@ -1,3 +1,4 @@
+import { parseServiceId, UNKNOWN_PROJECT } from './identity.ts';
 import { HIGHEST_PORT, type Protocol } from './port.ts';
 import type { Side } from './port-facts.ts';
 
@@ -10,7 +11,7 @@ export function partAll(protocol: Protocol, port: number, sides: readonly Side[]
   const remedies = moveAway(protocol, port, movers);
   if (keeper && keeper.claims.length === 0) {
     remedies.push(
-      `portolan reserve ${keeper.service} --port ${port}${flagOf(protocol)} (so that nobody else is given it)`,
+      `portolan reserve ${nameOf(keeper)} --port ${port}${flagOf(protocol)} (so that nobody else is given it)`,
     );
   }
   return remedies;
@@ -19,11 +20,19 @@ export function partAll(protocol: Protocol, port: number, sides: readonly Side[]
 /** The commands that give each side another port, and what to do around them. */
 export function moveAway(protocol: Protocol, port: number, sides: readonly Side[]): string[] {
   const wish = port < HIGHEST_PORT ? ` --preferred ${port + 1}` : '';
-  return sides.slice(0, ADVICE_MAX).map(({ service, listeners, claims }) => {
+  return sides.slice(0, ADVICE_MAX).map((side) => {
+    const { listeners, claims } = side;
     const first = claims.length > 0 ? 'release its old port first; ' : '';
     const then = listeners.length > 0 ? 'then restart it on the port given' : 'then configure the port given';
-    return `portolan reserve ${service}${wish}${flagOf(protocol)} (${first}${then})`;
+    return `portolan reserve ${nameOf(side)}${wish}${flagOf(protocol)} (${first}${then})`;
   });
+}
+
+/** The service as the command takes it; where its project is not known, a person has to name it. */
+function nameOf({ service }: Side): string {
+  if (service === null) return '<project>/<service>';
+  const { project, service: name } = parseServiceId(service);
+  return project === UNKNOWN_PROJECT ? `<project>/${name}` : service;
 }
 
 function byRight(a: Side, b: Side): number {

@@ -1,6 +1,7 @@
 import {
   type Claim,
   type Finding,
+  type Host,
   type HostListener,
   type Interval,
   judgePort,
@@ -156,13 +157,17 @@ function portsOf(fleet: Fleet, { kind, before, after }: Touch): string[] {
     case 'block':
       return (values as Interval[]).flatMap((interval) => usedWithin(fleet, interval));
     case 'host': {
-      const [old, now] = [before?.value, after?.value] as ({ id: string; name: string } | undefined)[];
-      if (!now || old?.name === now.name) return [];
+      const [old, now] = [before?.value, after?.value] as (Host | undefined)[];
+      if (!now || (old?.name === now.name && sameInterval(old.ephemeral, now.ephemeral))) return [];
       return Array.from(fleet.listenersOf(now.id).values(), ({ value }) => `${value.protocol}/${value.port}`);
     }
     default:
       return [];
   }
+}
+
+function sameInterval(a: Interval | null, b: Interval | null): boolean {
+  return a?.from === b?.from && a?.to === b?.to;
 }
 
 function usedWithin(fleet: Fleet, { from, to }: Interval): string[] {

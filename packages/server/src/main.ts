@@ -65,9 +65,12 @@ export async function startServer({
     const closed = once(server, 'close');
     server.close();
     coordinator.hub.stop();
+    // A connection that is kept alive becomes idle when its answer is out, which may be after the first look.
     server.closeIdleConnections();
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
     const late = setTimeout(() => server.closeAllConnections(), DRAIN_WITHIN);
     await closed;
+    clearInterval(idle);
     clearTimeout(late);
     sockets.close();
     await coordinator.stop();

@@ -105,7 +105,7 @@ export class ReaperDuty implements Duty {
       protocol: null,
       port: null,
       parties: [],
-      summary: `${due.length} of ${this.#fleet.leaseCount} leases fell due at once: they were given one more ttl, for that looks like a fault of the network or the store, not of their holders`,
+      summary: `${due.length} of ${this.#fleet.leaseCount} leases fell due at once: they were given one more ttl, for that looks like a fault of the network or the store, not of their holders.`,
       remedies: ['portolan hosts', 'check that the holders can reach a coordinator'],
       state: 'open',
       firstSeen: now,

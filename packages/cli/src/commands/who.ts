@@ -79,7 +79,7 @@ function sighting(
     lines.push(
       `  pid ${process.pid}, user ${plain(process.user ?? String(process.uid ?? '?'))}: ${plain(process.commandLine || process.command)}`,
     );
-  else lines.push('  its process could not be seen: the agent lacks the rights');
+  else lines.push('  its process could not be seen: the agent lacks the rights, or the kernel itself has the socket');
   if (container)
     lines.push(
       `  container ${plain(container.name ?? container.id.slice(0, 12))}${container.image ? ` of ${plain(container.image)}` : ''}`,

@@ -22,7 +22,7 @@ import {
   type Wish,
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
-import type { Executor, Plan, Settled } from '../executor.ts';
+import type { Executor, Plan } from '../executor.ts';
 import type { Fleet, Held } from '../fleet.ts';
 import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
@@ -83,36 +83,28 @@ export class Reserver {
     return this.#executor.fleet;
   }
 
-  /** The endpoints have ports: the same are given again, and what the caller changed is written. */
+  /**
+   * The endpoints have ports: the same are given again. A request for a lease takes them on the terms on which they
+   * are held, so that it takes nothing from whoever holds them; a permanent one sets new terms.
+   */
   #again(
     request: ReserveRequest,
     endpoints: readonly Endpoint[],
     found: readonly (Held<'assignment'> | undefined)[],
-  ): Plan<Reservation> | Settled<Reservation> {
+  ): Plan<Reservation> {
     const held = found.filter((each) => each !== undefined);
     if (held.length < endpoints.length) throw partlyHeld(endpoints, found);
     const wanted = request.port;
     if (wanted !== undefined && held.some(({ value }, i) => value.port !== wanted + i))
       throw elsewhere(held[0]!, wanted);
 
-    const lease = leaseAgain(request, held);
-    const changed = held.map(({ value }) => ({
-      ...value,
-      lease,
-      ...(request.purpose !== undefined && { purpose: request.purpose }),
-      ...(request.host !== undefined && { host: request.host }),
-      ...(request.holder !== undefined && { holder: request.holder }),
-    }));
+    const changed = held.map(({ value }) => (request.ttl === undefined ? madePermanent(value, request) : value));
     const unchanged = changed.every((value, i) => JSON.stringify(value) === JSON.stringify(held[i]!.value));
-    const before = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
-    if (lease) before.delete(lease.id);
+    const leases = new Map(held.flatMap(({ value: { lease } }) => (lease ? [[lease.id, lease.ttl * 1000]] : [])));
     const only = alternative({
       conditions: held.map(({ key, version }) => ({ key, version })),
       puts: unchanged ? [] : changed.map((value, i) => put<'assignment'>(held[i]!.key, value)),
-      leases: [
-        ...(lease ? [{ id: lease.id, ttl: lease.ttl * 1000 }] : []),
-        ...Array.from(before, (id) => ({ id, ttl: null })),
-      ],
+      leases: Array.from(leases, ([id, ttl]) => ({ id, ttl: request.ttl === undefined ? null : ttl })),
     });
     return {
       alternatives: [only],
@@ -297,13 +289,8 @@ export class Reserver {
 /** An assignment with its token and what the listeners say of it. */
 export function viewOf(fleet: Fleet, assignment: Assignment, token: Version): AssignmentView {
   const onPort = fleet.listeners(assignment.protocol, assignment.port);
-  const state =
-    onPort.size === 0
-      ? 'pending'
-      : assignmentState(
-          assignment,
-          Array.from(onPort, ({ value }) => value),
-        );
+  const listeners = Array.from(onPort, ({ value }) => value);
+  const state = onPort.size === 0 ? 'pending' : assignmentState(assignment, listeners, (id) => fleet.host(id));
   return { ...assignment, token, state };
 }
 
@@ -337,11 +324,14 @@ function grant(
   };
 }
 
-/** A permanent assignment stays so; a lease is kept, or becomes permanent when the caller no longer names a ttl. */
-function leaseAgain(request: ReserveRequest, held: readonly Held<'assignment'>[]): Assignment['lease'] {
-  const before = held[0]!.value.lease;
-  if (before === null || request.ttl === undefined) return null;
-  return { id: before.id, ttl: request.ttl };
+function madePermanent(assignment: Assignment, { purpose, host, holder }: ReserveRequest): Assignment {
+  return {
+    ...assignment,
+    lease: null,
+    ...(purpose !== undefined && { purpose }),
+    ...(host !== undefined && { host }),
+    ...(holder !== undefined && { holder }),
+  };
 }
 
 function partlyHeld(endpoints: readonly Endpoint[], found: readonly (Held<'assignment'> | undefined)[]): PortolanError {

@@ -1,5 +1,5 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
-import { PortolanError } from '@portolan/model';
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { ClientFrame, PortolanError, ServerFrame } from '@portolan/model';
 import { routePath } from 'hono/route';
 import { assignmentRoutes } from './assignments.ts';
 import { limitBody } from './body-limit.ts';
@@ -42,16 +42,7 @@ export function createApp(context: Context) {
   for (const routes of [assignmentRoutes, portRoutes, hostRoutes, findingRoutes, changeRoutes])
     app.route('/v1', routes(context));
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  app.doc31('/v1/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Portolan',
-      version: '1',
-      description:
-        'A fleet-wide port registry: every port in the fleet has one owner. The live stream is a WebSocket at `/v1/stream`.',
-    },
-  });
+  describe(app);
   app.notFound((c) =>
     answerWith(
       c,
@@ -63,4 +54,38 @@ export function createApp(context: Context) {
   );
   app.onError((error, c) => problemAnswer(error, c, logger));
   return app;
+}
+
+function describe(app: OpenAPIHono): void {
+  const { openAPIRegistry: registry } = app;
+  registry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: '`portolan token show` prints the token.',
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/stream',
+    tags: ['Changes'],
+    summary: 'The live stream, as a WebSocket',
+    description:
+      'Text frames, each one JSON object: the client sends `ClientFrame`s, the coordinator `ServerFrame`s. ' +
+      'A client that cannot set the header says its token in the first frame.',
+    security: [{ bearer: [] }, {}],
+    responses: {
+      101: {
+        description: 'Switching to WebSocket. These are the frames, of both sides.',
+        content: { 'application/json': { schema: z.union([ClientFrame, ServerFrame]) } },
+      },
+    },
+  });
+  app.doc31('/v1/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Portolan',
+      version: '1',
+      description: 'A fleet-wide port registry: every port in the fleet has one owner.',
+    },
+    servers: [{ url: '/' }],
+  });
 }

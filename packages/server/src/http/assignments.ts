@@ -4,7 +4,6 @@ import {
   assignmentStates,
   Name,
   type Page,
-  Port,
   PortolanError,
   Protocol,
   pageOf,
@@ -19,10 +18,10 @@ import {
 } from '@portolan/model';
 import { assignmentView, page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, operations, Paging, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Assignments';
-const PortParams = z.object({ protocol: Protocol, port: z.coerce.number().pipe(Port) });
+const PortParams = z.object({ protocol: Protocol, port: PortText });
 
 export function assignmentRoutes(context: Context) {
   const { reserver, leases } = context;
@@ -82,7 +81,7 @@ export function assignmentRoutes(context: Context) {
       project: Name.optional(),
       service: Name.optional(),
       protocol: Protocol.optional(),
-      port: z.coerce.number().pipe(Port).optional(),
+      port: PortText.optional(),
       state: z.enum(assignmentStates).optional(),
     }),
     answer: pageOf(AssignmentView),

@@ -29,7 +29,7 @@ const Query = z.object({
     .openapi({ description: `Comma-separated: ${topics.join(', ')}. Without it: all.` }),
   project: Name.optional(),
   service: z.string().max(127).optional(),
-  host: z.string().max(64).optional(),
+  host: z.string().max(255).optional().openapi({ description: 'Id or name.' }),
   ports: z.string().max(11).optional().openapi({ description: '`3000-3999` or one port.' }),
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
 });
@@ -50,6 +50,7 @@ export function changeRoutes({ fleet, hub }: Context) {
       position: Position,
       more: z.boolean(),
     }),
+    also: { 'text/event-stream': 'The data of each event is a ServerFrame; its id, where it has one, is a position.' },
     async run({ query }, c) {
       const wanted = interestOf(query);
       if (c.req.header('accept')?.includes('text/event-stream')) {
@@ -77,7 +78,7 @@ export function changeRoutes({ fleet, hub }: Context) {
       if (query.after === undefined) return { commits: [], position: fleet.position, more: false };
       try {
         const groups = await hub.after(query.after, query.limit);
-        const channel = new Channel({ topics: new Set(wanted.topics), filter: wanted.filter });
+        const channel = new Channel(hub.interest(wanted.topics, wanted.filter));
         const position = groups.at(-1)?.position ?? query.after;
         const commits = channel.commits(groups);
         return { commits, position, more: position !== fleet.position };

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { Finding, findingKinds, findingStates, key, Port, PortolanError, pageOf, severities } from '@portolan/model';
+import { Finding, findingKinds, findingStates, key, PortolanError, pageOf, severities } from '@portolan/model';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, operations, Paging, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Findings';
 const FindingParams = z.object({ id: z.string().max(255) });
@@ -24,7 +24,7 @@ export function findingRoutes(context: Context) {
         .openapi({ description: 'Without it: all that are not resolved.' }),
       kind: z.enum(findingKinds).optional(),
       severity: z.enum(severities).optional(),
-      port: z.coerce.number().pipe(Port).optional(),
+      port: PortText.optional(),
     }),
     answer: pageOf(Finding),
     async run({ query }) {

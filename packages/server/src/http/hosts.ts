@@ -4,7 +4,6 @@ import {
   HostId,
   HostInfo,
   HostListener,
-  Port,
   PortolanError,
   Position,
   Protocol,
@@ -16,7 +15,7 @@ import {
 } from '@portolan/model';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, operations, Paging, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Hosts and listeners';
 const HostParams = z.object({ id: HostId });
@@ -124,7 +123,7 @@ export function hostRoutes(context: Context) {
     query: Paging.extend(Consistency.shape).extend({
       host: z.string().max(255).optional().openapi({ description: 'Id or name.' }),
       protocol: Protocol.optional(),
-      port: z.coerce.number().pipe(Port).optional(),
+      port: PortText.optional(),
       service: ServiceId.optional(),
     }),
     answer: pageOf(HostListener),

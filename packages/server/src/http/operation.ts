@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { PortolanError, Position, Problem } from '@portolan/model';
+import { HIGHEST_PORT, Port, PortolanError, Position, Problem } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import type { Fleet } from '../fleet.ts';
 import type { Context } from './context.ts';
@@ -17,6 +17,8 @@ interface Described {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   readonly answer: z.ZodType;
+  /** Other media types that it answers with when asked, with what they hold. */
+  readonly also?: Readonly<Record<string, string>>;
 }
 
 interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType>
@@ -62,6 +64,9 @@ export function operations(): {
     },
   };
 }
+
+/** A port in a path or query. */
+export const PortText = z.coerce.number().pipe(Port).openapi({ type: 'integer', minimum: 0, maximum: HIGHEST_PORT });
 
 /** What every list takes. */
 export const Paging = z.object({
@@ -124,8 +129,12 @@ function singles(queries: Record<string, string[]>): Record<string, string | str
 }
 
 function documented(operation: Described, created: boolean) {
-  const { method, path, tag, summary, description, params, query, body, answer } = operation;
-  const content = { 'application/json': { schema: answer } };
+  const { method, path, tag, summary, description, params, query, body, answer, also = {} } = operation;
+  const texts = Object.entries(also).map(([type, description]) => [
+    type,
+    { schema: z.string().openapi({ description }) },
+  ]);
+  const content = { 'application/json': { schema: answer }, ...Object.fromEntries(texts) };
   return createRoute({
     method,
     path,

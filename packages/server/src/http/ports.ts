@@ -14,7 +14,7 @@ import {
 } from '@portolan/model';
 import { freePorts, page, portReport, services } from '../reads.ts';
 import type { Context } from './context.ts';
-import { Consistency, operations, Paging, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Ports and ranges';
 
@@ -47,7 +47,7 @@ export function portRoutes(context: Context) {
     path: '/ports/{port}',
     tag,
     summary: 'Everything known of a port',
-    params: z.object({ port: z.coerce.number().pipe(Port) }),
+    params: z.object({ port: PortText }),
     query: Consistency.extend({ protocol: Protocol.optional() }),
     answer: PortReport,
     async run({ params, query }) {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { PortolanError } from '@portolan/model';
 
@@ -33,7 +33,10 @@ export function openDatabase(path: string, synchronous: 'full' | 'off'): Databas
     database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
     database.exec('BEGIN EXCLUSIVE');
     const isNew = pragma(database, 'schema_version') === 0;
-    if (isNew) database.exec(SCHEMA);
+    if (isNew) {
+      database.exec(SCHEMA);
+      for (const file of [path, `${path}-wal`]) if (existsSync(file)) chmodSync(file, 0o600);
+    }
     const isOurs = pragma(database, 'application_id') === APPLICATION_ID;
     const version = pragma(database, 'user_version');
     database.exec('COMMIT');

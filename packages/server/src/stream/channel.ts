@@ -64,7 +64,7 @@ export class Channel {
     // Entries never change in place, so holding on to them is a snapshot at this position, however long sending takes.
     const held: Held[] = [];
     for (const topic of this.interest.topics) {
-      for (const each of fleet.all(topic as EntryKind)) if (matches(this.interest.filter, each)) held.push(each);
+      for (const each of fleet.all(topic as EntryKind)) if (matches(this.interest, each)) held.push(each);
     }
     const { position } = fleet;
     const encoded: Frame[] = [];

@@ -23,6 +23,8 @@ import type { Held, Touch } from '../fleet.ts';
 export interface Interest {
   readonly topics: ReadonlySet<EntryKind>;
   readonly filter: Filter;
+  /** The host of the filter by all its names, its id and its name; `undefined` for any host. */
+  readonly hosts?: readonly string[] | undefined;
 }
 
 const streamed: ReadonlySet<EntryKind> = new Set(topics);
@@ -36,9 +38,9 @@ export function isStreamed(kind: EntryKind): boolean {
 export function eventOf(interest: Interest, touch: Touch): StreamEvent | undefined {
   if (!interest.topics.has(touch.kind)) return undefined;
   const { before, after } = touch;
-  if (after && matches(interest.filter, after)) return putEvent(after);
+  if (after && matches(interest, after)) return putEvent(after);
   // A delete read back from the store's log no longer has its entry; better tell one too many.
-  if (before ? matches(interest.filter, before) : !after)
+  if (before ? matches(interest, before) : !after)
     return { op: 'delete', topic: touch.kind as Topic, key: touch.key, value: before?.value ?? null, version: null };
   return undefined;
 }
@@ -47,9 +49,9 @@ export function putEvent(held: Held): StreamEvent {
   return { op: 'put', topic: held.kind as Topic, key: held.key, value: held.value, version: held.version };
 }
 
-export function matches(filter: Filter, held: Held): boolean {
+export function matches({ filter, hosts }: Interest, held: Held): boolean {
   const facts = factsOf(held.kind, held.value);
-  if (filter.host !== undefined && facts.hosts && !facts.hosts.includes(filter.host)) return false;
+  if (hosts && facts.hosts && !facts.hosts.some((host) => hosts.includes(host))) return false;
   if (filter.ports && facts.ports && !overlap(filter.ports, facts.ports)) return false;
   if (filter.service !== undefined && facts.services && !facts.services.includes(filter.service)) return false;
   if (filter.project === undefined) return true;

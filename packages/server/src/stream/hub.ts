@@ -12,7 +12,7 @@ import type { Applied, Touch } from '../fleet.ts';
 import type { Replica } from '../replica.ts';
 import { type Change, HistoryLostError, type Store } from '../store/store.ts';
 import { Channel } from './channel.ts';
-import { isStreamed } from './filter.ts';
+import { type Interest, isStreamed } from './filter.ts';
 import { History } from './history.ts';
 import { type Sink, Subscriber } from './subscriber.ts';
 
@@ -120,6 +120,13 @@ export class Hub {
     this.#catchUp();
   }
 
+  /** What somebody wants to hear of, who may call a host by its id or by its name. */
+  interest(topics: readonly Topic[], filter: Filter): Interest {
+    const host = filter.host === undefined ? undefined : this.#replica.fleet.findHost(filter.host);
+    const hosts = host ? [host.id, host.name] : filter.host === undefined ? undefined : [filter.host];
+    return { topics: new Set<EntryKind>(topics), filter, hosts };
+  }
+
   #subscribed(subscriber: Subscriber): boolean {
     for (const { subscribers } of this.#channels.values()) if (subscribers.has(subscriber)) return true;
     return false;
@@ -159,7 +166,7 @@ export class Hub {
     ]);
     let found = this.#channels.get(id);
     if (!found) {
-      const interest = { topics: new Set<EntryKind>(sorted), filter };
+      const interest = this.interest(sorted, filter);
       this.#channels.set(id, (found = { channel: new Channel(interest), subscribers: new Set() }));
     }
     return { id, ...found };
