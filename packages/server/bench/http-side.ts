@@ -15,14 +15,12 @@ if (kind === 'portolan') {
   process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
   process.send?.(Number(new URL(server.url).port));
 } else {
-  const peer = await openPeer(url, fleet);
-  let port = 1_100;
+  const peer = await openPeer(url, fleet, 1_100, 65_000);
   const app = new Hono();
   app.post('/v1/assignments', async (c) => {
     const { service } = await c.req.json<{ service: string }>();
-    const chosen = port++;
-    const revision = await peer.reserve(chosen, service);
-    return c.json({ port: chosen, revision }, 201);
+    const [revision, port] = (await peer.reserve(service)) as [number, number];
+    return c.json({ port, revision }, 201);
   });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, () => {
     process.send?.(((server as Server).address() as AddressInfo).port);
