@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,9 @@ export interface TestRedis {
   stop(): Promise<void>;
   /** SIGKILL; the data stays for `restart`. */
   kill(): Promise<void>;
-  /** After `kill`: again on the same port, with the data that it had written (none unless `persistence` is `aof`). */
+  /** SIGTERM; the data stays for `restart`. */
+  shutDown(): Promise<void>;
+  /** After `kill` or `shutDown`: again on the same port, with the data that it had written (none unless `persistence` is `aof`). */
   restart(): Promise<void>;
 }
 
@@ -33,6 +35,19 @@ export interface RedisOptions {
   readonly args?: readonly string[];
   /** `aof`: each write is on disk before its answer (`appendfsync always`). Default: `none`. */
   readonly persistence?: 'none' | 'aof';
+  /** Never in a container: a process has a pid, and can be frozen. See `redisUnavailable`. */
+  readonly asProcess?: boolean;
+}
+
+/** Why no Redis can be started as a process of this machine; nothing where it can. */
+export function redisUnavailable(): string | undefined {
+  const { error } = spawnSync(program(), ['--version']);
+  return error && `${program()} cannot be run here: ${error.message}`;
+}
+
+function program(): string {
+  const chosen = process.env.PORTOLAN_TEST_REDIS ?? 'container';
+  return chosen === 'container' ? 'redis-server' : chosen;
 }
 
 /**
@@ -41,16 +56,33 @@ export interface RedisOptions {
  * PORTOLAN_TEST_REDIS says which, without asking: `container`, or the path of the program.
  */
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
+  if (options.asProcess) return startProcess(program(), options);
   const source = process.env.PORTOLAN_TEST_REDIS ?? ((await containerEngineAnswers()) ? 'container' : 'redis-server');
   return source === 'container' ? startContainer(options) : startProcess(source, options);
 }
 
-async function startProcess(program: string, options: RedisOptions): Promise<TestRedis> {
+function startProcess(program: string, options: RedisOptions): Promise<TestRedis> {
+  return onFreePort((port, folder) =>
+    RedisProcess.start(program, port, folder, ['--dir', folder, ...argumentsFor(port, options)]),
+  );
+}
+
+/** @param configure the lines of its configuration; the sentinel adds to them what it finds out */
+export function startSentinel(configure: (port: number) => readonly string[]): Promise<TestRedis> {
+  return onFreePort(async (port, folder) => {
+    const file = join(folder, 'sentinel.conf');
+    const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...configure(port)];
+    await writeFile(file, lines.join('\n'));
+    return RedisProcess.start(program(), port, folder, [file, '--sentinel']);
+  });
+}
+
+async function onFreePort(start: (port: number, folder: string) => Promise<TestRedis>): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'portolan-redis-'));
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     try {
-      return await RedisProcess.start(program, port, folder, argumentsFor(port, options));
+      return await start(port, folder);
     } catch (error) {
       if (attempt === PORT_ATTEMPTS) throw error;
     }
@@ -76,7 +108,7 @@ class RedisProcess implements TestRedis {
   static async start(program: string, port: number, folder: string, args: readonly string[]): Promise<RedisProcess> {
     const redis = new RedisProcess(program, port, folder, args);
     await redis.restart();
-    process.on('exit', redis.#abandon);
+    running.add(redis);
     return redis;
   }
 
@@ -85,9 +117,7 @@ class RedisProcess implements TestRedis {
   }
 
   async restart(): Promise<void> {
-    const child = spawn(this.#program, ['--dir', this.#folder, ...this.#args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(this.#program, this.#args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let log = '';
     child.stdout.on('data', (chunk: Buffer) => {
       log = (log + chunk).slice(-2000);
@@ -108,12 +138,16 @@ class RedisProcess implements TestRedis {
     // A paused process would never hear of SIGTERM.
     this.#child?.kill('SIGCONT');
     await this.#end('SIGTERM');
-    process.off('exit', this.#abandon);
+    running.delete(this);
     await rm(this.#folder, { recursive: true, force: true });
   }
 
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM');
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -125,11 +159,17 @@ class RedisProcess implements TestRedis {
     await exited;
   }
 
-  readonly #abandon = (): void => {
+  abandon(): void {
     this.#child?.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
-  };
+  }
 }
+
+/** None outlives the process of the test. */
+const running = new Set<RedisProcess>();
+process.on('exit', () => {
+  for (const each of running) each.abandon();
+});
 
 async function startContainer(options: RedisOptions): Promise<TestRedis> {
   const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers');
@@ -151,16 +191,18 @@ async function startContainer(options: RedisOptions): Promise<TestRedis> {
     await container.stop();
     throw unreachable;
   }
+  const signal = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    const { container: engine } = await getContainerRuntimeClient();
+    await engine.getById(container.getId()).kill({ signal });
+  };
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
     stop: async () => {
       await container.stop();
     },
-    kill: async () => {
-      const { container: engine } = await getContainerRuntimeClient();
-      await engine.getById(container.getId()).kill();
-    },
+    kill: () => signal('SIGKILL'),
+    shutDown: () => signal('SIGTERM'),
     restart: async () => {
       await container.restart();
     },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { key, PortolanError, type Version } from '@portolan/model';
 import type { Logger } from 'pino';
 import { alternative, put } from './commands/entries.ts';
-import type { Committer } from './committer.ts';
+import type { Committed, Committer } from './committer.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative } from './store/store.ts';
 
@@ -18,8 +18,8 @@ export interface Duty {
 
 /** One time of being the leader. Its commits hold only while it lasts: a leader that was overtaken writes nothing. */
 export interface Term {
-  /** @returns false when the term is over, or a condition of the alternative's own did not hold */
-  commit(parts: Partial<Alternative>): Promise<boolean>;
+  /** @returns nothing when the term is over, the store failed, or a condition of the alternative's own did not hold */
+  commit(parts: Partial<Alternative>): Promise<Committed | undefined>;
 }
 
 /**
@@ -116,17 +116,15 @@ export class Leadership {
     this.#term?.abort();
   }
 
-  async #commit(version: Version, parts: Partial<Alternative>): Promise<boolean> {
-    if (this.#version !== version) return false;
+  async #commit(version: Version, parts: Partial<Alternative>): Promise<Committed | undefined> {
+    if (this.#version !== version) return undefined;
     const conditions = [{ key: key.leader(), version }, ...(parts.conditions ?? [])];
     try {
-      const { applied, position } = await this.#committer.commit({
-        alternatives: [alternative({ ...parts, conditions })],
-      });
-      await this.#replica.reached(position);
-      return applied;
+      const committed = await this.#committer.commit({ alternatives: [alternative({ ...parts, conditions })] });
+      await this.#replica.reached(committed.position);
+      return committed.applied ? committed : undefined;
     } catch (error) {
-      if (error instanceof PortolanError) return false;
+      if (error instanceof PortolanError) return undefined;
       throw error;
     }
   }

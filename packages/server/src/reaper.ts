@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Finding, type Host, key, type RestingPort } from '@portolan/model';
+import { type Finding, type Host, key, type RestingPort, serviceId } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from './commands/entries.ts';
 import { HOST_TTL, hostLease } from './commands/hosts.ts';
 import type { Fleet } from './fleet.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
+import { Outage } from './store/outage.ts';
 import type { Store } from './store/store.ts';
 
 const SWEEP_EVERY = 1_000;
 const SWEEP_MAX = 500;
+/** A store that was silent so long, ms, may have kept holders of the shortest leases from renewing. */
+const SILENCE_MAX = 2_000;
 /** How long a port rests after its lease ended, ms. */
 export const REST = 15_000;
 /** More than this part of all leases due in one sweep is taken for a fault of ours, not of their holders. */
@@ -28,29 +31,45 @@ export class ReaperDuty implements Duty {
   readonly #store: Store;
   readonly #replica: Replica;
   readonly #logger: Logger;
+  readonly #outage: Outage;
+  /** When the store last answered, by the monotonic clock, ms. */
+  #heardAt = 0;
 
   constructor(store: Store, replica: Replica, logger: Logger) {
     this.#store = store;
     this.#replica = replica;
     this.#logger = logger;
+    this.#outage = new Outage(logger, 'no lease is ended, for the store does not answer', 'due leases are ended again');
   }
 
   lead(term: Term, signal: AbortSignal): void {
-    void this.#reap(term, signal);
+    const heard: Term = {
+      commit: async (parts) => {
+        const committed = await term.commit(parts);
+        if (committed) this.#heardAt = performance.now();
+        return committed;
+      },
+    };
+    void this.#reap(heard, signal);
   }
 
   async #reap(term: Term, signal: AbortSignal): Promise<void> {
-    let epoch = -1;
+    let epoch: number | undefined;
     while (!signal.aborted) {
       try {
-        if (epoch !== this.#fleet.epoch) {
+        const before = this.#heardAt;
+        const { leases } = await this.#store.due(SWEEP_MAX);
+        this.#outage.worked();
+        // After it: so what is due by a history that lacks renewals, after a failover, is told by its epoch.
+        const proof = await term.commit({});
+        if (proof) {
           // While nobody led, or the store was away, holders could not renew: nobody loses a lease for that.
-          await this.#extendAll(term);
-          epoch = this.#fleet.epoch;
+          const away = proof.epoch !== epoch || this.#heardAt - before > SILENCE_MAX;
+          if (!away) await this.#sweep(leases, term);
+          else epoch = (await this.#extendAll(term)) ? proof.epoch : undefined;
         }
-        await this.#sweep(term);
       } catch (error) {
-        this.#logger.warn({ err: error }, 'due leases could not be reaped');
+        this.#outage.failed(error);
       }
       await sleep(SWEEP_EVERY, undefined, { signal }).catch(() => {});
     }
@@ -60,13 +79,17 @@ export class ReaperDuty implements Duty {
     return this.#replica.fleet;
   }
 
-  async #extendAll(term: Term): Promise<void> {
+  /** @returns whether all of them are extended */
+  async #extendAll(term: Term): Promise<boolean> {
     const leases: { id: string; ttl: number }[] = [];
     for (const [id] of this.#fleet.leases()) leases.push(this.#extension(id));
     for (const { value } of this.#fleet.all('host')) {
       if (value.state === 'alive') leases.push({ id: hostLease(value.id), ttl: smeared(HOST_TTL * 1000) });
     }
-    for (let i = 0; i < leases.length; i += SWEEP_MAX) await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) });
+    for (let i = 0; i < leases.length; i += SWEEP_MAX) {
+      if (!(await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) }))) return false;
+    }
+    return true;
   }
 
   #extension(id: string): { id: string; ttl: number } {
@@ -74,18 +97,53 @@ export class ReaperDuty implements Duty {
     return { id, ttl: smeared(ttl * 1000) };
   }
 
-  async #sweep(term: Term): Promise<void> {
-    const { leases } = await this.#store.due(SWEEP_MAX);
+  async #sweep(leases: readonly string[], term: Term): Promise<void> {
     const due = leases.filter((id) => id !== 'leader');
     if (due.length === 0) return this.#calm(term);
-    const assignments = due.filter((id) => this.#fleet.leased(id).length > 0);
+    const leased = due.filter((id) => this.#fleet.leased(id).length > 0);
+    const standing = leased.filter((id) => this.#stands(id));
+    for (const id of standing) await this.#keep(id, term);
+    const assignments = leased.filter((id) => !standing.includes(id));
     const budget = Math.max(MASS_MIN, Math.ceil(this.#fleet.leaseCount * MASS_PART));
     if (assignments.length > budget && !this.#alarmed) {
       await this.#alarm(term, assignments);
       return;
     }
-    const others = due.filter((id) => !assignments.includes(id));
-    for (const id of [...others, ...assignments.slice(0, budget)]) await this.#end(id, term);
+    const others = due.filter((id) => !leased.includes(id));
+    for (const id of [...others, ...assignments.slice(0, budget)]) {
+      await this.#end(id, term);
+      // Away amid the sweep: what was due before may have been renewed in vain.
+      if (performance.now() - this.#heardAt > SILENCE_MAX) return;
+    }
+  }
+
+  /**
+   * A lease follows the evidence, not who renews it: while a process that was given the port through its environment is
+   * seen listening there, the lease goes on, whatever became of the process that asked for it.
+   */
+  #stands(id: string): boolean {
+    return this.#fleet
+      .leased(id)
+      .some(({ value: { protocol, port, endpoint } }) =>
+        [...this.#fleet.listeners(protocol, port)].some(
+          ({ value: { host, identity } }) =>
+            identity?.evidence.kind === 'lease' &&
+            identity.service === serviceId(endpoint) &&
+            identity.label === endpoint.label &&
+            identity.instance === endpoint.instance &&
+            this.#fleet.host(host)?.state === 'alive',
+        ),
+      );
+  }
+
+  async #keep(id: string, term: Term): Promise<void> {
+    const held = this.#fleet.leased(id);
+    const orphans = held.filter(({ value }) => value.unattended === undefined);
+    await term.commit({
+      conditions: [{ lease: id, due: true }, ...held.map(({ key, version }) => ({ key, version }))],
+      puts: orphans.map(({ key, value }) => put<'assignment'>(key, { ...value, unattended: 'orphaned' })),
+      leases: [this.#extension(id)],
+    });
   }
 
   get #alarmed(): boolean {

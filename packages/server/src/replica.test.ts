@@ -36,10 +36,11 @@ class ScriptedStore implements Store {
     this.#news = Promise.withResolvers();
   }
 
-  async *changes(from: Position, signal: AbortSignal): AsyncGenerator<Change[]> {
+  async *changes(from: Position, signal: AbortSignal, has: (position: Position) => boolean): AsyncGenerator<Change[]> {
     let next = this.log.findIndex(([change]) => change?.position === from) + 1;
     while (!signal.aborted) {
-      if (next < this.#told) yield this.log[next++]!;
+      const group = next < this.#told ? this.log[next++] : undefined;
+      if (group) yield has(group[0]!.position) ? [] : group;
       else
         await Promise.race([this.#news.promise, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
     }

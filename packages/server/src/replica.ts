@@ -1,8 +1,9 @@
-import { setImmediate as afterInput, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Applied, Fleet } from './fleet.ts';
 import { leavesTrace } from './store/log-record.ts';
+import { Outage } from './store/outage.ts';
 import { type Change, type GroupOutcome, HistoryLostError, type Store, type Transaction } from './store/store.ts';
 
 export interface ReplicaListener {
@@ -34,7 +35,7 @@ export class Replica {
   /** When the feed last brought something, ms since 1970; 0 before the first snapshot. */
   freshAt = 0;
   readonly #store: Store;
-  readonly #logger: Logger;
+  readonly #feed: Outage;
   readonly #listeners = new Set<ReplicaListener>();
   readonly #stopping = new AbortController();
   /** The groups that the fleet has and the feed has not brought yet. */
@@ -50,7 +51,11 @@ export class Replica {
 
   constructor(store: Store, logger: Logger) {
     this.#store = store;
-    this.#logger = logger;
+    this.#feed = new Outage(
+      logger,
+      "the store's feed of changes cannot be followed: what is read here is as old as that",
+      "the store's feed of changes is followed again",
+    );
   }
 
   /** Loads the snapshot and begins to follow. Rejects when the store does not answer. */
@@ -90,10 +95,15 @@ export class Replica {
     }
   };
 
+  /** Whether everything up to the position is in the fleet. */
+  has(position: Position): boolean {
+    return revisionOf(this.fleet.position) >= revisionOf(position) && !this.#diverged.signal.aborted;
+  }
+
   /** Resolves when everything up to the position is in the fleet. @throws PortolanError `not-ready` after 5 s */
   async reached(position: Position): Promise<void> {
+    if (this.has(position)) return;
     const revision = revisionOf(position);
-    if (revisionOf(this.fleet.position) >= revision && !this.#diverged.signal.aborted) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((waiter) => waiter.timer !== timer);
@@ -116,21 +126,18 @@ export class Replica {
         this.#ahead = [];
         this.#early.clear();
         const until = AbortSignal.any([this.#stopping.signal, this.#diverged.signal]);
-        for await (const group of this.#store.changes(this.fleet.position, until)) {
+        const has = (position: Position) => this.#isAhead(position);
+        for await (const changes of this.#store.changes(this.fleet.position, until, has)) {
           failures = 0;
+          this.#feed.worked();
           this.freshAt = Date.now();
-          // Redis tells its readers before it answers the writer: what was committed here comes cheaper by the answer.
-          await afterInput();
-          this.#apply(this.#unseen(group));
+          this.#apply(changes);
         }
         if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         const reason = error instanceof HistoryLostError ? error.reason : undefined;
-        this.#logger.warn(
-          { err: error, reason },
-          reason ? 'the history was lost: loading a snapshot' : 'the change feed broke: trying again',
-        );
+        this.#feed.failed(error);
         failures++;
         await sleep(backOff(failures), undefined, { signal: this.#stopping.signal }).catch(() => {});
         if (reason) await this.#reload(reason);
@@ -138,19 +145,11 @@ export class Replica {
     }
   }
 
-  /** What the feed brought without the groups that were taken in before it did. */
-  #unseen(changes: readonly Change[]): readonly Change[] {
-    if (this.#ahead.length === 0) return changes;
-    let seen: Position | undefined;
-    let i = 0;
-    for (; i < changes.length; i++) {
-      const { position } = changes[i]!;
-      if (position === seen) continue;
-      if (this.#ahead.length === 0) break;
-      seen = this.#ahead.shift();
-      if (position !== seen) throw new HistoryLostError('diverged');
-    }
-    return changes.slice(i);
+  /** Whether a group that the feed comes by was taken in before it did. */
+  #isAhead(position: Position): boolean {
+    if (this.#ahead.length === 0) return false;
+    if (this.#ahead.shift() !== position) throw new HistoryLostError('diverged');
+    return true;
   }
 
   async #reload(reason: ResetReason): Promise<void> {
@@ -161,8 +160,9 @@ export class Replica {
       const told = reason === 'diverged' && this.fleet.epoch !== epoch ? 'epoch' : reason;
       for (const listener of this.#listeners) listener.reset(told);
       this.#release();
-    } catch (error) {
-      this.#logger.warn({ err: error }, 'the snapshot could not be loaded');
+      this.#feed.worked();
+    } catch {
+      // The feed still breaks at the same place, which leads here again.
     }
   }
 

@@ -33,6 +33,12 @@ export function decodeRecord(position: Position, text: string): LogRecord {
   return { previous, changes };
 }
 
+/** @returns the position that the group of this record follows, without reading the rest */
+export function previousOf(text: string): Position {
+  const end = text.indexOf(SEPARATOR);
+  return (end < 0 ? text : text.slice(0, end)) as Position;
+}
+
 export function encodeRecord({ previous, changes }: LogRecord): string {
   const texts: string[] = [previous];
   for (const { epoch, revision, puts, deletes } of changes) {

@@ -1,22 +1,27 @@
 import { once } from 'node:events';
 import { PortolanError } from '@portolan/model';
-import { Command, Redis } from 'ioredis';
-import type { Logger } from 'pino';
+import { Command, Redis, type RedisOptions } from 'ioredis';
+import type { RedisAddress } from './redis-address.ts';
+import { SlotOwner, slotConnector } from './redis-slot.ts';
 
 export interface ConnectionOptions {
-  /** `redis://` or `rediss://`, with user, password and database number where they are needed. */
-  readonly url: string;
-  readonly logger?: Logger | undefined;
+  readonly address: RedisAddress;
+  /** A key of the fleet: in a cluster it tells the node. */
+  readonly key: string;
   /** A command that has waited so long for any answer, ms, breaks the connection. */
   readonly silence: number;
+  /** Closes the connection for good when it aborts. */
+  readonly until: AbortSignal;
 }
 
 /**
  * A connection that comes back by itself but never sends a command twice: what was under way when it broke fails,
  * and so does at once what is sent while it is down.
  */
-export function connectRedis({ url, logger, silence }: ConnectionOptions): Redis {
-  const redis = new Redis(url, {
+export function connectRedis({ address, key, silence, until }: ConnectionOptions): Redis {
+  const owner = address.kind === 'cluster' ? new SlotOwner(address, key) : undefined;
+  const redis = new Redis({
+    ...whereabouts(address, owner),
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -24,14 +29,67 @@ export function connectRedis({ url, logger, silence }: ConnectionOptions): Redis
     maxRetriesPerRequest: 0,
     socketTimeout: silence,
     connectTimeout: 5000,
-    retryStrategy: (attempt) => Math.min(2 ** attempt * 25, 2000) * (0.5 + Math.random() / 2),
-    // A primary that became a replica: its name may lead elsewhere by now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // A frozen server never closes its end.
+    disconnectTimeout: 100,
+    disableClientInfo: true,
+    retryStrategy,
+    reconnectOnError: ({ message }) => {
+      owner?.moved(message);
+      // A primary that became a replica: its name may lead elsewhere by now.
+      return /^(READONLY|MOVED)/.test(message);
+    },
   });
-  redis.on('error', (error: Error) =>
-    logger?.warn({ error: error.message }, 'the connection to Redis failed; trying again'),
-  );
+  redis.on('error', (error: Error & { command?: { name: string } }) => {
+    // ioredis would go on in database 0.
+    if (error.command?.name === 'select') redis.disconnect(true);
+  });
+  stayConnected(redis, until);
   return redis;
+}
+
+function retryStrategy(attempt: number): number {
+  return Math.min(2 ** attempt * 25, 2000) * (0.5 + Math.random() / 2);
+}
+
+function whereabouts(address: RedisAddress, owner: SlotOwner | undefined): RedisOptions {
+  const { kind, nodes, user, database, primary, sentinelUser, tls } = address;
+  const access: RedisOptions = {
+    db: database,
+    ...(user.name && { username: user.name }),
+    ...(user.password && { password: user.password }),
+    ...(tls && { tls }),
+  };
+  if (owner) return { ...access, Connector: slotConnector(owner, address) };
+  if (kind === 'single') return { ...access, ...nodes[0] };
+  return {
+    ...access,
+    sentinels: [...nodes],
+    name: primary,
+    ...(sentinelUser?.name && { sentinelUsername: sentinelUser.name }),
+    ...(sentinelUser?.password && { sentinelPassword: sentinelUser.password }),
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+    sentinelCommandTimeout: 2000,
+    sentinelRetryStrategy: () => null,
+  };
+}
+
+/** ioredis gives up for good where it cannot find out whom to connect to: when no sentinel or no node answers. */
+function stayConnected(redis: Redis, until: AbortSignal): void {
+  let attempt = 0;
+  let timer: NodeJS.Timeout | undefined;
+  redis.on('ready', () => {
+    attempt = 0;
+  });
+  redis.on('end', () => {
+    if (until.aborted) return;
+    timer = setTimeout(() => void redis.connect().catch(() => undefined), retryStrategy(++attempt));
+  });
+  const close = () => {
+    clearTimeout(timer);
+    redis.disconnect();
+  };
+  if (until.aborted) close();
+  else until.addEventListener('abort', close, { once: true });
 }
 
 /** Waits until the connection can be used, for ever if need be; returns at once when `signal` aborts. */
@@ -50,7 +108,7 @@ export async function whenReady(redis: Redis, signal: AbortSignal): Promise<void
 export async function connectNow(redis: Redis): Promise<void> {
   let reason: unknown;
   const note = (error: Error) => {
-    reason = error;
+    reason ??= error;
   };
   redis.on('error', note);
   try {
@@ -73,6 +131,13 @@ export function send(redis: Redis, name: string, args: readonly (string | number
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
 }
+
+/** Whether Redis refused what it will take in a moment: it starts, fails over, or moves the fleet's slot to another node. */
+export function isPassing(error: unknown): boolean {
+  return isRefusal(error) && PASSING.test((error as Error).message);
+}
+
+const PASSING = /^(LOADING|MASTERDOWN|UNBLOCKED|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|MOVED|ASK)\b/;
 
 /** Whether ioredis gave up before it sent anything, since the connection was down. */
 export function isUnsent(error: unknown): boolean {

@@ -1,15 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as afterInput, setTimeout as sleep } from 'node:timers/promises';
 import { ORIGIN, type Position } from '@portolan/model';
 import type { Redis } from 'ioredis';
-import { checkSuccessor, decodeRecord, type LogRecord } from './log-record.ts';
-import { isRefusal, send, unavailable, whenReady } from './redis-connection.ts';
+import { checkSuccessor, decodeRecord, previousOf } from './log-record.ts';
+import { isPassing, isRefusal, send, unavailable, whenReady } from './redis-connection.ts';
 import type { FleetKeys } from './redis-keys.ts';
 import { type Change, HistoryLostError } from './store.ts';
 
 /** Groups read at once, so that a reader who comes late does not hold up Redis. */
 const BATCH = 32;
-/** What Redis answers while it starts, fails over or moves its data. */
-const PASSING = /^(LOADING|MASTERDOWN|UNBLOCKED|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY)/;
 /** ms */
 const RETRY_PAUSE = 100;
 
@@ -18,11 +16,12 @@ interface ReadOptions {
   readonly until: AbortSignal;
   /** How long one read waits for news, ms. */
   readonly block: number;
+  readonly has?: ((position: Position) => boolean) | undefined;
 }
 
 /** @see Store.changes; goes on over lost connections as long as the history still holds the last position read */
 export async function* readChanges(redis: Redis, keys: FleetKeys, options: ReadOptions): AsyncGenerator<Change[]> {
-  const { until, block } = options;
+  const { until, block, has } = options;
   let position = options.from;
   let known = false;
   redis.on('close', () => {
@@ -43,21 +42,26 @@ export async function* readChanges(redis: Redis, keys: FleetKeys, options: ReadO
     } catch (error) {
       if (error instanceof HistoryLostError) throw error;
       if (until.aborted) return;
-      if (isRefusal(error) && !PASSING.test((error as Error).message)) throw unavailable(error);
+      if (isRefusal(error) && !isPassing(error)) throw unavailable(error);
       await sleep(RETRY_PAUSE, undefined, { signal: until }).catch(() => undefined);
       continue;
     }
-    for (const { record, id } of records) {
-      checkSuccessor(position, record.previous);
+    // Redis tells its readers before it answers the writer, who has no need of what it wrote itself.
+    await afterInput();
+    const changes: Change[] = [];
+    for (const { id, text } of records) {
+      checkSuccessor(position, previousOf(text));
       position = id;
+      if (!has?.(id)) changes.push(...decodeRecord(id, text).changes);
     }
-    if (records.length > 0) yield records.flatMap(({ record }) => record.changes);
+    if (records.length > 0) yield changes;
   }
 }
 
 interface PositionedRecord {
   readonly id: Position;
-  readonly record: LogRecord;
+  /** As `decodeRecord` takes it. */
+  readonly text: string;
 }
 
 /** @param options.block how long to wait for news, ms; without it the answer may be empty at once */
@@ -81,11 +85,11 @@ async function checkPosition(redis: Redis, keys: FleetKeys, position: Position):
     send(redis, 'hget', [keys.meta, 'head']) as Promise<Position | null>,
     readRecords(redis, keys, position, { count: 1 }),
   ]);
-  checkSuccessor(position, next ? next.record.previous : (head ?? ORIGIN));
+  checkSuccessor(position, next ? previousOf(next.text) : (head ?? ORIGIN));
 }
 
 type StreamEntry = [id: Position, fields: [name: string, text: string]];
 
 function recordOf([id, [, text]]: StreamEntry): PositionedRecord {
-  return { id, record: decodeRecord(id, text) };
+  return { id, text };
 }

@@ -1,6 +1,6 @@
 import { ORIGIN, PortolanError, type Position } from '@portolan/model';
 import type { Redis } from 'ioredis';
-import { decodeEntry } from './log-record.ts';
+import { decodeEntry, decodeRecord } from './log-record.ts';
 import { send } from './redis-connection.ts';
 import type { FleetKeys } from './redis-keys.ts';
 import { readRecords } from './redis-log.ts';
@@ -67,9 +67,10 @@ async function replay(
   for (;;) {
     const records = await readRecords(redis, keys, position);
     if (records.length === 0) return { position, epoch };
-    for (const { id, record } of records) {
-      if (record.previous !== position) return undefined;
-      for (const change of record.changes) {
+    for (const { id, text } of records) {
+      const { previous, changes } = decodeRecord(id, text);
+      if (previous !== position) return undefined;
+      for (const change of changes) {
         const version = `${change.epoch}.${change.revision}`;
         for (const { key, value } of change.puts) entries.set(key, { key, value, version });
         for (const key of change.deletes) entries.delete(key);

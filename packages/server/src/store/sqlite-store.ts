@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { formatVersion, PortolanError, type Position, revisionOf } from '@portolan/model';
 import { checkGroup } from './group-limits.ts';
-import { checkSuccessor, decodeRecord, encodeRecord, leavesTrace } from './log-record.ts';
+import { checkSuccessor, decodeRecord, encodeRecord, leavesTrace, previousOf } from './log-record.ts';
 import { explain, openDatabase } from './sqlite-database.ts';
 import type {
   Alternative,
@@ -71,7 +71,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       } while (from < entries.length);
     },
 
-    async *changes(from, signal): AsyncGenerator<Change[]> {
+    async *changes(from, signal, has): AsyncGenerator<Change[]> {
       const until = AbortSignal.any([signal, closed.signal]);
       let position = from;
       while (!until.aborted) {
@@ -84,10 +84,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         const changes: Change[] = [];
         for (const { revision, nonce, record } of rows) {
           const id = `${revision}-${nonce}`;
-          const { previous, changes: ofGroup } = decodeRecord(id, record);
-          checkSuccessor(position, previous);
+          checkSuccessor(position, previousOf(record));
           position = id;
-          changes.push(...ofGroup);
+          if (!has?.(id)) changes.push(...decodeRecord(id, record).changes);
         }
         yield changes;
       }

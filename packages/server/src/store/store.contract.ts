@@ -349,7 +349,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
       });
 
       test('is the state at one position while commits go on', async () => {
-        const { store, rival = store } = await open();
+        const { store, rival = store } = await open({ logLength: 1_000_000 });
         const keys = numbered(3000);
         await store.commit(inGroups(keys, 50).map((part) => putAll(part, 'first')));
         let over = false;

@@ -28,9 +28,10 @@ export interface Store {
    * Every commit after `from`, in order and without a gap, waiting for more at the end until `signal` aborts (it then
    * ends without an error). The commits of one group come together.
    *
+   * @param has tells, group by group and in order, whether the reader has it already: then it is left out
    * @throws HistoryLostError at once when `from` is no longer (or never was) a place in this history
    */
-  changes(from: Position, signal: AbortSignal): AsyncIterable<Change[]>;
+  changes(from: Position, signal: AbortSignal, has?: (position: Position) => boolean): AsyncIterable<Change[]>;
 
   /** Leases past their deadline, most overdue first, by the store's own clock, and how many leases there are in all. */
   due(limit: number): Promise<{ leases: string[]; total: number }>;
