@@ -1,10 +1,12 @@
-import { HOST_LISTENERS_MAX } from '@portolan/model';
+import { HOST_LISTENERS_MAX, type Task, type TaskAnswer } from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
 import { describeHost, hostIdentity } from './host-identity.ts';
 import type { Manifest } from './identity.ts';
+import type { KillScope } from './kill-scope.ts';
 import { probe } from './prober.ts';
+import { endProcesses } from './process-action.ts';
 import { Reporter } from './reporter.ts';
 import { createScanner, type Scan, type Scanner } from './scanner.ts';
 
@@ -19,6 +21,8 @@ export interface AgentOptions {
   readonly allNamespaces?: boolean | undefined;
   readonly dockerSocket?: string | null | undefined;
   readonly manifests?: readonly Manifest[] | undefined;
+  /** Whose processes it ends when a coordinator asks; `own` unless told otherwise. */
+  readonly allowKill?: KillScope | undefined;
   /** Instead of the platform's own. */
   readonly scanner?: Scanner | undefined;
 }
@@ -110,17 +114,39 @@ function bounded(scan: Scan): Scan {
   return { ...scan, listeners: listeners.slice(0, HOST_LISTENERS_MAX), blindSpots: [...blindSpots, TOO_MANY] };
 }
 
-async function doTasks({ coordinator, logger }: AgentOptions, host: string, clock: Clock, signal: AbortSignal) {
+async function doTasks(options: AgentOptions, host: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  const { coordinator, logger } = options;
+  // To end a process takes seconds, in which others want to know whether they can bind a port. And a task is told again
+  // when the connection was lost meanwhile.
+  const underWay = new Map<string, Promise<void>>();
+  const perform = async (task: Task) => {
+    try {
+      await coordinator.answerTask(task.id, await answerTo(task, options));
+    } catch (error) {
+      logger.warn({ err: error, task: task.kind }, 'a task could not be done, or its answer was not taken');
+    } finally {
+      underWay.delete(task.id);
+    }
+  };
   while (!signal.aborted) {
     try {
       for await (const task of coordinator.tasks(host, signal)) {
-        if (task.host !== host || task.answer !== null) continue;
-        const unavailable = await probe(task.protocol, task.ports);
-        await coordinator.answerTask(task.id, { unavailable });
+        if (task.host !== host || task.answer !== null || underWay.has(task.id)) continue;
+        underWay.set(task.id, perform(task));
       }
     } catch (error) {
       if (!signal.aborted) logger.debug({ err: error }, 'tasks are not heard of for a moment');
     }
     await clock.wait(RETRY_TASKS, signal);
   }
+  await Promise.all(underWay.values());
+}
+
+async function answerTo(task: Task, { allowKill = 'own', manifests, logger }: AgentOptions): Promise<TaskAnswer> {
+  if (task.kind === 'probe') return { unavailable: await probe(task.protocol, task.ports) };
+  const answer = await endProcesses(task, { allowKill, manifests });
+  const { endings, refusal } = answer;
+  const ports = task.targets.map(({ port }) => port);
+  logger.info({ ports, endings, refusal, force: task.force, dryRun: task.dryRun }, 'asked to end processes');
+  return answer;
 }

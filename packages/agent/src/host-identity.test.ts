@@ -26,10 +26,14 @@ test('the id that was kept goes before that of the machine, the one given before
   expect(readFileSync(join(directory, 'host-id'), 'utf8')).toBe('mine\n');
 });
 
-test('a spoilt file is replaced', () => {
-  writeFileSync(join(directory, 'host-id'), 'not an id!');
-  const id = hostIdentity(undefined, directory);
-  expect(readFileSync(join(directory, 'host-id'), 'utf8')).toBe(`${id}\n`);
+test('a damaged file is told, not replaced: another id would make another host of this machine', () => {
+  const file = join(directory, 'host-id');
+  for (const damaged of ['', 'not an id!', '\0\0\0\0']) {
+    writeFileSync(file, damaged);
+    expect(() => hostIdentity(undefined, directory)).toThrow(file);
+    expect(readFileSync(file, 'utf8')).toBe(damaged);
+  }
+  expect(hostIdentity('given', directory)).toBe('given');
 });
 
 test('the machine-id itself is not told', () => {

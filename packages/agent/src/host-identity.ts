@@ -1,5 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { arch, homedir, hostname, networkInterfaces, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HostId, type HostInfo, Interval, PortolanError } from '@portolan/model';
@@ -10,7 +19,7 @@ import manifest from '../package.json' with { type: 'json' };
  * /etc/machine-id where there is one) and kept. Machines cloned from one image share a machine-id, and network
  * namespaces of one machine its state directory: there, give each its own id.
  *
- * @throws PortolanError `invalid-request` when the id given is not one
+ * @throws PortolanError `invalid-request` when the id given is not one, `forbidden` when the kept one is damaged
  */
 export function hostIdentity(given?: string, stateDirectory = defaultStateDirectory()): string {
   if (given !== undefined) {
@@ -18,12 +27,30 @@ export function hostIdentity(given?: string, stateDirectory = defaultStateDirect
     if (valid.success) return valid.data;
     throw new PortolanError('invalid-request', `"${given}" is no host id: ${valid.error.issues[0]?.message}`);
   }
-  const file = join(stateDirectory, 'host-id');
+  const kept = keptHostId(stateDirectory);
+  if (kept !== undefined) return kept;
+  const id = fromMachineId() ?? randomUUID();
+  keep(join(stateDirectory, FILE), id);
+  return id;
+}
+
+const FILE = 'host-id';
+
+/**
+ * The id that this machine's agent keeps in the state directory, if it does.
+ *
+ * @throws PortolanError `forbidden` when the file is damaged: another id would make another host of this machine
+ */
+export function keptHostId(stateDirectory = defaultStateDirectory()): string | undefined {
+  const file = join(stateDirectory, FILE);
+  if (!existsSync(file)) return undefined;
   const kept = HostId.safeParse(readText(file)?.trim());
   if (kept.success) return kept.data;
-  const id = fromMachineId() ?? randomUUID();
-  keep(file, id);
-  return id;
+  throw new PortolanError(
+    'forbidden',
+    `The state file ${file} is damaged: no host id can be read from it. Restore it from "portolan hosts", or delete it to have one made anew.`,
+    { path: file },
+  );
 }
 
 /** `$XDG_STATE_HOME/portolan`, by default `~/.local/state/portolan`. */
@@ -56,6 +83,9 @@ function keep(file: string, id: string): void {
     const draft = `${file}.${process.pid}`;
     writeFileSync(draft, `${id}\n`, { mode: 0o600, flush: true });
     renameSync(draft, file);
+    const directory = openSync(dirname(file), 'r');
+    fsyncSync(directory);
+    closeSync(directory);
   } catch {
     // A read-only file system.
   }

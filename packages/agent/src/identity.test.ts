@@ -123,6 +123,7 @@ describe('by stronger evidence', () => {
       service: 'mana/mana-sync',
       label: 'api',
       instance: 2,
+      lease: 'L7',
       evidence: { kind: 'lease', detail: 'lease L7 for mana/mana-sync:api#2' },
     });
     expect(known('udp', 3051)).toMatchObject({ label: 'gossip', instance: 2 });
@@ -137,6 +138,7 @@ describe('by stronger evidence', () => {
       service: 'mana/mana-sync',
       label: null,
       instance: 2,
+      lease: 'L7',
       evidence: { kind: 'lease', detail: 'lease L7 for mana/mana-sync' },
     });
   });

@@ -44,7 +44,8 @@ function byLease({ process, protocol, port }: Sighting): Identity | null {
   if (!endpoint) return null;
   const detail = `${lease ? `lease ${lease} for` : 'assignment of'} ${own ? formatEndpoint(endpoint) : serviceId(endpoint)}`;
   const { project, service, label, instance } = endpoint;
-  return identity(project, service, 'lease', detail, { label: own ? label : null, instance });
+  const known = identity(project, service, 'lease', detail, { label: own ? label : null, instance });
+  return known && lease ? { ...known, lease: lease.slice(0, 64) } : known;
 }
 
 /** Labels that say project and service, by the tool that writes them. */

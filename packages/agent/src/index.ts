@@ -1,5 +1,7 @@
 export { type Agent, type AgentOptions, startAgent } from './agent.ts';
 export type { Coordinator } from './coordinator.ts';
-export { defaultStateDirectory, hostIdentity } from './host-identity.ts';
+export { defaultStateDirectory, hostIdentity, keptHostId } from './host-identity.ts';
 export type { Manifest } from './identity.ts';
+export { type KillScope, killScopes } from './kill-scope.ts';
+export { leaseKeepers } from './lease-keeper.ts';
 export { createScanner, type Scan, type Scanner, type ScannerOptions } from './scanner.ts';

@@ -21,7 +21,7 @@ interface Found {
 const READ_AGAIN = 3_000;
 
 /** Processes that hold a port on the host on behalf of a container. */
-const FORWARDERS =
+export const FORWARDERS =
   /^(?:docker-proxy|dockerd|rootlesskit|rootlessport|slirp4netns|pasta(?:\.avx2)?|passt(?:\.avx2)?|conmon|aardvark-dns|containerd|com\.docker\.backend)$/;
 
 const DUAL_STACK = 'IPv6 sockets on "::": /proc does not tell whether they refuse IPv4, so they are taken to accept it';

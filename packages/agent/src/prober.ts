@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import type { Protocol } from '@portolan/model';
+import type { Listener, Protocol } from '@portolan/model';
 
 export interface Unavailable {
   readonly port: number;
@@ -22,10 +22,21 @@ export async function probe(protocol: Protocol, ports: readonly number[]): Promi
   return unavailable;
 }
 
+/** Whether a socket with just this address can be bound. A port that this user may not bind counts as free. */
+export async function canBind(wanted: Pick<Listener, 'protocol' | 'address' | 'port' | 'v6only'>): Promise<boolean> {
+  const { protocol, address, port, v6only } = wanted;
+  return (await tryBind(protocol, address, port, v6only === true)) !== 'EADDRINUSE';
+}
+
 /** A machine without IPv6 cannot be asked about it. */
 const notConcerned = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
 
-function tryBind(protocol: Protocol, address: string, port: number): Promise<string | null> {
+function tryBind(
+  protocol: Protocol,
+  address: string,
+  port: number,
+  ipv6Only = address === '::',
+): Promise<string | null> {
   return new Promise((resolve) => {
     const failed = (error: NodeJS.ErrnoException) => {
       const reason = error.code ?? error.message.slice(0, 100);
@@ -35,11 +46,11 @@ function tryBind(protocol: Protocol, address: string, port: number): Promise<str
       // Whoever connects in this moment is turned away.
       const server = createServer((connection) => connection.destroy());
       server.once('error', failed);
-      server.listen({ port, host: address, exclusive: true, ipv6Only: address === '::' }, () => {
+      server.listen({ port, host: address, exclusive: true, ipv6Only }, () => {
         server.close(() => resolve(null));
       });
     } else {
-      const socket = createSocket({ type: address === '::' ? 'udp6' : 'udp4', ipv6Only: address === '::' });
+      const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', ipv6Only });
       socket.once('error', (error) => {
         socket.close();
         failed(error);

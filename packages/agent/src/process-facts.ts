@@ -111,7 +111,7 @@ function readUid(pid: number): number | null {
 
 const users = new Map<number, string | null>();
 
-function userName(uid: number): string | null {
+export function userName(uid: number): string | null {
   if (!users.has(uid)) {
     let passwd = '';
     try {

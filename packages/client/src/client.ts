@@ -1,8 +1,13 @@
 import {
   AssignmentView,
+  type AuditEvent,
   type Block,
+  Caller,
+  type EndInput,
+  EndResponse,
   type Finding,
   formatInterval,
+  GRACE_DEFAULT,
   Host,
   type HostInfo,
   type HostListener,
@@ -22,16 +27,22 @@ import {
   Reservation,
   type ReserveInput,
   type ServiceView,
+  Status,
   type TaskAnswer,
+  type TokenInput,
+  TokenMade,
+  type TokenView,
 } from '@portolan/model';
 import {
   type AssignmentQuery,
+  type AuditQuery,
   type Changes,
   type ChangesQuery,
   type FindingQuery,
   type FreeQuery,
   type ListenerQuery,
   type ListQuery,
+  type OrphanQuery,
   type ReadQuery,
   rangeText,
   type ServiceQuery,
@@ -58,6 +69,10 @@ export class PortolanClient implements AsyncDisposable {
     return this.#transport.url;
   }
 
+  get token(): string {
+    return this.#transport.token;
+  }
+
   /**
    * One port, or a contiguous block for several labels. Asking again for the same endpoint gives the same ports.
    *
@@ -67,6 +82,7 @@ export class PortolanClient implements AsyncDisposable {
     const { signal } = options;
     // Sticky by endpoint, so a repetition finds what the first one got.
     const call: Call = { method: 'POST', path: '/v1/assignments', body: input, repeatable: true, signal };
+    if (input.onTaken === 'takeover') call.timeout = endingTakes(input.grace);
     const since = performance.now();
     const reservation = await this.#ask(Reservation, call);
     return hold({
@@ -76,6 +92,7 @@ export class PortolanClient implements AsyncDisposable {
       renewals: this.#renewals,
       reassert: (claim) => this.reassert(claim),
       release: (request) => this.#releaseIfThere(request),
+      handOver: (lease) => this.renew([{ ...lease, handOver: true }]),
     });
   }
 
@@ -122,6 +139,28 @@ export class PortolanClient implements AsyncDisposable {
 
   listeners(query: ListenerQuery = {}): Promise<Page<HostListener>> {
     return this.#list('/v1/listeners', query);
+  }
+
+  /**
+   * Has the agent of a host end what listens on a port, and waits until the port is free.
+   *
+   * @throws PortolanError `not-permitted`, `other-service`, `process-changed`, `in-container`, `protected`, `still-bound`,
+   * `no-agent`, …
+   */
+  endListener(request: EndInput): Promise<EndResponse> {
+    const path = '/v1/listeners/end';
+    return this.#ask(EndResponse, {
+      method: 'POST',
+      path,
+      body: request,
+      repeatable: request.dryRun ?? false,
+      timeout: endingTakes(request.grace),
+    });
+  }
+
+  /** Listeners that were started with a lease which nobody renews any more. */
+  orphans(query: OrphanQuery = {}): Promise<Page<HostListener>> {
+    return this.#list('/v1/listeners/orphans', query);
   }
 
   services(query: ServiceQuery = {}): Promise<Page<ServiceView>> {
@@ -200,6 +239,36 @@ export class PortolanClient implements AsyncDisposable {
     return (await this.#transport.send({ method: 'POST', path, repeatable: true })) as Finding;
   }
 
+  /** Makes a token. The answer is the only one that has the token itself. */
+  createToken(request: TokenInput): Promise<TokenMade> {
+    return this.#ask(TokenMade, { method: 'POST', path: '/v1/tokens', body: request, repeatable: false });
+  }
+
+  tokens(query: ListQuery = {}): Promise<Page<TokenView>> {
+    return this.#list('/v1/tokens', query);
+  }
+
+  /** At once and for all coordinators. @throws PortolanError `not-found` */
+  async revokeToken(id: string): Promise<TokenView> {
+    const path = `/v1/tokens/${encodeURIComponent(id)}`;
+    return ((await this.#transport.send({ method: 'DELETE', path, repeatable: false })) as { token: TokenView }).token;
+  }
+
+  /** Whose token this client has, and what it may do. */
+  self(): Promise<Caller> {
+    return this.#ask(Caller, get('/v1/tokens/self', {}));
+  }
+
+  /** How the coordinator in use does. */
+  status(): Promise<Status> {
+    return this.#ask(Status, get('/v1/status', {}));
+  }
+
+  /** Who did what, newest first. */
+  audit(query: AuditQuery = {}): Promise<Page<AuditEvent>> {
+    return this.#list('/v1/audit', query);
+  }
+
   /**
    * Commits after a position, without waiting for more; without `after`, the position to begin from. `watch` is the
    * comfortable way.
@@ -263,6 +332,11 @@ function get(path: string, query: object): Call {
 function renewCall(request: RenewRequest, timeout?: number): Call {
   const call: Call = { method: 'POST', path: '/v1/leases/renew', body: request, repeatable: true };
   return timeout === undefined ? call : { ...call, timeout, patience: 0 };
+}
+
+/** To end a process takes the grace that it is given, and what the agent needs around it. @returns ms */
+function endingTakes(grace = GRACE_DEFAULT): number {
+  return 2_000 * grace + 30_000;
 }
 
 function hostPath(id: string, rest = ''): string {

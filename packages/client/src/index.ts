@@ -2,6 +2,7 @@ export { PortolanClient } from './client.ts';
 export { type ConnectOptions, connect, DEFAULT_URL } from './connect.ts';
 export {
   type AssignmentQuery,
+  type AuditQuery,
   allItems,
   type Changes,
   type ChangesQuery,
@@ -9,9 +10,11 @@ export {
   type FreeQuery,
   type ListenerQuery,
   type ListQuery,
+  type OrphanQuery,
   type ReadQuery,
   type ServiceQuery,
 } from './query.ts';
+export { isProblem } from './refusal.ts';
 export type { RenewalEvent } from './renewal.ts';
 export type { Reserved, ReserveOptions } from './reserved.ts';
 export type { Watch, WatchEvent, WatchOptions } from './watch.ts';

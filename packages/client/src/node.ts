@@ -1,25 +1,5 @@
-import { PortolanError } from '@portolan/model';
-import type { PortolanClient } from './client.ts';
-import { type ConnectOptions, connect, DEFAULT_URL } from './connect.ts';
-import { readToken, tokenPath } from './token.ts';
-
+export { fromEnvironment } from './from-environment.ts';
+export { type BindOptions, bindPort, listenOn, withPort } from './listen.ts';
+export { explainOverride, type PortOverride, portOverride } from './port-override.ts';
+export { readState, writeStateOnce } from './state-file.ts';
 export { ensureToken, readToken, stateDir, tokenPath } from './token.ts';
-
-/**
- * A client by the environment: `PORTOLAN_URL` (several parted by commas), `PORTOLAN_TOKEN` or else the token file of
- * this user. What is given in `options` goes before.
- *
- * @throws PortolanError `unauthorized` when there is no token to be found
- */
-export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Promise<PortolanClient> {
-  const url = options.url ?? (process.env.PORTOLAN_URL || DEFAULT_URL).split(',').map((part) => part.trim());
-  const token = options.token ?? (process.env.PORTOLAN_TOKEN || (await readToken()));
-  if (!token) {
-    throw new PortolanError(
-      'unauthorized',
-      `There is no token: PORTOLAN_TOKEN is not set and ${tokenPath()} does not exist. ` +
-        'Run "portolan up" here, or copy the token from the machine where "portolan token show" prints it.',
-    );
-  }
-  return connect({ ...options, url, token });
-}

@@ -1,5 +1,6 @@
 import type {
   AssignmentState,
+  AuditAction,
   Filter,
   Finding,
   Interval,
@@ -39,6 +40,11 @@ export interface ListenerQuery extends List {
   service?: string;
 }
 
+export interface OrphanQuery extends List {
+  /** Id or name of a host. */
+  host?: string;
+}
+
 export interface FindingQuery extends List {
   /** Without it: all that are not resolved. */
   state?: Finding['state'] | 'all';
@@ -71,6 +77,16 @@ export interface FreeQuery extends Read {
 
 export interface ServiceQuery extends List {
   project?: string;
+}
+
+export interface AuditQuery extends List {
+  action?: AuditAction | undefined;
+  /** Id or name of a token. */
+  actor?: string | undefined;
+  port?: number | undefined;
+  project?: string | undefined;
+  /** ISO date and time. */
+  since?: string | undefined;
 }
 
 export type ListQuery = List;

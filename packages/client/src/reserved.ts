@@ -28,6 +28,13 @@ export interface Reserved extends AsyncDisposable {
   readonly lost: Promise<PortolanError>;
   /** Gives the ports back at once. To release what is already gone is no error. */
   release(): Promise<void>;
+  /**
+   * Leaves the lease to the evidence: it then lasts as long as an agent sees a process listen that was given the port in
+   * its environment. For a service that goes on when this program ends.
+   */
+  handOver(): Promise<void>;
+  /** Renews no more, and leaves it at that: the lease is somebody else's. */
+  leave(): void;
 }
 
 export interface Holding {
@@ -38,9 +45,10 @@ export interface Holding {
   renewals: Renewals;
   reassert(claim: ReassertInput): Promise<Reservation>;
   release(request: ReleaseRequest): Promise<unknown>;
+  handOver(lease: { id: string; token: Version }): Promise<unknown>;
 }
 
-export function hold({ reservation, since, options, renewals, reassert, release }: Holding): Reserved {
+export function hold({ reservation, since, options, renewals, reassert, release, handOver }: Holding): Reserved {
   const lost = Promise.withResolvers<PortolanError>();
   let state: Reserved['state'] = 'held';
   let asserting: Promise<unknown> | undefined;
@@ -63,6 +71,16 @@ export function hold({ reservation, since, options, renewals, reassert, release 
   };
   if (reservation.lease && options.renewing !== false) renewals.add(renewable, since);
 
+  /** @returns whether there is anything left to let go of */
+  const end = async () => {
+    if (state === 'released' || state === 'lost') return false;
+    state = 'released';
+    renewals.remove(renewable);
+    // Else a re-assertion under way could bring the lease back to life after its release.
+    await asserting;
+    return true;
+  };
+
   const reserved: Reserved = {
     get port() {
       return reservation.port;
@@ -84,12 +102,14 @@ export function hold({ reservation, since, options, renewals, reassert, release 
     },
     lost: lost.promise,
     async release() {
-      if (state === 'released' || state === 'lost') return;
-      state = 'released';
-      renewals.remove(renewable);
-      // Else a re-assertion under way could bring the lease back to life after its release.
-      await asserting;
+      if (!(await end())) return;
       for (const request of grantsOf(reservation)) await release(request);
+    },
+    async handOver() {
+      if ((await end()) && reservation.lease) await handOver({ id: reservation.lease.id, token: reservation.token });
+    },
+    leave() {
+      void end();
     },
     [Symbol.asyncDispose]: () => reserved.release(),
   };

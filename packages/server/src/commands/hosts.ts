@@ -11,9 +11,9 @@ import {
   type ReportRequest,
   type ReportResponse,
   type Span,
+  Task,
   type TaskAnswer,
 } from '@portolan/model';
-import type { z } from 'zod';
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Fleet, Held } from '../fleet.ts';
 import type { Condition, Put } from '../store/store.ts';
@@ -208,12 +208,15 @@ export class Hosts {
   }
 
   /** @throws PortolanError `not-found` when nobody waits for the answer any more */
-  answerTask(id: string, answer: z.infer<typeof TaskAnswer>): Promise<{ position: Position }> {
+  answerTask(id: string, answer: TaskAnswer): Promise<{ position: Position }> {
     return this.#executor.execute(() => {
       const task = this.#fleet.get('task', key.task(id));
       if (!task) throw new PortolanError('not-found', `there is no task ${id}: its time is up`);
       const conditions = [{ key: task.key, version: task.version }];
-      const puts = [put<'task'>(task.key, { ...task.value, answer })];
+      const answered = Task.safeParse({ ...task.value, answer });
+      if (!answered.success)
+        throw new PortolanError('invalid-request', `that answers no task of kind ${task.value.kind}`);
+      const puts = [put<'task'>(task.key, answered.data)];
       return { alternatives: [alternative({ conditions, puts })], answer: ({ position }) => ({ position }) };
     });
   }

@@ -38,14 +38,14 @@ export class Leases {
   async renew({ leases }: RenewRequest): Promise<RenewResponse> {
     // A lease that another coordinator granted a moment ago may not have come through yet.
     if (leases.some(({ id }) => this.#fleet.leased(id).length === 0)) await this.#executor.catchUp();
-    const outcomes = await Promise.all(leases.map(({ id, token }) => this.#renewOne(id, token)));
+    const outcomes = await Promise.all(leases.map((lease) => this.#renewOne(lease)));
     return {
       renewed: outcomes.flatMap((outcome) => ('ttl' in outcome ? [outcome] : [])),
       lost: outcomes.flatMap((outcome) => ('code' in outcome ? [outcome] : [])),
     };
   }
 
-  #renewOne(id: string, token: string): Promise<RenewOutcome> {
+  #renewOne({ id, token, handOver }: RenewRequest['leases'][number]): Promise<RenewOutcome> {
     return this.#executor.execute<RenewOutcome>(() => {
       const held = this.#fleet.leased(id);
       const [first] = held;
@@ -56,8 +56,11 @@ export class Leases {
       }
       const ttl = first.value.lease!.ttl;
       const conditions = [...held.map(({ key, version }) => ({ key, version })), { lease: id }];
+      const puts = handOver
+        ? held.map(({ key, value }) => put<'assignment'>(key, { ...value, unattended: 'handed-over' }))
+        : [];
       return {
-        alternatives: [alternative({ conditions, leases: [{ id, ttl: ttl * 1000 }] })],
+        alternatives: [alternative({ conditions, puts, leases: [{ id, ttl: ttl * 1000 }] })],
         answer: () => ({ id, ttl }),
       };
     });

@@ -46,6 +46,18 @@ interface Claim {
   settle(): void;
 }
 
+/** What the caller knows of ports beyond the fleet's state. */
+export interface Circumstances {
+  /** Whether the agent of the host named is to test-bind the ports; true unless told otherwise. */
+  readonly probe?: boolean;
+  /** Ports that are not to be given. */
+  readonly barred?: ReadonlyMap<number, Obstacle>;
+  /** Ports that cannot be bound yet, and are given all the same. */
+  readonly occupied?: Pick<ReadonlySet<number>, 'has'>;
+}
+
+const NONE: ReadonlyMap<number, Obstacle> = new Map();
+
 /**
  * Promises ports to endpoints: decides on the replica, promises in the store. Asking again for the same endpoint
  * gives the same ports.
@@ -64,17 +76,20 @@ export class Reserver {
   }
 
   /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, … */
-  reserve(request: ReserveRequest, { probe = true } = {}): Promise<Reservation> {
-    const labels = labelsOf(request);
-    const endpoints = labels.map((label) => endpointOf(request, label));
-    const unbindable = new Map<number, Obstacle>();
+  reserve(
+    asked: ReserveRequest,
+    { probe = true, barred = NONE, occupied = NONE }: Circumstances = {},
+  ): Promise<Reservation> {
+    const request = asWished(asked);
+    const endpoints = endpointsOf(request);
+    const unbindable = new Map<number, Obstacle>(barred);
     return this.#executor.execute<Reservation>((round) => {
       if (round > 0) this.#start = Math.random();
       const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
       if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
       const candidates = round > 0 ? CANDIDATES_AFTER_CONFLICT : 1;
       const host = probe && request.host !== undefined ? this.#fleet.findHost(request.host) : undefined;
-      if (host?.state === 'alive') return this.#probed(request, endpoints, host, candidates, unbindable);
+      if (host?.state === 'alive') return this.#probed(request, endpoints, host, candidates, unbindable, occupied);
       return this.#grant(request, endpoints, this.#claim(request, endpoints, candidates, unbindable), false);
     });
   }
@@ -98,7 +113,9 @@ export class Reserver {
     if (wanted !== undefined && held.some(({ value }, i) => value.port !== wanted + i))
       throw elsewhere(held[0]!, wanted);
 
-    const changed = held.map(({ value }) => (request.ttl === undefined ? madePermanent(value, request) : value));
+    const changed = held.map(({ value }) =>
+      request.ttl === undefined ? madePermanent(value, request) : attended(value),
+    );
     const unchanged = changed.every((value, i) => JSON.stringify(value) === JSON.stringify(held[i]!.value));
     const leases = new Map(held.flatMap(({ value: { lease } }) => (lease ? [[lease.id, lease.ttl * 1000]] : [])));
     const only = alternative({
@@ -110,7 +127,8 @@ export class Reserver {
       alternatives: [only],
       answer: ({ position, epoch, revision }) => {
         const token = (each: Held) => (unchanged ? each.version : formatVersion(epoch, revision));
-        return this.#reservation(
+        return reservationOf(
+          this.#executor,
           changed.map((value, i) => ({ value, token: token(held[i]!) })),
           {
             created: false,
@@ -131,12 +149,16 @@ export class Reserver {
     host: Host,
     candidates: number,
     unbindable: Map<number, Obstacle>,
+    occupied: Circumstances['occupied'] = NONE,
   ): Promise<Plan<Reservation>> {
     for (;;) {
       const claim = this.#claim(request, endpoints, candidates, unbindable);
-      if (unbindable.size >= PROBES_MAX * endpoints.length) return this.#grant(request, endpoints, claim, false);
+      const unsure = claim.ports.filter((port) => !occupied.has(port));
+      if (unsure.length === 0 || unbindable.size >= PROBES_MAX * endpoints.length) {
+        return this.#grant(request, endpoints, claim, false);
+      }
       try {
-        const refused = await this.#prober.probe(host.id, request.protocol, claim.ports);
+        const refused = await this.#prober.probe(host.id, request.protocol, unsure);
         if (!refused || refused.length === 0) return this.#grant(request, endpoints, claim, refused !== undefined);
         for (const { port, reason } of refused) unbindable.set(port, unbindableOn(host.name, port, reason));
         claim.settle();
@@ -232,7 +254,7 @@ export class Reserver {
       answer: ({ alternative: chosen, position, epoch, revision }) => {
         const token = formatVersion(epoch, revision);
         const granted = grants[chosen]!.map((value) => ({ value, token }));
-        return this.#reservation(granted, { created: true, obstacle, attempts, probed, position });
+        return reservationOf(this.#executor, granted, { created: true, obstacle, attempts, probed, position });
       },
       settle,
     };
@@ -266,32 +288,48 @@ export class Reserver {
     if (lease) leases.push({ id: lease.id, ttl: lease.ttl * 1000 });
     return { conditions, puts, deletes: rested, leases };
   }
+}
 
-  #reservation(
-    granted: readonly { value: Assignment; token: Version }[],
-    how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'position'>,
-  ): Reservation {
-    const assignments = granted.map(({ value, token }) => viewOf(this.#fleet, value, token));
-    const [first] = assignments;
-    return {
-      port: first!.port,
-      ports: Object.fromEntries(assignments.map(({ endpoint, port }) => [endpoint.label, port])),
-      assignments,
-      token: first!.token,
-      lease: first!.lease,
-      wasInUse: how.obstacle !== null,
-      acknowledged: this.#executor.acknowledgement,
-      ...how,
-    };
-  }
+/** The answer that tells of what was granted, all ports of one request. */
+export function reservationOf(
+  { fleet, acknowledgement }: Executor,
+  granted: readonly { value: Assignment; token: Version }[],
+  how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'position'>,
+): Reservation {
+  const assignments = granted.map(({ value, token }) => viewOf(fleet, value, token));
+  const [first] = assignments;
+  const ports: Record<string, number> = {};
+  for (const { endpoint, port } of assignments) ports[endpoint.label] = port;
+  return {
+    port: first!.port,
+    ports,
+    assignments,
+    token: first!.token,
+    lease: first!.lease,
+    wasInUse: how.obstacle !== null,
+    acknowledged: acknowledgement,
+    ...how,
+  };
 }
 
 /** An assignment with its token and what the listeners say of it. */
 export function viewOf(fleet: Fleet, assignment: Assignment, token: Version): AssignmentView {
-  const onPort = fleet.listeners(assignment.protocol, assignment.port);
-  const listeners = Array.from(onPort, ({ value }) => value);
-  const state = onPort.size === 0 ? 'pending' : assignmentState(assignment, listeners, (id) => fleet.host(id));
-  return { ...assignment, token, state };
+  const listeners = fleet.listeners(assignment.protocol, assignment.port);
+  if (listeners.size === 0) return { ...assignment, token, state: 'pending' };
+  const seen = Array.from(listeners, ({ value }) => value);
+  return { ...assignment, token, state: assignmentState(assignment, seen, (id) => fleet.host(id)) };
+}
+
+/** `onTaken` in the terms of `port` (this or nothing) and `preferred` (this or the next). */
+function asWished(request: ReserveRequest): ReserveRequest {
+  const { onTaken, port, preferred, ...rest } = request;
+  if (onTaken === 'next' && port !== undefined) return { ...rest, preferred: port };
+  if (onTaken === 'fail' && preferred !== undefined) return { ...rest, port: preferred };
+  return request;
+}
+
+export function endpointsOf(request: ReserveRequest): Endpoint[] {
+  return labelsOf(request).map((label) => endpointOf(request, label));
 }
 
 export function endpointOf(request: Pick<ReserveRequest, 'project' | 'service' | 'instance'>, label: string): Endpoint {
@@ -324,9 +362,14 @@ function grant(
   };
 }
 
+/** Whoever asks for it looks after it from now on. */
+export function attended({ unattended: _, ...assignment }: Assignment): Assignment {
+  return assignment;
+}
+
 function madePermanent(assignment: Assignment, { purpose, host, holder }: ReserveRequest): Assignment {
   return {
-    ...assignment,
+    ...attended(assignment),
     lease: null,
     ...(purpose !== undefined && { purpose }),
     ...(host !== undefined && { host }),
@@ -349,7 +392,7 @@ function partlyHeld(endpoints: readonly Endpoint[], found: readonly (Held<'assig
   );
 }
 
-function elsewhere({ value }: Held<'assignment'>, wanted: number): PortolanError {
+export function elsewhere({ value }: Held<'assignment'>, wanted: number): PortolanError {
   const endpoint = formatEndpoint(value.endpoint);
   return new PortolanError(
     'endpoint-elsewhere',
@@ -364,7 +407,7 @@ function exhausted({ preferred, maxAttempts }: ReserveRequest, count: number, fi
   return `${none} free among the ${maxAttempts} from ${preferred} on, in ${field.name}; allow more attempts, or prefer another port`;
 }
 
-function unbindableOn(host: string, port: number, reason: string): Obstacle {
+export function unbindableOn(host: string, port: number, reason: string): Obstacle {
   const detail = `port ${port} cannot be bound on ${host} (${reason}): a socket that shows in no listing holds it`;
   return { port, reason: 'unbindable', detail, by: null };
 }

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { ENDPOINTS_VARIABLE, Port, PortolanError, parseGivenPorts } from '@portolan/model';
+
+/** A port that the surroundings of a program ask for. */
+export interface PortOverride {
+  port: number;
+  /** Where it was written: `PORT in the environment`, `PORT in .env.local`. */
+  source: string;
+}
+
+/** Read in this order; the first that sets `PORT` decides. */
+const FILES = ['.env.local', '.env'];
+
+/**
+ * `PORT` of the environment, else of `.env.local`, else of `.env` in the directory. A `PORT` that an outer
+ * `portolan run` has set says nothing of this program, nor does 0, which leaves the choice to others.
+ *
+ * @throws PortolanError `invalid-request` when what is written there is no port
+ */
+export async function portOverride(
+  directory: string = process.cwd(),
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<PortOverride | undefined> {
+  const given = parseGivenPorts(environment[ENDPOINTS_VARIABLE] ?? '');
+  const isGiven = given.some(({ port }) => String(port) === environment.PORT);
+  if (environment.PORT && !isGiven) return written(environment.PORT, 'the environment');
+  for (const file of FILES) {
+    const text = await readFile(join(directory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'EISDIR') return '';
+      throw new PortolanError('forbidden', `${file} could not be read for a PORT: ${error.message}.`);
+    });
+    const value = parseEnv(text).PORT;
+    if (value) return written(value, file);
+  }
+  return undefined;
+}
+
+/** An error of reserving a port that was asked for in this way: so that one knows where to change it. */
+export function explainOverride(error: unknown, { port, source }: PortOverride): unknown {
+  if (!(error instanceof PortolanError) || !REFUSALS.has(error.code)) return error;
+  const { code, message, data } = error;
+  const told = `${source} asks for ${port}, but ${message}. Change or unset it to be given another port`;
+  return new PortolanError(code, told, { ...data, source }, { cause: error });
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['port-taken', 'port-blocked', 'endpoint-elsewhere', 'range-exhausted']);
+
+function written(value: string, where: string): PortOverride | undefined {
+  const source = `PORT in ${where}`;
+  const text = value.trim();
+  if (text === '0') return undefined;
+  const port = /^\d+$/.test(text) ? Port.safeParse(Number(text)).data : undefined;
+  if (port !== undefined) return { port, source };
+  throw new PortolanError('invalid-request', `${source} is "${value}", but a port is a whole number from 1 to 65535.`);
+}

@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EndRequest, type Listener, listenerFingerprint, ReserveRequest, SetDigest } from '@portolan/model';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Coordinator, startCoordinator } from '../coordinator.ts';
+import { openSqliteStore } from '../store/sqlite-store.ts';
+import { isOrphan } from './orphan.ts';
+
+let directory: string;
+let coordinator: Coordinator;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'portolan-endings-'));
+  const store = await openSqliteStore({ path: join(directory, 'fleet.db') });
+  coordinator = await startCoordinator(store, pino({ level: 'silent' }));
+  const facts = { addresses: [], platform: 'linux', agentVersion: '0.1.0', ephemeral: null, blindSpots: [] };
+  await coordinator.hosts.join('a', { name: 'host-a', ...facts });
+});
+afterEach(async () => {
+  await coordinator.stop();
+  await rm(directory, { recursive: true });
+});
+
+function listener(port: number, more: Partial<Listener> = {}): Listener {
+  const about = { uid: 0, user: 'root', command: 'node', commandLine: 'node server.js', cwd: '/srv' };
+  return {
+    protocol: 'tcp',
+    address: '127.0.0.1',
+    port,
+    netns: 'host',
+    v6only: false,
+    socket: String(port),
+    process: { pid: 4711, startedAt: 1_700_000_000_000, ...about },
+    container: null,
+    identity: null,
+    since: '2026-01-01T00:00:00.000Z',
+    ...more,
+  };
+}
+
+async function report(...puts: Listener[]): Promise<void> {
+  const digest = new SetDigest();
+  for (const each of puts) digest.toggle(listenerFingerprint(each));
+  await coordinator.hosts.report('a', { seq: 1, previous: null, puts, deletes: [], digest: digest.toString() });
+}
+
+function identity(service: string, lease?: string): Listener['identity'] {
+  const evidence = { kind: 'lease', detail: `lease ${lease} for ${service}` } as const;
+  return { service, label: null, instance: 1, evidence, ...(lease && { lease }) };
+}
+
+const end = (request: object) => coordinator.endings.end(EndRequest.parse(request));
+
+test("a container's port is not freed by ending its proxy, forced or not: the container is named instead", async () => {
+  const container = { id: '0123456789abcdef', name: 'shop-db-1', image: 'postgres', publishes: 5432 };
+  await report(listener(5432, { container, identity: identity('shop/db') }));
+  await expect(end({ host: 'host-a', port: 5432, force: true })).rejects.toMatchObject({
+    code: 'in-container',
+    message: expect.stringContaining('docker stop shop-db-1'),
+  });
+});
+
+test('an unknown host, an empty port and another process than was seen are told', async () => {
+  await report(listener(3000, { identity: identity('shop/web') }));
+  await expect(end({ host: 'nowhere', port: 3000 })).rejects.toMatchObject({ code: 'unknown-host' });
+  await expect(end({ host: 'a', port: 3001, project: 'shop' })).rejects.toMatchObject({ code: 'not-found' });
+  const another = { pid: 4711, startedAt: 1_700_000_000_001 };
+  await expect(end({ host: 'a', port: 3000, project: 'shop', processes: [another] })).rejects.toMatchObject({
+    code: 'process-changed',
+  });
+});
+
+test('whoever names neither project nor service ends nothing unless it is forced', async () => {
+  await report(listener(3000, { identity: identity('shop/web') }), listener(3001));
+  for (const whose of [{}, { project: 'bank' }, { service: 'shop/cart' }, { orphan: true }]) {
+    await expect(end({ host: 'a', port: 3000, ...whose })).rejects.toMatchObject({
+      code: 'other-service',
+      data: { owner: 'shop/web', pid: 4711 },
+    });
+  }
+  await expect(end({ host: 'a', port: 3001, project: 'shop' })).rejects.toMatchObject({ code: 'other-service' });
+});
+
+test("a process whose lease is no more is an orphan, unless one of its ports is its service's by another grant", async () => {
+  const lost = identity('shop/web', 'gone');
+  await report(
+    listener(3000, { identity: lost }),
+    listener(9229, { identity: lost }),
+    listener(3002, { identity: identity('shop/x') }),
+  );
+  const orphans = () =>
+    Array.from(coordinator.fleet.all('listener'), ({ value }) => value)
+      .filter((each) => isOrphan(coordinator.fleet, each))
+      .map(({ port }) => port)
+      .sort();
+  expect(orphans()).toEqual([3000, 9229]);
+  await coordinator.reserver.reserve(ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000, ttl: 60 }));
+  expect(orphans()).toEqual([]);
+});

@@ -1,0 +1,40 @@
+import type { HostListener } from '@portolan/model';
+import type { Fleet, Held } from '../fleet.ts';
+
+/**
+ * Whether the process of a listener was started with a lease (by `portolan run`, say) that nobody renews any more and
+ * nobody handed over, or that is no more while none of the ports is its service's by another grant: whoever reserved it
+ * has gone, and it stayed. A service that reserves for itself has no lease in its environment, and is never one.
+ */
+export function isOrphan(fleet: Fleet, listener: HostListener): boolean {
+  const { process, identity, host } = listener;
+  if (!process || identity?.lease === undefined) return false;
+  const held = fleet.leased(identity.lease);
+  if (held.length > 0) return held.every(({ value }) => value.unattended === 'orphaned');
+  // A holder that took its ports back after an outage has them under another lease than its process was told of.
+  for (const { value } of fleet.listenersOf(host).values()) {
+    if (
+      value.process?.pid === process.pid &&
+      value.process.startedAt === process.startedAt &&
+      isAssigned(fleet, value)
+    ) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** All orphans of the fleet, or of one host. */
+export function orphans(fleet: Fleet, host?: string): Held<'listener'>[] {
+  const seen = host === undefined ? fleet.all('listener') : fleet.listenersOf(host).values();
+  return Array.from(seen).filter(({ value }) => isOrphan(fleet, value));
+}
+
+function isAssigned(fleet: Fleet, { protocol, port, identity }: HostListener): boolean {
+  const endpoint = fleet.assignment(protocol, port)?.value.endpoint;
+  return (
+    endpoint !== undefined &&
+    identity?.service === `${endpoint.project}/${endpoint.service}` &&
+    (identity.instance ?? 1) === endpoint.instance
+  );
+}

@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { type AddressInfo, connect as dial } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connect, type PortolanClient } from '@portolan/client';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { Workbench } from '../support/workbench.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const patient = { timeout: 90_000, interval: 100 };
+
+const BROWSER = 'chromium';
+const hasBrowser = spawnSync(BROWSER, ['--version']).status === 0;
+
+/** Where the modules that a page imports lie: as they are in the repository, their types taken out on the way. */
+const folders: Record<string, string> = {
+  client: fileURLToPath(new URL('.', import.meta.resolve('@portolan/client'))),
+  model: fileURLToPath(new URL('.', import.meta.resolve('@portolan/model'))),
+  zod: dirname(createRequire(import.meta.resolve('@portolan/model')).resolve('zod')),
+};
+
+const PAGE = `<!doctype html><script type="importmap">
+{ "imports": {
+  "@portolan/client": "/modules/client/index.ts", "@portolan/model": "/modules/model/index.ts", "zod": "/modules/zod/index.js"
+} }
+</script><script type="module">
+const say = (what) => fetch('/say', { method: 'POST', body: JSON.stringify(what) });
+addEventListener('error', ({ message }) => say({ error: message }));
+addEventListener('unhandledrejection', ({ reason }) => say({ error: String(reason) }));
+const { connect, isProblem } = await import('@portolan/client');
+const client = connect({ url: location.origin, token: new URLSearchParams(location.hash.slice(1)).get('token') });
+const reserved = await client.reserve({ project: 'page', service: 'own', ttl: 60 });
+const refused = await client.reserve({ project: 'page', service: 'other', port: reserved.port }).catch((error) => error);
+await say({ reserved: reserved.port, refused: isProblem(refused, 'port-taken') && refused.data.owner });
+for await (const event of client.watch({ topics: ['assignment'], filter: { project: 'page' } })) {
+  if (event.type === 'snapshot') await say({ snapshot: event.entries.map(({ key }) => key) });
+  if (event.type === 'synced') await say({ synced: true });
+  if (event.type === 'change') await say({ change: event.events.map(({ op, key }) => op + ' ' + key) });
+}
+</script>`;
+
+let bench: Workbench;
+let client: PortolanClient;
+let url: string;
+const said: Record<string, unknown>[] = [];
+
+/** A page and the coordinator behind it, on one origin, as a reverse proxy makes them. */
+const front = createServer(async (incoming, response) => {
+  const path = incoming.url ?? '/';
+  const [, folder = '', file = ''] = /^\/modules\/(\w+)\/(.+)$/.exec(path) ?? [];
+  if (path === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
+  if (path === '/say') {
+    said.push(JSON.parse(await bodyOf(incoming)));
+    return response.writeHead(204).end();
+  }
+  if (path.startsWith('/v1/')) {
+    const { port } = new URL(url);
+    const { origin: _, ...headers } = incoming.headers;
+    const onward = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      method: incoming.method ?? 'GET',
+      headers: { ...headers, host: `127.0.0.1:${port}` },
+    });
+    onward.on('response', (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.headers)));
+    return incoming.pipe(onward);
+  }
+  const directory = folders[folder];
+  if (!directory) return response.writeHead(404).end();
+  const source = readFileSync(join(directory, file), 'utf8');
+  const text = file.endsWith('.ts') ? stripTypeScriptTypes(source) : source;
+  return response.writeHead(200, { 'content-type': 'text/javascript' }).end(text);
+});
+front.on('upgrade', ({ url: path, headers }, socket, head) => {
+  const { port } = new URL(url);
+  const onward = dial(Number(port), '127.0.0.1', () => {
+    const { origin: _, ...rest } = headers;
+    const lines = Object.entries({ ...rest, host: `127.0.0.1:${port}` }).map(([name, value]) => `${name}: ${value}`);
+    onward.write(`GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+    onward.write(head);
+    onward.pipe(socket).pipe(onward);
+  });
+  for (const end of [onward, socket]) end.on('error', () => [onward, socket].forEach((each) => void each.destroy()));
+});
+
+async function bodyOf(incoming: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of incoming) text += chunk;
+  return text;
+}
+
+beforeAll(async () => {
+  bench = new Workbench();
+  ({ url } = await bench.coordinator(['--data', join(bench.directory, 'fleet.sqlite')]));
+  client = connect({ url, token: bench.token });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+});
+afterAll(async () => {
+  front.closeAllConnections();
+  front.close();
+  await bench.clear();
+});
+
+test.runIf(hasBrowser)('a page reserves, is refused with reasons, and watches', async () => {
+  const { port } = front.address() as AddressInfo;
+  const options = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    `--user-data-dir=${join(bench.directory, 'profile')}`,
+  ];
+  // A group of its own, for it has children.
+  const page = spawn(BROWSER, [...options, `http://127.0.0.1:${port}/#token=${bench.token}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  try {
+    await vi.waitFor(() => expect(said).toContainEqual({ synced: true }), patient);
+    const own = (await client.assignments({ project: 'page', service: 'own' })).items[0]?.port;
+    expect(said.slice(0, 2)).toEqual([{ reserved: own, refused: 'page/own' }, { snapshot: [`assignment/tcp/${own}`] }]);
+    const reserved = await client.reserve({ project: 'page', service: 'later' });
+    const put = `put assignment/tcp/${reserved.port}`;
+    await vi.waitFor(() => expect(said.at(-1)).toEqual({ change: [put] }), patient);
+    expect(said.filter((each) => 'error' in each)).toEqual([]);
+  } finally {
+    process.kill(-(page.pid as number), 'SIGKILL');
+    await once(page, 'exit');
+  }
+});
