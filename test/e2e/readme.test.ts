@@ -52,7 +52,7 @@ test.each(lines)('%s', { timeout: 60_000 }, async (line) => {
     return;
   }
   const { code, stderr } = await program.ended;
-  // 3: what was asked for is not there, such as the owner of a port.
-  const expected = line.startsWith('portolan who') && code === 3 ? 3 : 0;
+  // 3: what was asked for is not there, such as somebody on a port.
+  const expected = /^portolan (who|kill)/.test(line) && code === 3 ? 3 : 0;
   expect({ code, stderr: code === expected ? '' : stderr }).toEqual({ code: expected, stderr: '' });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { duration, interval, port, serviceArgument } from './argument.ts';
+import { duration, interval, lifetime, origin, port, serviceArgument } from './argument.ts';
 
 describe('a service', () => {
   let repository: string;
@@ -58,4 +58,19 @@ test('ports are read as an interval or as one', () => {
     { from: 3000, to: 3000 },
   ]);
   expect(() => interval('3010-3000')).toThrow(/3000-3010/);
+});
+
+test('the life of a token is read in the units that people use, up to ten years', () => {
+  expect(['90', '12h', '30d', '365d'].map(lifetime)).toEqual([90, 43_200, 2_592_000, 31_536_000]);
+  for (const wrong of ['0', '0d', '-1d', '1y', 'never', '4000d', '']) expect(() => lifetime(wrong), wrong).toThrow();
+});
+
+test('an origin is read as a browser writes it, and nothing more than an origin', () => {
+  expect(origin('https://Board.example.net/', origin('http://localhost:5173'))).toEqual([
+    'http://localhost:5173',
+    'https://board.example.net',
+  ]);
+  for (const wrong of ['*', 'null', 'board.example.net', 'https://board.example.net/page', 'ftp://x', 'https://a@b']) {
+    expect(() => origin(wrong), wrong).toThrow();
+  }
 });

@@ -1,7 +1,16 @@
-import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { type Interval, Name, Port, PortolanError, parseInterval, TTL_MAX, TTL_MIN } from '@portolan/model';
+import {
+  Grace,
+  type Interval,
+  Name,
+  Port,
+  PortolanError,
+  parseInterval,
+  TOKEN_TTL_MAX,
+  TTL_MAX,
+  TTL_MIN,
+} from '@portolan/model';
 import { InvalidArgumentError } from 'commander';
+import { worktreeAt } from './worktree.ts';
 
 /** Options and arguments as they are written, read once; each throws InvalidArgumentError with what is wanted. */
 
@@ -34,14 +43,42 @@ export function oneOf<const T extends string>(...allowed: T[]): (text: string) =
   };
 }
 
+/** Collects origins, each as a browser writes it: `https://ports.example.net`. */
+export function origin(text: string, before: string[] = []): string[] {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.origin !== text.replace(/\/$/, '').toLowerCase()) {
+    throw new InvalidArgumentError('An origin is written https://name or https://name:port.');
+  }
+  return [...before, url.origin];
+}
+
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /** `60`, `60s`, `5m`, `2h`, `1d`. @returns seconds, within the bounds of a lease */
 export function duration(text: string): number {
-  const match = /^(\d{1,6})([smhd]?)$/.exec(text);
-  const seconds = match ? Number(match[1]) * SECONDS[(match[2] || 's') as keyof typeof SECONDS] : Number.NaN;
+  const seconds = secondsOf(text);
   if (seconds >= TTL_MIN && seconds <= TTL_MAX) return seconds;
   throw new InvalidArgumentError(`A time to live is written 60s, 5m or 2h, from ${TTL_MIN} s to ${TTL_MAX / 3600} h.`);
+}
+
+/** `5`, `5s`, `1m`. @returns seconds, as long as a process may be given to end by itself */
+export function graceTime(text: string): number {
+  const seconds = secondsOf(text);
+  if (Grace.safeParse(seconds).success) return seconds;
+  throw new InvalidArgumentError('A time to end by itself is written 0, 5s or 1m, up to a minute.');
+}
+
+/** `30d`, `12h`. @returns seconds, within the life of a token */
+export function lifetime(text: string): number {
+  const seconds = secondsOf(text);
+  if (seconds >= 1 && seconds <= TOKEN_TTL_MAX) return seconds;
+  throw new InvalidArgumentError('A life is written 12h, 30d or 365d, up to ten years.');
+}
+
+/** @returns NaN for what is no length of time */
+function secondsOf(text: string): number {
+  const match = /^(\d{1,9})([smhd]?)$/.exec(text);
+  return match ? Number(match[1]) * SECONDS[(match[2] || 's') as keyof typeof SECONDS] : Number.NaN;
 }
 
 export interface ServiceArgument {
@@ -52,13 +89,13 @@ export interface ServiceArgument {
 
 /**
  * Reads `project/name`, `name`, `project/name:api` or `project/name:api,health`. A bare name takes its project from
- * PORTOLAN_PROJECT, else from the name of the directory that holds the git repository.
+ * PORTOLAN_PROJECT, else from the name of the git repository.
  */
 export function serviceArgument(text: string, directory = process.cwd(), environment = process.env): ServiceArgument {
   const [id = '', ...labels] = text.split(/[:,]/);
   const slash = id.indexOf('/');
   const service = id.slice(slash + 1);
-  const project = slash >= 0 ? id.slice(0, slash) : environment.PORTOLAN_PROJECT || repositoryName(directory);
+  const project = slash >= 0 ? id.slice(0, slash) : environment.PORTOLAN_PROJECT || worktreeAt(directory)?.repository;
   if (project === undefined) {
     throw new PortolanError(
       'invalid-request',
@@ -76,11 +113,4 @@ export function serviceArgument(text: string, directory = process.cwd(), environ
     }
   }
   return { project, service, labels };
-}
-
-function repositoryName(directory: string): string | undefined {
-  for (let at = directory; ; at = dirname(at)) {
-    if (existsSync(join(at, '.git'))) return basename(at);
-    if (dirname(at) === at) return undefined;
-  }
 }

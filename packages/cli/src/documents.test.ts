@@ -13,7 +13,7 @@ const documents = globSync(['README.md', 'docs/*.md', 'packages/*/README.md'], {
 async function parse(args: readonly string[]): Promise<void> {
   const root = await program(args, true);
   const disarm = (command: Command) => {
-    if (command.commands.length === 0) command.action(() => {});
+    if (command.commands.length === 0 || command.registeredArguments.length > 0) command.action(() => {});
     for (const sub of command.commands) disarm(sub);
   };
   disarm(root);

@@ -1,4 +1,4 @@
-import { rendering } from './problem-text.ts';
+import { CommanderError } from 'commander';
 import { program } from './program.ts';
 
 const arguments_ = process.argv.slice(2);
@@ -12,6 +12,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await (await program(arguments_, json)).parseAsync(arguments_, { from: 'user' });
 } catch (thrown) {
+  // Help and version come this way, too.
+  if (!(thrown instanceof CommanderError && thrown.exitCode === 0)) await tell(thrown);
+}
+
+async function tell(thrown: unknown): Promise<void> {
+  // Loaded only now: the schemas that it brings along take longer than all the rest.
+  const { rendering } = await import('./problem-text.ts');
   const { text, exit } = rendering(thrown, json);
   process.stderr.write(text);
   process.exitCode = exit;

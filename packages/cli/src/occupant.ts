@@ -30,7 +30,7 @@ function systemCode(error: unknown): string | undefined {
 }
 
 async function taken(what: string, port: number, cause: unknown): Promise<PortolanError> {
-  const occupant = await find(port);
+  const [occupant] = await occupantsOf(port);
   const who = occupant ? `taken by ${describe(occupant)}` : 'taken by a process that this user cannot see';
   return new PortolanError(
     'port-taken',
@@ -44,16 +44,17 @@ async function taken(what: string, port: number, cause: unknown): Promise<Portol
   );
 }
 
-async function find(port: number): Promise<Listener | undefined> {
+/** Who listens on a port of this machine, as far as this user can see. */
+export async function occupantsOf(port: number, protocol: Listener['protocol'] | 'any' = 'tcp'): Promise<Listener[]> {
   try {
     const { listeners } = await createScanner({ allNamespaces: false }).scan();
-    return listeners.find((each) => each.protocol === 'tcp' && each.port === port);
+    return listeners.filter((each) => each.port === port && (protocol === 'any' || each.protocol === protocol));
   } catch {
-    return undefined;
+    return [];
   }
 }
 
-function describe({ process, container }: Pick<Listener, 'process' | 'container'>): string {
+export function describe({ process, container }: Pick<Listener, 'process' | 'container'>): string {
   if (container?.name) return `container ${plain(container.name)}`;
   if (!process) return 'a process that this user cannot see';
   return `pid ${process.pid} (${plain(process.commandLine || process.command)})`;

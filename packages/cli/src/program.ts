@@ -1,15 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import type { CommandTable } from './command-table.ts';
 import { exitCodesHelp } from './exit-code.ts';
-
-interface Entry {
-  summary: string;
-  load: () => Promise<Command>;
-  alias?: string;
-}
+import { version } from './version.ts';
 
 /** The commands in the order of the help. Each is loaded only when it is run, so that the start is quick. */
-const commands: Record<string, Entry> = {
+const commands: CommandTable = {
   up: {
     summary: 'start a coordinator and an agent on this machine',
     load: async () => (await import('./commands/up.ts')).up(),
@@ -25,6 +20,14 @@ const commands: Record<string, Entry> = {
   run: {
     summary: 'reserve ports, run a command with them, release them',
     load: async () => (await import('./commands/run.ts')).run(),
+  },
+  kill: {
+    summary: 'end the process that listens on a port',
+    load: async () => (await import('./commands/kill.ts')).kill(),
+  },
+  prune: {
+    summary: 'end processes whose holder has died',
+    load: async () => (await import('./commands/prune.ts')).prune(),
   },
   who: {
     summary: 'tell who has a port and who listens on it',
@@ -67,20 +70,33 @@ const commands: Record<string, Entry> = {
     summary: 'run the agent of this host',
     load: async () => (await import('./commands/agent.ts')).agent(),
   },
+  doctor: {
+    summary: 'look at this set-up: what is wrong, and how to mend it',
+    load: async () => (await import('./commands/doctor.ts')).doctor(),
+  },
+  service: {
+    summary: 'have agent and coordinator started with the machine',
+    load: async () => (await import('./commands/service.ts')).service(),
+  },
+  completion: {
+    summary: 'complete commands and names in bash, zsh or fish',
+    load: async () => (await import('./commands/completion.ts')).completion(commands),
+  },
   token: {
-    summary: 'show the token of this machine',
+    summary: 'make, list and revoke tokens; show that of this machine',
     load: async () => (await import('./commands/token.ts')).token(),
+  },
+  audit: {
+    summary: 'tell who did what',
+    load: async () => (await import('./commands/audit.ts')).audit(),
   },
 };
 
 /** @param json errors of usage are told as JSON by the caller, so they are not written here */
 export async function program(args: readonly string[], json: boolean): Promise<Command> {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const root = new Command('portolan')
     .description('Every port in the fleet has one owner, and you can prove it.')
-    .version(version)
+    .version(version())
     .addHelpText('after', exitCodesHelp());
   const wanted = args[0] === 'help' ? args[1] : args[0];
   for (const [name, { summary, load, alias }] of Object.entries(commands)) {

@@ -3,11 +3,12 @@ import { Assignment, assignmentStates, RestingPort, Ttl } from './assignment.ts'
 import { Topic } from './entry.ts';
 import { Finding } from './finding.ts';
 import { Host, HostInfo } from './host.ts';
-import { DEFAULT_LABEL, Name } from './identity.ts';
+import { DEFAULT_LABEL, Name, ServiceId } from './identity.ts';
 import { HostListener, Listener } from './listener.ts';
 import { Interval, Port, Protocol, parseInterval } from './port.ts';
 import { Position, Version } from './position.ts';
 import { Block, Range } from './range.ts';
+import { Ending, GRACE_DEFAULT, Grace, ProcessId, TASK_SIZE_MAX } from './task.ts';
 
 /** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
 export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
@@ -26,10 +27,18 @@ export const ReserveRequest = z
     labels: z.array(Name).min(1).max(64).optional(),
     instance: z.int().min(1).max(65535).default(1),
     protocol: Protocol.default('tcp'),
-    /** This port (or a block that starts there) and no other. */
+    /** This port (or a block that starts there) and no other, unless `onTaken` says otherwise. */
     port: Port.optional(),
-    /** This port if it can be had, else the next that can. */
+    /** This port if it can be had, else the next that can, unless `onTaken` says otherwise. */
     preferred: Port.optional(),
+    /**
+     * What happens when the port wanted is taken. `fail` is the default with `port`, `next` with `preferred`. With
+     * `takeover`, an earlier process of this very endpoint and instance is ended on its host and its port is freed; where
+     * somebody else has the port, it is as without.
+     */
+    onTaken: z.enum(['fail', 'next', 'takeover']).optional(),
+    /** Of a takeover: seconds that the earlier process has to end by itself before it is killed; 5 unless told otherwise. */
+    grace: Grace.optional(),
     /** Choose within these ports. Without it: the project's own ranges, else the `default` range. */
     range: RangeChoice.optional(),
     /** `spread` starts at a place of its own, so that many can allocate at once; `lowest` gives the lowest free one. */
@@ -102,6 +111,9 @@ export const Reservation = z
     attempts: z.int(),
     /** Whether the agent of the host named tested that the ports can be bound. */
     probed: z.boolean(),
+    /** Whether an earlier process of the endpoint was ended for this, and which. */
+    killedProcess: z.boolean().optional(),
+    previousPid: z.int().optional(),
     acknowledged: Acknowledgement,
     position: Position,
   })
@@ -126,6 +138,36 @@ export const ReassertRequest = z
   .meta({ id: 'ReassertRequest' });
 export type ReassertRequest = z.infer<typeof ReassertRequest>;
 export type ReassertInput = z.input<typeof ReassertRequest>;
+
+/** Whose process on a port of a host is to end. */
+export const EndRequest = z
+  .strictObject({
+    /** Id or name. */
+    host: z.string().max(255),
+    protocol: Protocol.default('tcp'),
+    port: Port,
+    /** Only these, as they were seen: none is taken for another one that was given its pid. Without it, all on the port. */
+    processes: z.array(ProcessId).min(1).max(TASK_SIZE_MAX).optional(),
+    /** Only processes of this project are ended, */
+    project: Name.optional(),
+    /** or of this service, */
+    service: ServiceId.optional(),
+    /** or whose lease is no more, */
+    orphan: z.boolean().default(false),
+    /** or whoever it is, a coordinator or an agent too. */
+    force: z.boolean().default(false),
+    /** Seconds that the process has to end by itself before it is killed. */
+    grace: Grace.default(GRACE_DEFAULT),
+    /** Look and tell, and do nothing. */
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'EndRequest' });
+export type EndRequest = z.infer<typeof EndRequest>;
+export type EndInput = z.input<typeof EndRequest>;
+export const EndResponse = z
+  .object({ host: Host, listeners: z.array(HostListener), endings: z.array(Ending), position: Position })
+  .meta({ id: 'EndResponse' });
+export type EndResponse = z.infer<typeof EndResponse>;
 
 /** What to release: a lease, a port, or the endpoints of a service. With a token only the grant that it names. */
 export const ReleaseRequest = z
@@ -152,7 +194,14 @@ export type ReleaseResponse = z.infer<typeof ReleaseResponse>;
 export const RenewRequest = z
   .strictObject({
     leases: z
-      .array(z.object({ id: z.string().max(64), token: Version }))
+      .array(
+        z.object({
+          id: z.string().max(64),
+          token: Version,
+          /** The last renewal by its holder: from here on the lease lasts as long as its listener is seen. */
+          handOver: z.boolean().optional(),
+        }),
+      )
       .min(1)
       .max(1000),
   })
@@ -212,18 +261,27 @@ export const ReportResponse = z
 export type ReportResponse = z.infer<typeof ReportResponse>;
 
 export const JoinRequest = HostInfo;
-export const TaskAnswer = z
-  .strictObject({
-    unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(64),
-  })
-  .meta({ id: 'TaskAnswer' });
-export type TaskAnswer = z.infer<typeof TaskAnswer>;
 
 /** A page of a list; `next` is the cursor for `after` when there is more. */
 export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), position: Position, next: z.string().nullable() });
 }
 export type Page<T> = { items: T[]; position: Position; next: string | null };
+
+/** How a coordinator does. */
+export const Status = z
+  .object({
+    version: z.string(),
+    /** How surely its commits outlive a failure. */
+    acknowledgement: Acknowledgement,
+    /** Of the store's history: a new one begins when it may have forked. */
+    epoch: z.int(),
+    position: Position,
+    /** By the coordinator's clock. */
+    time: z.iso.datetime(),
+  })
+  .meta({ id: 'Status' });
+export type Status = z.infer<typeof Status>;
 
 /** Everything known of one port number. */
 export const PortReport = z
@@ -321,6 +379,8 @@ export const closeCodes = {
   /** The coordinator stops; another may go on. */
   goingAway: 1001,
   slow: 4408,
+  /** More frames, or more streams of one token, than are taken. */
+  tooMany: 4429,
   badFrame: 4500,
   unauthorized: 4501,
 } as const;

@@ -20,6 +20,11 @@ export const Assignment = z
     host: z.string().max(255).optional(),
     /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
     holder: z.string().max(255).optional(),
+    /**
+     * Nobody renews its lease any more, which therefore lasts as long as its listener is seen: the holder said so
+     * (`handed-over`, for a service that went into the background), or fell silent (`orphaned`).
+     */
+    unattended: z.enum(['handed-over', 'orphaned']).optional(),
     /** When it was granted, by the coordinator's clock. */
     grantedAt: z.iso.datetime(),
   })

@@ -17,7 +17,11 @@ test('the kind of every key is that of its entry', () => {
     finding: key.finding('collision:tcp:3050'),
     task: key.task('t1'),
     leader: key.leader(),
+    guard: key.guard('ranges'),
+    token: key.token('0123456789ab'),
+    audit: key.audit('2026-11-21T08:37:20.949Z-x'),
   };
+  expect(Object.keys(samples).sort()).toEqual(Object.keys(entryKinds).sort());
   for (const [kind, sample] of Object.entries(samples)) expect(kindOf(sample)).toBe(kind);
 });
 

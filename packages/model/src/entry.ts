@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AuditEvent, StoredToken } from './access.ts';
 import { Assignment, RestingPort } from './assignment.ts';
 import { Finding } from './finding.ts';
 import { Host } from './host.ts';
@@ -31,6 +32,8 @@ export const entryKinds = {
   task: Task,
   leader: Leader,
   guard: Guard,
+  token: StoredToken,
+  audit: AuditEvent,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -52,6 +55,8 @@ export const key = {
   task: (id: string) => `task/${id}`,
   leader: () => 'leader/',
   guard: (set: 'ranges') => `guard/${set}`,
+  token: (id: string) => `token/${id}`,
+  audit: (id: string) => `audit/${id}`,
 } satisfies Record<EntryKind, (...args: never[]) => string>;
 
 export function kindOf(entryKey: string): EntryKind {

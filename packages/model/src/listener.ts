@@ -70,6 +70,8 @@ export const Listener = z
         service: ServiceId,
         label: Name.nullable(),
         instance: z.int().min(1).nullable(),
+        /** Id of the lease that the process was started with, where its environment names one. */
+        lease: z.string().max(64).optional(),
         evidence: Evidence,
       })
       .nullable(),

@@ -1,10 +1,14 @@
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
+import { AuditDuty, AuditWriter } from './access/audit.ts';
+import { Endings } from './commands/endings.ts';
 import { Hosts } from './commands/hosts.ts';
 import { Leases } from './commands/leases.ts';
 import { Prober } from './commands/probe.ts';
 import { Ranges } from './commands/ranges.ts';
 import { Reserver } from './commands/reserve.ts';
+import { Takeovers } from './commands/takeover.ts';
+import { Tasks } from './commands/tasks.ts';
 import { Committer } from './committer.ts';
 import { Executor } from './executor.ts';
 import { FindingsDuty } from './findings.ts';
@@ -23,10 +27,13 @@ export interface Coordinator {
   readonly executor: Executor;
   readonly reserver: Reserver;
   readonly leases: Leases;
+  readonly takeovers: Takeovers;
+  readonly endings: Endings;
   readonly hosts: Hosts;
   readonly ranges: Ranges;
   readonly hub: Hub;
   readonly metrics: Metrics;
+  readonly audit: AuditWriter;
   /** Ends streams and duties, lets commits under way finish, then closes the store. */
   stop(): Promise<void>;
 }
@@ -47,9 +54,14 @@ export async function startCoordinator(store: Store, logger: Logger): Promise<Co
   });
   const committer = new Committer(store, { committed: replica.committed, measured: metrics.observeGroup });
   const executor = new Executor(store, replica, committer);
-  const reserver = new Reserver(executor, new Prober(committer, replica));
+  const tasks = new Tasks(committer, executor, replica);
+  const prober = new Prober(tasks);
+  const reserver = new Reserver(executor, prober);
+  const leases = new Leases(executor, reserver);
+  const endings = new Endings(executor, tasks);
   const hub = new Hub(replica, store, logger);
-  const duties = [new FindingsDuty(replica, logger), new ReaperDuty(store, replica, logger)];
+  const duties = [new FindingsDuty(replica, logger), new ReaperDuty(store, replica, logger), new AuditDuty(replica)];
+  const audit = new AuditWriter(committer, logger);
   const leadership = new Leadership(nanoid(10), committer, replica, duties, logger);
 
   hub.start();
@@ -59,13 +71,17 @@ export async function startCoordinator(store: Store, logger: Logger): Promise<Co
     replica,
     executor,
     reserver,
-    leases: new Leases(executor, reserver),
+    leases,
+    takeovers: new Takeovers(executor, reserver, leases, prober, endings),
+    endings,
     hosts: new Hosts(executor),
     ranges: new Ranges(executor),
     hub,
     metrics,
+    audit,
     async stop() {
       hub.stop();
+      await audit.flush();
       await leadership.stop();
       await committer.drained();
       await replica.stop();

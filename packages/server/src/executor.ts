@@ -1,4 +1,5 @@
 import { PortolanError } from '@portolan/model';
+import { attributed } from './access/act.ts';
 import type { Committed, Committer } from './committer.ts';
 import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
@@ -64,9 +65,9 @@ export class Executor {
       if ('result' in plan) return plan.result;
       try {
         const asked = Date.now();
-        const committed = await this.#committer.commit({ alternatives: plan.alternatives });
+        const committed = await this.#committer.commit({ alternatives: attributed(plan.alternatives, this.fleet) });
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
-        await this.#replica.reached(committed.position);
+        if (!this.#replica.has(committed.position)) await this.#replica.reached(committed.position);
         this.#provenAt = asked;
         if (committed.applied) return plan.answer(committed);
       } finally {

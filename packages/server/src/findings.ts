@@ -1,4 +1,5 @@
 import {
+  type Assignment,
   type Claim,
   type Finding,
   type Host,
@@ -90,7 +91,7 @@ export class FindingsDuty implements Duty {
       conditions.push({ key: entryKey, version: fleet.version('finding', entryKey) });
     }
     if (puts.length === 0) return true;
-    return term.commit({ conditions, puts, deletes: forgotten(fleet, puts.length) });
+    return (await term.commit({ conditions, puts, deletes: forgotten(fleet, puts.length) })) !== undefined;
   }
 }
 
@@ -100,8 +101,7 @@ function judged(fleet: Fleet, portKey: string, now: string): Finding[] {
   const port = Number(number);
   const listeners = fleet.listeners(protocol, port);
   const standing = fleet.findings(protocol, port);
-  // Most ports have an owner and nobody else; there is nothing to find.
-  if (listeners.size === 0 && standing.size === 0 && fleet.count('block') === 0) return [];
+  if (isQuiet(fleet, protocol, port)) return [];
   const assignment = fleet.assignment(protocol, port)?.value;
   const claims: Claim[] = [];
   if (assignment)
@@ -124,6 +124,15 @@ function judged(fleet: Fleet, portKey: string, now: string): Finding[] {
     changed.push({ ...value, state: 'resolved', lastChanged: now });
   }
   return changed;
+}
+
+/** Most ports have an owner and nobody else: there is nothing to find. */
+function isQuiet(fleet: Fleet, protocol: Protocol, port: number): boolean {
+  return (
+    fleet.listeners(protocol, port).size === 0 &&
+    fleet.findings(protocol, port).size === 0 &&
+    fleet.count('block') === 0
+  );
 }
 
 /** A verdict with its history; nothing when it says what the finding says already. */
@@ -151,7 +160,10 @@ function portsInUse(fleet: Fleet): string[] {
 function portsOf(fleet: Fleet, { kind, before, after }: Touch): string[] {
   const values = [before?.value, after?.value].filter((value) => value !== undefined);
   switch (kind) {
-    case 'assignment':
+    case 'assignment': {
+      const { protocol, port } = (after ?? before)!.value as Assignment;
+      return isQuiet(fleet, protocol, port) ? [] : [`${protocol}/${port}`];
+    }
     case 'listener':
       return (values as Pick<HostListener, 'protocol' | 'port'>[]).map(({ protocol, port }) => `${protocol}/${port}`);
     case 'block':

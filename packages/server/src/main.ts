@@ -1,9 +1,16 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { type Server, createServer as serveHttp } from 'node:http';
+import { createServer as serveHttps, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
+import { PortolanError } from '@portolan/model';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
+import { isLoopback, NameCheck } from './access/origin.ts';
+import { Rate } from './access/rate.ts';
+import { Sessions } from './access/sessions.ts';
+import { readTls, type TlsContents, type TlsFiles, watchTls } from './access/tls-files.ts';
+import { Tokens } from './access/tokens.ts';
 import { startCoordinator } from './coordinator.ts';
 import { createApp } from './http/app.ts';
 import { Gate } from './http/gate.ts';
@@ -16,13 +23,35 @@ export interface ServerOptions {
   readonly host?: string;
   /** 0: any free one. */
   readonly port?: number;
-  /** What callers show as `authorization: Bearer …`. */
+  /** What callers show as `authorization: Bearer …`. Whoever has it may do everything, and make tokens that may less. */
   readonly token: string;
+  readonly tls?: TlsFiles | undefined;
+  /** Listens beyond loopback without TLS. */
+  readonly insecureBind?: boolean | undefined;
+  /** Names that it is reached by, beside `localhost` and the address that it listens on. */
+  readonly allowHosts?: readonly string[] | undefined;
+  /** Origins of pages on other servers that may use it: `https://ports.example.net`. */
+  readonly allowOrigins?: readonly string[] | undefined;
+  readonly limits?: Partial<Limits> | undefined;
   readonly store:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'redis'; readonly url: string; readonly fleet?: string; readonly acknowledgement?: string };
   readonly logger: Logger;
 }
+
+/** What one token, or one stranger, may take of a coordinator. Admins' tokens have no limits but `connections`. */
+export interface Limits {
+  /** Requests of one token a second, in the long run; five times as many at once. */
+  readonly requests: number;
+  /** Streams that one token has open. */
+  readonly streams: number;
+  /** Connections of all clients together. */
+  readonly connections: number;
+}
+
+const LIMITS: Limits = { requests: 1_000, streams: 2_000, connections: 20_000 };
+/** Requests without a good token, by address: health checks, scrapes, and whoever guesses. */
+const STRANGERS = { perSecond: 100, burst: 500 };
 
 export interface RunningServer {
   readonly url: string;
@@ -33,35 +62,83 @@ export interface RunningServer {
 const WEBSOCKET_FRAME_MAX = 64 * 1024;
 /** How long requests under way may still take when the coordinator stops, ms. */
 const DRAIN_WITHIN = 5_000;
+/** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
+const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
+const HANDSHAKE_TIMEOUT = 10_000;
 
-/** Starts a coordinator. @throws PortolanError `store-unavailable`; Error with `code` `EADDRINUSE` and its kin */
-export async function startServer({
-  host = '127.0.0.1',
-  port = 7678,
-  token,
-  store,
-  logger,
-}: ServerOptions): Promise<RunningServer> {
-  const coordinator = await startCoordinator(await openStore(store, logger), logger);
+/**
+ * Starts a coordinator.
+ *
+ * @throws PortolanError `forbidden` for a bind that would show the token to others, `invalid-request` for a TLS file that
+ * cannot be used, `store-unavailable`; Error with `code` `EADDRINUSE` and its kin
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { host = '127.0.0.1', port = 7678, token, tls, allowHosts = [], allowOrigins = [], logger } = options;
+  refuseOpenBind({ ...options, host });
+  const secure = tls && (await readTls(tls));
+  const limits = { ...LIMITS, ...options.limits };
+  const coordinator = await startCoordinator(await openStore(options.store, logger), logger);
+  const sessions = new Sessions(coordinator.replica, limits.streams);
   let serving = true;
-  const app = createApp({ ...coordinator, gate: new Gate(token), logger, serving: () => serving });
+  const context = {
+    ...coordinator,
+    gate: new Gate(token, coordinator.fleet),
+    names: new NameCheck({ bound: host, hosts: allowHosts, origins: allowOrigins }),
+    tokens: new Tokens(coordinator.executor),
+    sessions,
+    rates: {
+      requests: new Rate(limits.requests, 5 * limits.requests),
+      strangers: new Rate(STRANGERS.perSecond, STRANGERS.burst),
+    },
+    logger,
+    serving: () => serving,
+  };
+  const app = createApp(context, { origins: allowOrigins });
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: WEBSOCKET_FRAME_MAX, perMessageDeflate: false });
-  const server = serve({ fetch: app.fetch, hostname: host, port, websocket: { server: sockets } }) as Server;
-  server.requestTimeout = 30_000;
-  server.headersTimeout = 10_000;
+  // Any other upgrade would leave its socket with nobody to look after it.
+  const shouldUpgradeCallback = ({ headers }: { headers: { upgrade?: string } }) =>
+    headers.upgrade?.toLowerCase() === 'websocket';
+  const base = { fetch: app.fetch, hostname: host, port, websocket: { server: sockets } };
+  const server = serve(
+    secure
+      ? {
+          ...base,
+          createServer: serveHttps,
+          serverOptions: {
+            ...PACE,
+            shouldUpgradeCallback,
+            ...secure,
+            ...(secure.ca && { requestCert: true, rejectUnauthorized: true }),
+            handshakeTimeout: HANDSHAKE_TIMEOUT,
+          },
+        }
+      : { ...base, createServer: serveHttp, serverOptions: { ...PACE, shouldUpgradeCallback } },
+  ) as Server;
+  server.maxConnections = limits.connections;
+  const renew = (contents: TlsContents) => (server as TlsServer).setSecureContext(contents);
+  const unwatch = tls && secure && watchTls(tls, secure, renew, logger);
+  const told = new Rate(0.1, 1);
+  server.on('drop', () => {
+    if (told.take('', performance.now()) > 0) return;
+    logger.warn({ limit: limits.connections }, 'connections are refused: there are too many');
+  });
   try {
     await listening(server);
   } catch (error) {
+    unwatch?.();
+    sessions.stop();
     await coordinator.stop();
     throw error;
   }
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
+  const name = host.includes(':') ? `[${host}]` : host;
+  const url = `${secure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
   logger.info({ url }, 'the coordinator is ready');
 
   const stop = async () => {
     logger.info('the coordinator stops');
     serving = false;
+    unwatch?.();
     const closed = once(server, 'close');
     server.close();
     coordinator.hub.stop();
@@ -73,6 +150,7 @@ export async function startServer({
     clearInterval(idle);
     clearTimeout(late);
     sockets.close();
+    sessions.stop();
     await coordinator.stop();
   };
   let stopped: Promise<void> | undefined;
@@ -83,6 +161,19 @@ export async function startServer({
       return stopped;
     },
   };
+}
+
+/** Without TLS the tokens would cross the network in the clear; without a token there would be nothing to show. */
+function refuseOpenBind({ host, token, tls, insecureBind }: ServerOptions & { host: string }): void {
+  if (token === '')
+    throw new PortolanError('forbidden', 'It will not start without a token: everybody would be an admin.');
+  if (tls || insecureBind || isLoopback(host)) return;
+  throw new PortolanError(
+    'forbidden',
+    `It will not listen on ${host}: without TLS, whoever can listen in on that network gets the token. ` +
+      'Give it a certificate with --tls-cert and --tls-key, put a TLS proxy in front of 127.0.0.1, ' +
+      'or say --insecure-bind if the network is yours alone.',
+  );
 }
 
 async function openStore(at: ServerOptions['store'], logger: Logger): Promise<Store> {

@@ -12,8 +12,12 @@ interface Options extends RemoteOptions {
   hostId?: string;
   interval: number;
   allNamespaces: boolean;
+  allowKill: (typeof killScopes)[number];
   logLevel: string;
 }
+
+/** As the agent knows them; told here so that the help need not load it. */
+const killScopes = ['own', 'any', 'none'] as const;
 
 export function agent(): Command {
   return remote(new Command('agent'))
@@ -22,6 +26,12 @@ export function agent(): Command {
     .option('--host-id <id>', 'id of the host (default: one that is kept in the state directory)')
     .option('--interval <ms>', 'time between two scans', positive, 1000)
     .option('--no-all-namespaces', 'leave other network namespaces out, such as those of containers')
+    .option(
+      '--allow-kill <whose>',
+      `whose processes it may end when asked: ${killScopes.join(', ')} (any needs root)`,
+      oneOf(...killScopes),
+      'own',
+    )
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
     .addHelpText('after', examples('portolan agent --url http://10.0.0.5:7678', 'sudo portolan agent --name build-7'))
     .action(async (options: Options) => {
@@ -41,6 +51,7 @@ export function agent(): Command {
         hostId: options.hostId,
         hostName: options.name,
         allNamespaces: options.allNamespaces,
+        allowKill: options.allowKill,
         stateDirectory: stateDir(),
       });
       if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });

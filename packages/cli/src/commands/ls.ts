@@ -68,17 +68,19 @@ function stateOf({ assignments }: ServiceView): string {
 async function listAssignments(client: PortolanClient, { project, json }: Options): Promise<void> {
   const items = await allItems((query: AssignmentQuery) => client.assignments(query), { project });
   if (json) return sayJson({ items });
+  const names = await hostNames(client);
   say(
     table(
       ['PORT', 'PROTO', 'ENDPOINT', 'STATE', 'LEASE', 'HOST', 'HOLDER', 'PURPOSE'],
-      items.toSorted((a, b) => a.port - b.port).map(assignmentRow),
+      items.toSorted((a, b) => a.port - b.port).map((item) => assignmentRow(item, names)),
     ),
   );
 }
 
-function assignmentRow({ port, protocol, endpoint, state, lease, host, holder, purpose }: AssignmentView): string[] {
-  const term = lease ? `${lease.ttl} s` : 'permanent';
-  const free = [host ?? '-', holder ?? '-', purpose ?? ''].map(plain);
+function assignmentRow(item: AssignmentView, names: ReadonlyMap<string, string>): string[] {
+  const { port, protocol, endpoint, state, lease, unattended, host, holder, purpose } = item;
+  const term = lease ? (unattended ?? `${lease.ttl} s`) : 'permanent';
+  const free = [(host && names.get(host)) ?? host ?? '-', holder ?? '-', purpose ?? ''].map(plain);
   return [String(port), protocol, formatEndpoint(endpoint), state, term, ...free];
 }
 

@@ -1,9 +1,11 @@
 import { hostname, userInfo } from 'node:os';
 import { formatEndpoint, type Reservation, type ReserveInput } from '@portolan/model';
 import { Command, Option } from 'commander';
-import { duration, oneOf, port, positive, serviceArgument } from '../argument.ts';
+import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
+import { differences } from '../sticky.ts';
+import { waiting } from '../waiting.ts';
 
 export interface ChoiceOptions {
   label?: string[];
@@ -16,6 +18,9 @@ export interface ChoiceOptions {
   instance?: number;
   purpose?: string;
   hostName?: string;
+  onTaken?: 'fail' | 'next' | 'takeover';
+  maxAttempts?: number;
+  grace?: number;
 }
 
 export function reserve(): Command {
@@ -36,11 +41,14 @@ export function reserve(): Command {
         'portolan reserve mana/mana-sync:api --preferred 3050',
         'portolan reserve portos/browser --label cdp --label health --range 5550-5599 --lowest',
         'portolan reserve ci/job --ttl 10m',
+        'portolan reserve aip/figma --preferred 65001 --on-taken takeover',
       ),
     )
     .action(async (text: string, options: RemoteOptions & ChoiceOptions & { quiet?: boolean }) => {
       const client = await clientOf(options);
-      const { reservation } = await client.reserve(requestOf(text, options), { renewing: false });
+      const reserving = client.reserve(requestOf(text, options), { renewing: false });
+      const { reservation } = await waiting('reserving', reserving);
+      for (const difference of differences(reservation, options)) process.stderr.write(`portolan: ${difference}.\n`);
       if (options.json) sayJson(reservation);
       else if (options.quiet || !process.stdout.isTTY) say(Object.values(reservation.ports).join('\n'));
       else say(told(reservation));
@@ -55,6 +63,14 @@ export function choosing(command: Command): Command {
     .addOption(
       new Option('--preferred <port>', 'this port, else the next that is free').argParser(port).conflicts('port'),
     )
+    .option(
+      '--on-taken <what>',
+      'when the port wanted is taken: fail (default with --port), next (default with --preferred), or takeover: end the ' +
+        'earlier process of this very service, label and instance on the host',
+      oneOf('fail', 'next', 'takeover'),
+    )
+    .option('--max-attempts <number>', 'how many ports to consider from the preferred one on (default: 100)', positive)
+    .option('--grace <time>', 'how long the earlier process may take to end by itself (default: 5s)', graceTime)
     .option('--range <range>', 'within these ports: 41000-41399, or the name of a range')
     .option('--lowest', 'the lowest free port rather than any')
     .option('--ttl <time>', 'let it end after this time unless it is renewed: 60s, 5m, 2h', duration)
@@ -68,28 +84,34 @@ export function requestOf(text: string, options: ChoiceOptions): ReserveInput {
   const { project, service, labels: named } = serviceArgument(text);
   const labels = [...named, ...(options.label ?? [])];
   const { port, preferred, range, ttl, protocol, instance, purpose, hostName, lowest } = options;
+  const { onTaken, maxAttempts, grace } = options;
   return {
     project,
     service,
     ...(labels.length > 1 ? { labels } : { label: labels[0] }),
     port,
     preferred,
+    onTaken,
+    maxAttempts,
+    grace,
     range,
     order: lowest ? 'lowest' : undefined,
     ttl,
     protocol,
     instance,
     purpose,
-    host: hostName,
+    // To take over is to end a process here, not wherever the service runs.
+    host: hostName ?? (onTaken === 'takeover' ? hostname() : undefined),
     holder: `${userInfo().username}@${hostname()}`,
   };
 }
 
 function told(reservation: Reservation): string {
-  const { assignments, created, obstacle, lease, acknowledged, probed } = reservation;
+  const { assignments, created, obstacle, lease, acknowledged, probed, previousPid } = reservation;
   const lines = assignments.map(({ endpoint, port }) => `${formatEndpoint(endpoint)}  ${paint('bold', String(port))}`);
   if (!created) lines.push('It had this already.');
-  if (obstacle) lines.push(`${obstacle.port} was wanted first: ${obstacle.detail}.`);
+  if (previousPid !== undefined) lines.push(`Taken over: its earlier process ${previousPid} was ended.`);
+  else if (obstacle) lines.push(`${obstacle.port} was wanted first: ${obstacle.detail}.`);
   lines.push(
     lease ? `Ends in ${lease.ttl} s unless it is renewed (lease ${lease.id}).` : 'Permanent, until it is released.',
   );

@@ -1,15 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { constants, hostname } from 'node:os';
-import type { Reserved } from '@portolan/client';
+import { hostname } from 'node:os';
+import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
+import { portOverride, stateDir } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
+import { runChild } from '../child.ts';
+import { portFlag } from '../framework.ts';
+import { plain } from '../output.ts';
+import { ownService } from '../own-service.ts';
+import { fillPorts } from '../placeholder.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { differences } from '../sticky.ts';
+import { reserveForTree } from '../tree-reservation.ts';
+import { waiting } from '../waiting.ts';
+import { worktreeAt } from '../worktree.ts';
 import { type ChoiceOptions, choosing, requestOf } from './reserve.ts';
 
 /** Short, so that a machine that dies gives its ports back soon; renewed every third of it. Seconds. */
 const TTL = 60;
 
-const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+interface Options extends RemoteOptions, ChoiceOptions {
+  flag: boolean;
+  env: boolean;
+}
 
 export function run(): Command {
   return choosing(remote(new Command('run')))
@@ -17,41 +29,84 @@ export function run(): Command {
       'Reserve ports, run a command that finds them in PORT and <LABEL>_PORT, and release them when it ends, ' +
         'unless the service had them before. Signals and the exit code are passed on.',
     )
-    .argument('<service>', 'project/name, project/name:label, or project/name:label,label')
-    .argument('<command...>', 'the command and its arguments, after --')
+    .usage('[options] [service] -- <command...>')
+    .argument(
+      '[service]',
+      'project/name, project/name:label, or project/name:label,label (default: the repository and the name in package.json)',
+    )
+    .argument('[command...]', 'the command and its arguments, after --; {port} and {port:label} stand for the ports')
+    .option('--no-flag', 'add no --port to tools that do not look at PORT')
+    .option('--no-env', 'do not look for a PORT in the environment, .env.local and .env')
     .addHelpText(
       'after',
       examples(
+        'portolan run -- npm run dev',
         'portolan run mana/mana-sync -- node server.js',
         'portolan run portos/browser:cdp,health -- ./browser.sh',
+        'portolan run shop/site -- php -S 127.0.0.1:{port}',
       ),
     )
-    .action(async (text: string, command: string[], options: RemoteOptions & ChoiceOptions) => {
+    .action(async (_service: string, _command: string[], options: Options, { args }: Command) => {
+      const { service = ownService(), command } = parted(args, process.argv.slice(2));
       const client = await clientOf(options);
-      const request = requestOf(text, {
-        ...options,
-        ttl: options.ttl ?? TTL,
-        hostName: options.hostName ?? hostname(),
-      });
-      const reserved = await client.reserve(request, {
-        onLost: ({ message }) => {
-          warn(`the reservation of ${request.project}/${request.service} is lost: ${message}. The command goes on.`);
+      const host = options.hostName ?? (await ownHost());
+      const request = requestOf(service, { ...options, ttl: options.ttl ?? TTL, hostName: host });
+      const chosen =
+        [options.port, options.preferred, options.range].some((each) => each !== undefined) || !options.env;
+      const override = chosen ? undefined : await portOverride();
+      const reserving = reserveForTree(
+        client,
+        request,
+        { tree: worktreeAt(process.cwd()), override },
+        {
+          onLost: ({ message }) => {
+            warn(`the reservation of ${request.project}/${request.service} is lost: ${message}. The command goes on.`);
+          },
         },
-      });
+      );
+      const reserved = await waiting('reserving', reserving);
+      for (const difference of differences(reserved.reservation, options)) warn(difference);
       // As answered first: to assert it again later is no new grant.
       const { created } = reserved.reservation;
+      let ended = false;
       try {
-        process.exitCode = await runWith(environmentOf(reserved), command);
+        process.exitCode = await runChild(completed(command, reserved, options.flag), environmentOf(reserved));
+        ended = true;
       } finally {
         // What the service had before is not this command's to give back; a lease that was taken over ends by itself.
-        if (created) await release(reserved);
+        if (!created) reserved.leave();
+        else if (ended) await letGo(client, reserved, host);
+        else await release(reserved);
       }
     });
 }
 
-/** An error here must not stand in the place of the command's exit code; the lease ends by itself. */
-async function release(reserved: Reserved): Promise<void> {
-  await reserved.release().catch((error: Error) => warn(`could not release: ${error.message}`));
+/** What stands before the `--` and after it; without one the first word is the service. */
+function parted(args: readonly string[], argv: readonly string[]): { service?: string; command: string[] } {
+  const dashes = argv.indexOf('--');
+  const before = dashes < 0 ? Math.min(1, args.length) : args.length - (argv.length - dashes - 1);
+  const command = args.slice(Math.min(before, 1));
+  if (command.length === 0) {
+    throw new PortolanError('invalid-request', 'There is no command to run. Write: portolan run [service] -- command');
+  }
+  // `run web npm run dev -- --host`: the dashes are the command's.
+  if (before > 1) command.splice(before - 1, 0, '--');
+  return before > 0 ? { service: args[0] as string, command } : { command };
+}
+
+/** The agent of this machine by its id, which is unique, where this user can know it. */
+async function ownHost(): Promise<string> {
+  const { keptHostId } = await import('@portolan/agent');
+  return keptHostId(stateDir()) ?? hostname();
+}
+
+function completed(command: readonly string[], reserved: Reserved, flags: boolean): string[] {
+  const filled = fillPorts(command, reserved.ports, reserved.port);
+  if (filled) return filled;
+  const missing = flags ? portFlag(command, reserved.port, process.cwd()) : undefined;
+  if (!missing) return [...command];
+  warn(`${missing.framework} does not look at PORT, so "${missing.arguments.join(' ')}" is added (--no-flag: not)`);
+  return [...command, ...missing.arguments];
 }
 
 /** What is `undefined` is taken from the environment: it may tell of ports that an outer command was given. */
@@ -67,38 +122,36 @@ function environmentOf({ port, ports, lease, reservation }: Reserved): NodeJS.Pr
   return environment;
 }
 
-/** @returns the exit code of the command, or 128 + the signal that ended it */
-async function runWith(environment: NodeJS.ProcessEnv, [file = '', ...args]: string[]): Promise<number> {
-  const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-  const stop = forward(child);
+/** A lease follows the evidence, not the wrapper: what goes on in the background keeps it. */
+async function letGo(client: PortolanClient, reserved: Reserved, host: string): Promise<void> {
+  const { afterlifeOf } = await import('../afterlife.ts');
+  const left = await afterlifeOf(reserved);
+  if (left.kind === 'none') return release(reserved);
+  const who = left.kind === 'listening' ? left.listener.process : null;
+  const what = who
+    ? `pid ${who.pid} (${plain(who.command)}) listens on ${left.kind === 'listening' && left.listener.port}`
+    : left.kind === 'listening'
+      ? `a process listens on ${left.listener.port}`
+      : `processes that it left behind live on (pid ${left.pids.slice(0, 5).join(', ')})`;
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', (error: NodeJS.ErrnoException) => reject(notRun(file, error)));
-      child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
-    });
-  } finally {
-    stop();
+    await reserved.handOver();
+    const kept = (await hasAgent(client, host))
+      ? 'it keeps the lease as long as it listens'
+      : `no agent on ${host} sees to it, so its lease ends in ${reserved.lease?.ttl} s`;
+    warn(`the command ended, but ${what}: ${kept}. "portolan kill ${reserved.port}" ends it.`);
+  } catch (error) {
+    warn(`could not hand over: ${error instanceof Error ? error.message : error}`);
   }
 }
 
-/** @returns how to stop it */
-function forward(child: ChildProcess): () => void {
-  const listeners = passedOn.map((signal) => {
-    // A terminal's Ctrl-C reaches the command by itself; twice, many take it for "at once".
-    const listener = () => {
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-    };
-    process.on(signal, listener);
-    return { signal, listener };
-  });
-  return () => {
-    for (const { signal, listener } of listeners) process.off(signal, listener);
-  };
+async function hasAgent(client: PortolanClient, host: string): Promise<boolean> {
+  const hosts = await allItems((query) => client.hosts(query), {});
+  return hosts.some(({ id, name, state }) => (id === host || name === host) && state === 'alive');
 }
 
-function notRun(file: string, error: NodeJS.ErrnoException): PortolanError {
-  const reason = error.code === 'ENOENT' ? 'there is no such command' : error.message;
-  return new PortolanError('not-found', `"${file}" could not be run: ${reason}.`);
+/** An error here must not stand in the place of the command's exit code; the lease ends by itself. */
+async function release(reserved: Reserved): Promise<void> {
+  await reserved.release().catch((error: Error) => warn(`could not release: ${error.message}`));
 }
 
 function warn(text: string): void {

@@ -1,12 +1,12 @@
 import { ensureToken } from '@portolan/client/node';
 import { Acknowledgement, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
-import { listenPort, oneOf } from '../argument.ts';
+import { listenPort, oneOf, origin, positive } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
 import { levels, logger } from '../log.ts';
 import { explainListening } from '../occupant.ts';
 import { say, sayJson } from '../output.ts';
-import { examples } from '../remote.ts';
+import { collect, examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 interface Options {
@@ -17,6 +17,14 @@ interface Options {
   fleet?: string;
   ack?: string;
   insecureBind?: boolean;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsClientCa?: string;
+  allowHost?: string[];
+  allowOrigin?: string[];
+  rateLimit?: number;
+  streamLimit?: number;
+  connectionLimit?: number;
   logLevel: string;
   json?: boolean;
 }
@@ -30,18 +38,41 @@ export function server(): Command {
     .option('--port <port>', 'port to listen on; 0 for any free one', listenPort, 7678)
     .option('--fleet <name>', 'which fleet of the Redis (default: the one called default)')
     .option('--ack <level>', 'with Redis: how surely a commit outlives a failure: memory, disk, replicas:N')
+    .option('--tls-cert <file>', 'serve https with this certificate (PEM); read again when it changes')
+    .option('--tls-key <file>', 'its key (PEM)')
+    .option('--tls-client-ca <file>', 'let in only clients with a certificate of this authority (PEM)')
     .option('--insecure-bind', 'listen beyond loopback although there is no TLS')
+    .option('--allow-host <name>', 'a further name that it is reached by; may stand several times', collect)
+    .option('--allow-origin <origin>', 'pages of this origin may use it; may stand several times', origin)
+    .option('--rate-limit <n>', 'requests a second of one token, in the long run (default: 1000)', positive)
+    .option('--stream-limit <n>', 'streams that one token may have open (default: 2000)', positive)
+    .option('--connection-limit <n>', 'connections of all clients together (default: 20000)', positive)
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
     .option('--json', 'write the ready line as JSON')
-    .addHelpText('after', examples('portolan server', 'portolan server --redis redis://10.0.0.5:6379 --ack replicas:1'))
+    .addHelpText(
+      'after',
+      examples(
+        'portolan server',
+        'portolan server --redis redis://10.0.0.5:6379 --ack replicas:1',
+        'portolan server --host 0.0.0.0 --tls-cert ports.pem --tls-key ports.key --allow-host ports.example.net',
+      ),
+    )
     .action(async (options: Options) => {
-      refuseOpenBind(options);
       const { startServer } = await import('@portolan/server');
       const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
       const running = await startServer({
         host: options.host,
         port: options.port,
         token,
+        tls: tlsOf(options),
+        insecureBind: options.insecureBind,
+        allowHosts: options.allowHost,
+        allowOrigins: options.allowOrigin,
+        limits: {
+          ...(options.rateLimit && { requests: options.rateLimit }),
+          ...(options.streamLimit && { streams: options.streamLimit }),
+          ...(options.connectionLimit && { connections: options.connectionLimit }),
+        },
         store: await storeOf(options),
         logger: await logger(options.logLevel),
       }).catch(async (error: unknown) => {
@@ -69,12 +100,8 @@ async function storeOf({ redis = process.env.PORTOLAN_REDIS, data, fleet, ack }:
   return { kind: 'redis' as const, url: redis, fleet, acknowledgement: ack };
 }
 
-/** Without TLS the token would cross the network in the clear. */
-function refuseOpenBind({ host, insecureBind }: Options): void {
-  if (insecureBind || /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)) return;
-  throw new PortolanError(
-    'forbidden',
-    `It will not listen on ${host}: without TLS, whoever can listen in on that network gets the token. ` +
-      'Put a TLS proxy in front of 127.0.0.1, or say --insecure-bind if the network is yours alone.',
-  );
+function tlsOf({ tlsCert: cert, tlsKey: key, tlsClientCa: clientCa }: Options) {
+  if (!cert && !key && !clientCa) return undefined;
+  if (cert && key) return { cert, key, clientCa };
+  throw new PortolanError('invalid-request', 'For TLS both --tls-cert and --tls-key are needed.');
 }

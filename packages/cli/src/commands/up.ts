@@ -1,17 +1,19 @@
 import { connect } from '@portolan/client';
 import { ensureToken, stateDir, tokenPath } from '@portolan/client/node';
 import { Command } from 'commander';
-import { listenPort, oneOf } from '../argument.ts';
+import { listenPort, oneOf, origin } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
 import { levels, logger } from '../log.ts';
 import { explainListening } from '../occupant.ts';
 import { paint, say, sayJson } from '../output.ts';
-import { examples } from '../remote.ts';
+import { collect, examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 interface Options {
   port: number;
   data?: string;
+  allowHost?: string[];
+  allowOrigin?: string[];
   logLevel: string;
   json?: boolean;
 }
@@ -23,6 +25,8 @@ export function up(): Command {
     )
     .option('--port <port>', 'port to listen on, at 127.0.0.1; 0 for any free one', listenPort, 7678)
     .option('--data <file>', 'the SQLite file (default: portolan.sqlite in the state directory)')
+    .option('--allow-host <name>', 'a further name that it is reached by; may stand several times', collect)
+    .option('--allow-origin <origin>', 'pages of this origin may use it; may stand several times', origin)
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'warn')
     .option('--json', 'write the ready line as JSON')
     .addHelpText('after', examples('portolan up', 'portolan up --port 7700 --data /tmp/try.sqlite'))
@@ -38,6 +42,8 @@ export function up(): Command {
       const server = await startServer({
         port: options.port,
         token,
+        allowHosts: options.allowHost,
+        allowOrigins: options.allowOrigin,
         store: { kind: 'sqlite', path },
         logger: log,
       }).catch(async (error: unknown) => {

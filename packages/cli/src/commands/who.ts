@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   formatEndpoint,
   formatInterval,
@@ -20,7 +21,10 @@ export function who(): Command {
     .addHelpText('after', examples('portolan who 3050', 'portolan who 3050 --json'))
     .action(async (number: number, options: RemoteOptions) => {
       const client = await clientOf(options);
-      const report = await client.port(number);
+      const report = await client.port(number).catch((error: unknown) => {
+        if (error instanceof PortolanError && error.code === 'unreachable') return tellHere(number, error, options);
+        throw error;
+      });
       const nobody = report.assignments.length === 0 && report.listeners.length === 0;
       if (options.json) sayJson(report);
       else if (!nobody) say(told(report));
@@ -30,6 +34,17 @@ export function who(): Command {
         throw new PortolanError('not-found', `Nobody has port ${number}`, { port: number });
       }
     });
+}
+
+/** With no coordinator this machine still knows who listens on it. The error stands: it is not the fleet's answer. */
+async function tellHere(number: number, error: PortolanError, { json }: RemoteOptions): Promise<never> {
+  const { occupantsOf } = await import('../occupant.ts');
+  const listeners = (await occupantsOf(number, 'any')).map((each) => ({ ...each, host: hostname() }));
+  if (json) sayJson({ port: number, scope: 'host', listeners });
+  else if (listeners.length > 0) say(listeners.map((each) => sighting({ hosts: {} }, each)).join('\n'));
+  else say(`On this machine, nobody whom this user can see listens on ${number}.`);
+  const told = `${error.message} What is told is what this machine alone knows.`;
+  throw new PortolanError(error.code, told, error.data, { cause: error });
 }
 
 function told(report: PortReport): string {
@@ -45,8 +60,9 @@ function told(report: PortReport): string {
 }
 
 function promises({ port: number, assignments }: PortReport): string[] {
-  const lines = assignments.map(({ protocol, endpoint, state, lease, purpose, holder }) => {
+  const lines = assignments.map(({ protocol, endpoint, state, lease, unattended, purpose, holder }) => {
     const details = [lease ? `lease of ${lease.ttl} s` : 'permanent'];
+    if (unattended) details.push(`${unattended}: it lasts as long as its listener`);
     if (holder) details.push(`held by ${plain(holder)}`);
     if (purpose) details.push(plain(purpose));
     return `${protocol} ${number} belongs to ${paint('bold', formatEndpoint(endpoint))} (${details.join('; ')}): ${evidence[state]}.`;
@@ -68,7 +84,7 @@ const evidence = {
 } as const;
 
 function sighting(
-  { hosts }: PortReport,
+  { hosts }: Pick<PortReport, 'hosts'>,
   { host, protocol, address, port, netns, process, container, identity }: HostListener,
 ): string {
   const place = plain(hosts[host]?.name ?? host);

@@ -1,15 +1,21 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import { ClientFrame, PortolanError, ServerFrame } from '@portolan/model';
+import type { Context as HonoContext } from 'hono';
+import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
+import type { Principal } from '../access/principal.ts';
+import { accessRoutes } from './access.ts';
 import { assignmentRoutes } from './assignments.ts';
 import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
-import type { Context } from './context.ts';
+import { addressOf, type Context, callerOf, type Env } from './context.ts';
 import { findingRoutes } from './findings.ts';
 import { hostRoutes } from './hosts.ts';
 import { operationRoutes, referenceRoutes } from './operations.ts';
 import { portRoutes } from './ports.ts';
 import { answerWith, problemAnswer } from './problems.ts';
+import { processRoutes } from './processes.ts';
+import { statusRoutes } from './status.ts';
 import { streamRoute } from './stream.ts';
 
 const BODY_MAX = 64 * 1024;
@@ -18,10 +24,15 @@ const REPORT_BODY_MAX = 4 * 1024 * 1024;
 /** Reachable without a token. Everything else is behind the gate, whatever is added later. */
 const OPEN = new Set(['/livez', '/readyz', '/metrics', '/reference', '/v1/openapi.json', '/v1/stream']);
 
+export interface AppOptions {
+  /** Pages of these origins may read, too. */
+  readonly origins: readonly string[];
+}
+
 /** All routes of a coordinator behind one gate. */
-export function createApp(context: Context) {
-  const { gate, logger, metrics } = context;
-  const app = new OpenAPIHono();
+export function createApp(context: Context, { origins }: AppOptions) {
+  const { audit, gate, logger, metrics, names, rates } = context;
+  const app = new OpenAPIHono<Env>();
 
   app.use(async (c, next) => {
     const started = performance.now();
@@ -29,9 +40,24 @@ export function createApp(context: Context) {
     metrics.observeRequest(c.req.method, routePath(c, -1), c.res.status, (performance.now() - started) / 1000);
   });
   app.use((c, next) => {
+    const host = c.req.header('host');
+    names.checkHost(host);
+    names.checkOrigin(c.req.header('origin'), host, 'encrypted' in c.env.incoming.socket);
+    return next();
+  });
+  // Before the gate: a browser asks for leave without the token.
+  if (origins.length > 0)
+    app.use(cors({ origin: [...origins], allowHeaders: ['authorization', 'content-type'], maxAge: 600 }));
+  app.use((c, next) => {
     const { path } = c.req;
     // The stream takes its token from the header or from the first frame.
-    if (!OPEN.has(path) && !path.startsWith('/reference/')) gate.check(c.req.header('authorization'));
+    if (OPEN.has(path) || path.startsWith('/reference/')) admitStranger(c);
+    else {
+      const principal = admitted(c);
+      c.set('principal', principal);
+      // An admin's token can do all harm there is; to slow it down would protect nothing.
+      if (principal.role !== 'admin') hold(rates.requests.take(principal.id, performance.now()));
+    }
     return next();
   });
   app.use(limitBody((path) => (path.endsWith('/report') ? REPORT_BODY_MAX : BODY_MAX)));
@@ -39,7 +65,16 @@ export function createApp(context: Context) {
   app.route('/', operationRoutes(context));
   app.route('/', referenceRoutes());
   app.route('/v1', streamRoute(context));
-  for (const routes of [assignmentRoutes, portRoutes, hostRoutes, findingRoutes, changeRoutes])
+  for (const routes of [
+    accessRoutes,
+    assignmentRoutes,
+    portRoutes,
+    hostRoutes,
+    processRoutes,
+    findingRoutes,
+    changeRoutes,
+    statusRoutes,
+  ])
     app.route('/v1', routes(context));
 
   describe(app);
@@ -52,11 +87,35 @@ export function createApp(context: Context) {
       ).toProblem(),
     ),
   );
-  app.onError((error, c) => problemAnswer(error, c, logger));
+  app.onError((error, c) => {
+    const denied = error instanceof PortolanError && error.code === 'forbidden' && c.get('principal') !== undefined;
+    if (denied) audit.refused(callerOf(c), `${c.req.method} ${c.req.path}: ${error.message}`);
+    return problemAnswer(error, c, logger);
+  });
   return app;
+
+  function admitted(c: HonoContext<Env>): Principal {
+    try {
+      return gate.check(c.req.header('authorization'));
+    } catch (error) {
+      admitStranger(c);
+      throw error;
+    }
+  }
+
+  function admitStranger(c: HonoContext<Env>): void {
+    hold(rates.strangers.take(addressOf(c) ?? '', performance.now()));
+  }
 }
 
-function describe(app: OpenAPIHono): void {
+/** @param wait seconds, 0 for none @throws PortolanError `too-many` */
+function hold(wait: number): void {
+  if (wait === 0) return;
+  const retryAfter = Math.max(1, Math.ceil(wait));
+  throw new PortolanError('too-many', `there are too many requests; try again in ${retryAfter} s`, { retryAfter });
+}
+
+function describe(app: OpenAPIHono<Env>): void {
   const { openAPIRegistry: registry } = app;
   registry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',

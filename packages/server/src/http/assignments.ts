@@ -16,15 +16,17 @@ import {
   ReserveRequest,
   Version,
 } from '@portolan/model';
+import { acting } from '../access/act.ts';
+import { may } from '../access/principal.ts';
 import { assignmentView, page } from '../reads.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Assignments';
 const PortParams = z.object({ protocol: Protocol, port: PortText });
 
 export function assignmentRoutes(context: Context) {
-  const { reserver, leases } = context;
+  const { reserver, leases, takeovers } = context;
   const read = reader(context);
   const { app, add } = operations();
 
@@ -34,10 +36,18 @@ export function assignmentRoutes(context: Context) {
     tag,
     summary: 'Reserve a port, or a contiguous block of labelled ports',
     description: 'Asking again for the same endpoint gives the same ports: 200 instead of 201.',
+    allow: may.hold,
+    act: 'reserve',
+    scope: ({ body }) => ({ project: body.project }),
     body: ReserveRequest,
     answer: Reservation,
     created: ({ created }) => created,
-    run: ({ body }) => reserver.reserve(body),
+    run({ body }, c) {
+      if (body.onTaken !== 'takeover') return reserver.reserve(body);
+      const caller = callerOf(c);
+      const proven = caller.principal.projects !== null;
+      return acting({ ...caller, action: 'take-over' }, () => takeovers.reserve(body, { proven }));
+    },
   });
 
   add({
@@ -45,6 +55,8 @@ export function assignmentRoutes(context: Context) {
     path: '/assignments/release',
     tag,
     summary: 'Release a lease, a port, or the ports of a service',
+    allow: may.hold,
+    act: 'release',
     body: ReleaseRequest,
     answer: ReleaseResponse,
     run: ({ body }) => leases.release(body),
@@ -57,6 +69,9 @@ export function assignmentRoutes(context: Context) {
     summary: 'Take back ports after an outage',
     description:
       'For a holder whose lease ended or whose token is no longer known: the same ports if they can be had, else 409 and a finding.',
+    allow: may.hold,
+    act: 'reassert',
+    scope: ({ body }) => ({ project: body.project }),
     body: ReassertRequest,
     answer: Reservation,
     run: ({ body }) => leases.reassert(body),
@@ -67,6 +82,7 @@ export function assignmentRoutes(context: Context) {
     path: '/leases/renew',
     tag,
     summary: 'Renew leases',
+    allow: may.renew,
     body: RenewRequest,
     answer: RenewResponse,
     run: ({ body }) => leases.renew(body),
@@ -77,6 +93,7 @@ export function assignmentRoutes(context: Context) {
     path: '/assignments',
     tag,
     summary: 'List assignments',
+    allow: may.read,
     query: Paging.extend(Consistency.shape).extend({
       project: Name.optional(),
       service: Name.optional(),
@@ -112,6 +129,7 @@ export function assignmentRoutes(context: Context) {
     path: '/assignments/{protocol}/{port}',
     tag,
     summary: 'Who has a port',
+    allow: may.read,
     params: PortParams,
     query: Consistency,
     answer: AssignmentView,
@@ -130,6 +148,8 @@ export function assignmentRoutes(context: Context) {
     path: '/assignments/{protocol}/{port}',
     tag,
     summary: 'Release one port',
+    allow: may.hold,
+    act: 'release',
     params: PortParams,
     query: z.object({ token: Version.optional() }),
     answer: ReleaseResponse,

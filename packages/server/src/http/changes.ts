@@ -12,10 +12,11 @@ import {
   topics,
 } from '@portolan/model';
 import { streamSSE } from 'hono/streaming';
+import { may } from '../access/principal.ts';
 import { HistoryLostError } from '../store/store.ts';
 import { Channel } from '../stream/channel.ts';
 import type { Sink } from '../stream/subscriber.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf } from './context.ts';
 import { operations } from './operation.ts';
 
 const Query = z.object({
@@ -35,7 +36,7 @@ const Query = z.object({
 });
 
 /** The change feed over plain HTTP: a page of it as JSON, or the live stream as server-sent events. */
-export function changeRoutes({ fleet, hub }: Context) {
+export function changeRoutes({ fleet, hub, sessions }: Context) {
   const { app, add } = operations();
   add({
     method: 'get',
@@ -44,6 +45,7 @@ export function changeRoutes({ fleet, hub }: Context) {
     summary: 'What changed after a position',
     description:
       'With `accept: text/event-stream` the stream of `/v1/stream` as server-sent events: each has a frame as its data and, where the frame tells one, a position as its id, so that `last-event-id` resumes.',
+    allow: may.read,
     query: Query,
     answer: z.object({
       commits: z.array(z.object({ position: Position, events: z.array(StreamEvent) })),
@@ -56,6 +58,8 @@ export function changeRoutes({ fleet, hub }: Context) {
       if (c.req.header('accept')?.includes('text/event-stream')) {
         const lastId = Position.safeParse(c.req.header('last-event-id')).data;
         const position = lastId ?? query.after;
+        let revoked = () => {};
+        const leave = sessions.open(callerOf(c).principal, () => revoked());
         return streamSSE(c, async (stream) => {
           let backlog = 0;
           let end = () => {};
@@ -70,9 +74,14 @@ export function changeRoutes({ fleet, hub }: Context) {
             close: (reason) => void stream.writeSSE({ event: 'close', data: reason }).finally(end),
           };
           const unsubscribe = hub.subscribe({ ...wanted, ...(position !== undefined && { position }) }, sink);
+          revoked = () => {
+            unsubscribe();
+            sink.close('unauthorized');
+          };
           stream.onAbort(end);
           await ended;
           unsubscribe();
+          leave();
         });
       }
       if (query.after === undefined) return { commits: [], position: fleet.position, more: false };

@@ -1,11 +1,47 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
+import type { Act } from '../access/act.ts';
+import type { NameCheck } from '../access/origin.ts';
+import type { Principal } from '../access/principal.ts';
+import type { Rate } from '../access/rate.ts';
+import type { Sessions } from '../access/sessions.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { Gate } from './gate.ts';
 
 /** What routes are made of: a coordinator, and who may reach it. */
 export interface Context extends Coordinator {
   readonly gate: Gate;
+  readonly names: NameCheck;
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  readonly rates: Rates;
   readonly logger: Logger;
   /** False from the moment the coordinator begins to stop. */
   serving(): boolean;
+}
+
+export interface Rates {
+  /** Requests, by the id of the token. */
+  readonly requests: Rate;
+  /** Requests without a good token, by address. */
+  readonly strangers: Rate;
+}
+
+/** What a request carries from the gate on. */
+export interface Env {
+  Bindings: HttpBindings;
+  Variables: { principal: Principal };
+}
+
+/** Who asks, once the gate has let the request through. */
+export function callerOf(c: HonoContext): Act {
+  return { principal: c.get('principal'), address: addressOf(c) };
+}
+
+/** Of the other end of the connection: behind a proxy, the proxy. A header that says otherwise is anybody's word. */
+export function addressOf(c: HonoContext): string | null {
+  const { incoming } = c.env as HttpBindings;
+  return incoming.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null;
 }

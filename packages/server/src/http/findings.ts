@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { Finding, findingKinds, findingStates, key, PortolanError, pageOf, severities } from '@portolan/model';
+import { may } from '../access/principal.ts';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
@@ -17,6 +18,7 @@ export function findingRoutes(context: Context) {
     path: '/findings',
     tag,
     summary: 'List findings',
+    allow: may.read,
     query: Paging.extend(Consistency.shape).extend({
       state: z
         .enum([...findingStates, 'all'])
@@ -45,6 +47,7 @@ export function findingRoutes(context: Context) {
     path: '/findings/{id}',
     tag,
     summary: 'One finding',
+    allow: may.read,
     params: FindingParams,
     query: Consistency,
     answer: Finding,
@@ -62,6 +65,8 @@ export function findingRoutes(context: Context) {
     tag,
     summary: 'Say that a finding was seen',
     description: 'It opens again by itself when it gets worse.',
+    allow: may.operate,
+    act: 'acknowledge',
     params: FindingParams,
     answer: Finding,
     run: ({ params }) => ranges.acknowledge(params.id),

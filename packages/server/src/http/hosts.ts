@@ -13,6 +13,7 @@ import {
   ServiceId,
   TaskAnswer,
 } from '@portolan/model';
+import { may } from '../access/principal.ts';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
@@ -31,6 +32,7 @@ export function hostRoutes(context: Context) {
     path: '/hosts',
     tag,
     summary: 'List hosts',
+    allow: may.read,
     query: Paging.extend(Consistency.shape),
     answer: pageOf(Host),
     async run({ query }) {
@@ -50,6 +52,7 @@ export function hostRoutes(context: Context) {
     path: '/hosts/{id}',
     tag,
     summary: 'One host',
+    allow: may.read,
     params: HostParams,
     query: Consistency,
     answer: Host,
@@ -66,6 +69,8 @@ export function hostRoutes(context: Context) {
     path: '/hosts/{id}',
     tag,
     summary: 'Join: an agent tells of its host',
+    allow: may.report,
+    scope: ({ params }) => ({ host: params.id }),
     params: HostParams,
     body: HostInfo,
     answer: Host,
@@ -78,6 +83,8 @@ export function hostRoutes(context: Context) {
     tag,
     summary: 'Report what changed on a host since the last report',
     description: 'The digest is that of all listeners afterwards; when it differs here, the answer is `resync`.',
+    allow: may.report,
+    scope: ({ params }) => ({ host: params.id }),
     params: HostParams,
     body: ReportRequest,
     answer: ReportResponse,
@@ -89,6 +96,8 @@ export function hostRoutes(context: Context) {
     path: '/hosts/{id}/leave',
     tag,
     summary: 'Leave: the agent of a host stops',
+    allow: may.report,
+    scope: ({ params }) => ({ host: params.id }),
     params: HostParams,
     answer: Host,
     run: ({ params }) => hosts.leave(params.id),
@@ -99,6 +108,8 @@ export function hostRoutes(context: Context) {
     path: '/hosts/{id}',
     tag,
     summary: 'Forget a host that will not come back',
+    allow: may.operate,
+    act: 'forget-host',
     params: HostParams,
     answer: Done,
     run: ({ params }) => hosts.forget(params.id),
@@ -109,6 +120,7 @@ export function hostRoutes(context: Context) {
     path: '/tasks/{id}/answer',
     tag,
     summary: 'Answer a task that a coordinator gave to an agent',
+    allow: may.report,
     params: z.object({ id: z.string().max(64) }),
     body: TaskAnswer,
     answer: Done,
@@ -120,6 +132,7 @@ export function hostRoutes(context: Context) {
     path: '/listeners',
     tag,
     summary: 'List observed sockets',
+    allow: may.read,
     query: Paging.extend(Consistency.shape).extend({
       host: z.string().max(255).optional().openapi({ description: 'Id or name.' }),
       protocol: Protocol.optional(),

@@ -1,8 +1,10 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { HIGHEST_PORT, Port, PortolanError, Position, Problem } from '@portolan/model';
+import { type AuditAction, HIGHEST_PORT, Port, PortolanError, Position, Problem, type Role } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
+import { acting } from '../access/act.ts';
+import { checkRole, checkScope, type Scope } from '../access/bounds.ts';
 import type { Fleet } from '../fleet.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf, type Env } from './context.ts';
 import { invalid } from './problems.ts';
 
 /** What the OpenAPI document shows of an operation, and how its input is checked. */
@@ -13,6 +15,8 @@ interface Described {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
+  /** The roles that may do it. */
+  readonly allow: readonly Role[];
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
@@ -27,6 +31,10 @@ interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.Zo
   readonly query?: Q;
   readonly body?: B;
   readonly answer: R;
+  /** What the request says that it is about: a token that is bound to something else is refused before anything is done. */
+  readonly scope?: (input: { readonly params: z.output<A>; readonly body: z.output<B> }) => Scope;
+  /** What it is in the audit trail, if it belongs there. */
+  readonly act?: AuditAction;
   /** Whether success means that something was made anew: 201 instead of 200. */
   readonly created?: (answer: z.input<R>) => boolean;
   /** @returns the answer, or a `Response` that is something else than JSON */
@@ -38,7 +46,7 @@ interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.Zo
 
 /** Adds operations to the app that it makes, and to the document of that app. */
 export function operations(): {
-  readonly app: OpenAPIHono;
+  readonly app: OpenAPIHono<Env>;
   add<
     R extends z.ZodType,
     B extends z.ZodType = z.ZodType<undefined>,
@@ -46,19 +54,23 @@ export function operations(): {
     A extends z.ZodObject = z.ZodObject,
   >(operation: Operation<A, Q, B, R>): void;
 } {
-  const app = new OpenAPIHono();
+  const app = new OpenAPIHono<Env>();
   return {
     app,
     add(operation) {
-      const { method, path, params, query, body, created, run } = operation;
+      const { method, path, params, query, body, created, run, allow, scope, act } = operation;
       app.openAPIRegistry.registerPath(documented(operation, created !== undefined));
       app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
+        const caller = callerOf(c);
+        checkRole(caller.principal, allow);
         const input = {
           params: params ? parsed('param', params, c.req.param()) : {},
           query: query ? parsed('query', query, singles(c.req.queries())) : {},
           body: body ? parsed('body', body, await json(c)) : undefined,
         };
-        const answer = await run(input as Parameters<typeof run>[0], c);
+        const typed = input as Parameters<typeof run>[0];
+        if (scope) checkScope(caller.principal, scope(typed));
+        const answer = await acting({ ...caller, action: act }, () => run(typed, c));
         return answer instanceof Response ? answer : c.json(answer as object, created?.(answer) ? 201 : 200);
       });
     },
@@ -129,7 +141,7 @@ function singles(queries: Record<string, string[]>): Record<string, string | str
 }
 
 function documented(operation: Described, created: boolean) {
-  const { method, path, tag, summary, description, params, query, body, answer, also = {} } = operation;
+  const { method, path, tag, summary, description = '', allow, params, query, body, answer, also = {} } = operation;
   const texts = Object.entries(also).map(([type, description]) => [
     type,
     { schema: z.string().openapi({ description }) },
@@ -140,7 +152,7 @@ function documented(operation: Described, created: boolean) {
     path,
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    description: `${description}\n\nFor the roles ${allow.join(', ')}.`.trim(),
     security: [{ bearer: [] }],
     request: {
       ...(params && { params }),

@@ -12,6 +12,7 @@ import {
   Range,
   ServiceView,
 } from '@portolan/model';
+import { may } from '../access/principal.ts';
 import { freePorts, page, portReport, services } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
@@ -29,6 +30,7 @@ export function portRoutes(context: Context) {
     tag,
     summary: 'Ports that could be reserved now',
     description: 'A look, not a promise: reserve to have one.',
+    allow: may.read,
     query: Consistency.extend({
       count: z.coerce.number().int().min(1).max(1_000).default(1),
       range: z.string().max(64).optional(),
@@ -47,6 +49,7 @@ export function portRoutes(context: Context) {
     path: '/ports/{port}',
     tag,
     summary: 'Everything known of a port',
+    allow: may.read,
     params: z.object({ port: PortText }),
     query: Consistency.extend({ protocol: Protocol.optional() }),
     answer: PortReport,
@@ -60,6 +63,7 @@ export function portRoutes(context: Context) {
     path: '/services',
     tag,
     summary: 'Services with their assignments and listeners',
+    allow: may.read,
     query: Paging.extend(Consistency.shape).extend({ project: Name.optional() }),
     answer: pageOf(ServiceView),
     async run({ query }) {
@@ -80,6 +84,7 @@ export function portRoutes(context: Context) {
     path: '/services/{project}/{service}',
     tag,
     summary: 'One service',
+    allow: may.read,
     params: z.object({ project: Name, service: Name }),
     query: Consistency,
     answer: ServiceView,
@@ -97,6 +102,7 @@ export function portRoutes(context: Context) {
     path: '/ranges',
     tag,
     summary: 'List ranges',
+    allow: may.read,
     query: Paging.extend(Consistency.shape),
     answer: pageOf(Range),
     async run({ query }) {
@@ -119,6 +125,8 @@ export function portRoutes(context: Context) {
     tag,
     summary: 'Define a range',
     description: 'With an owner and the policy `allocate` it is the block of that project.',
+    allow: may.operate,
+    act: 'set-range',
     params: rangeParams,
     body: z.strictObject({
       from: Port,
@@ -142,6 +150,8 @@ export function portRoutes(context: Context) {
     path: '/ranges/{name}',
     tag,
     summary: 'Remove a range',
+    allow: may.operate,
+    act: 'remove-range',
     params: rangeParams,
     answer: rangeDone,
     run: ({ params }) => ranges.remove(params.name),
@@ -152,6 +162,7 @@ export function portRoutes(context: Context) {
     path: '/blocks',
     tag,
     summary: 'List blocked ports',
+    allow: may.read,
     query: Paging.extend(Consistency.shape),
     answer: pageOf(Block),
     async run({ query }) {
@@ -172,6 +183,8 @@ export function portRoutes(context: Context) {
     path: '/blocks',
     tag,
     summary: 'Block ports',
+    allow: may.operate,
+    act: 'block',
     body: Block,
     answer: blockDone,
     run: ({ body }) => ranges.block(body),
@@ -182,6 +195,8 @@ export function portRoutes(context: Context) {
     path: '/blocks/{ports}',
     tag,
     summary: 'Unblock ports',
+    allow: may.operate,
+    act: 'unblock',
     params: z.object({ ports: z.string().max(11).openapi({ description: 'As blocked: `3001` or `4000-4010`.' }) }),
     query: z.object({ protocol: Protocol.optional() }),
     answer: blockDone,

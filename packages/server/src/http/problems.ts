@@ -17,6 +17,9 @@ export function problemAnswer(error: unknown, c: Context, logger: Logger): Respo
 export function answerWith(c: Context, problem: Problem): Response {
   if (problem.status === 401) c.header('www-authenticate', 'Bearer realm="portolan"');
   if (problem.status === 503) c.header('retry-after', '1');
+  if (problem.code === 'too-many' && typeof problem.retryAfter === 'number') {
+    c.header('retry-after', String(problem.retryAfter));
+  }
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, {
     'content-type': 'application/problem+json',
   });

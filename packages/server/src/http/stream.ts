@@ -3,6 +3,8 @@ import { ClientFrame, closeCodes, PortolanError } from '@portolan/model';
 import { Hono } from 'hono';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
+import type { Principal } from '../access/principal.ts';
+import { Rate } from '../access/rate.ts';
 import type { Sink } from '../stream/subscriber.ts';
 import type { Context } from './context.ts';
 
@@ -10,6 +12,10 @@ import type { Context } from './context.ts';
 const AUTH_WITHIN = 5_000;
 /** How often a silent line is tried, ms; one that does not answer until the next time is cut. */
 const PING_EVERY = 15_000;
+/** Frames of one connection, a second in the long run and at once. Each subscription costs a snapshot. */
+const FRAMES = { perSecond: 5, burst: 50 };
+/** How long one that is cut off has to hear why, ms. */
+const LAST_WORD = 1_000;
 
 const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, unauthorized: closeCodes.unauthorized };
 
@@ -17,31 +23,50 @@ const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, una
  * The live stream. A client that cannot set headers (a browser) says its token in the first frame. A further
  * `subscribe` takes the place of the last.
  */
-export function streamRoute({ gate, hub, logger, serving }: Context) {
+export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
   const app = new Hono();
   app.get(
     '/stream',
     upgradeWebSocket((c) => {
       const authorization = c.req.header('authorization');
-      let admitted = false;
+      const frames = new Rate(FRAMES.perSecond, FRAMES.burst);
+      let leave: (() => void) | undefined;
       let unsubscribe = () => {};
       let timer: NodeJS.Timeout;
 
       const refuse = (ws: WSContext, code: number, problem: PortolanError) =>
         ws.close(code, problem.message.slice(0, 120));
 
+      const enter = (ws: WSContext, look: () => Principal) => {
+        try {
+          const principal = look();
+          leave?.();
+          leave = sessions.open(principal, () => {
+            unsubscribe();
+            ws.close(closeCodes.unauthorized, 'the token is no longer accepted');
+          });
+        } catch (error) {
+          if (!(error instanceof PortolanError)) throw error;
+          refuse(ws, error.code === 'too-many' ? closeCodes.tooMany : closeCodes.unauthorized, error);
+        }
+      };
+      const tooFast = (ws: WSContext): boolean => {
+        if (frames.take('', performance.now()) === 0) return false;
+        refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'there are too many frames'));
+        const socket = ws.raw as WebSocket;
+        // What it still sends is not even read, and it need not have heard why.
+        socket.pause();
+        setTimeout(() => socket.terminate(), LAST_WORD);
+        return true;
+      };
+
       return {
         onOpen(_event, ws) {
           const socket = ws.raw as WebSocket;
           if (!serving()) return ws.close(closeCodes.goingAway, 'this coordinator is stopping');
-          try {
-            if (authorization !== undefined) gate.check(authorization);
-            admitted = authorization !== undefined;
-          } catch (error) {
-            return refuse(ws, closeCodes.unauthorized, error as PortolanError);
-          }
+          if (authorization !== undefined) enter(ws, () => gate.check(authorization));
           timer = setTimeout(() => {
-            if (!admitted)
+            if (!leave)
               refuse(
                 ws,
                 closeCodes.unauthorized,
@@ -49,17 +74,14 @@ export function streamRoute({ gate, hub, logger, serving }: Context) {
               );
           }, AUTH_WITHIN);
           keepAlive(socket);
+          socket.on('ping', () => tooFast(ws));
         },
         onMessage(event, ws) {
+          if (ws.readyState !== 1 || tooFast(ws)) return;
           const message = read(event.data);
           if (message instanceof PortolanError) return refuse(ws, closeCodes.badFrame, message);
-          if (message.type === 'auth') {
-            admitted = gate.admits(message.token);
-            if (!admitted)
-              refuse(ws, closeCodes.unauthorized, new PortolanError('unauthorized', 'the token is not valid here'));
-            return;
-          }
-          if (!admitted)
+          if (message.type === 'auth') return enter(ws, () => gate.admit(message.token));
+          if (!leave)
             return refuse(
               ws,
               closeCodes.unauthorized,
@@ -71,6 +93,7 @@ export function streamRoute({ gate, hub, logger, serving }: Context) {
         onClose() {
           clearTimeout(timer);
           unsubscribe();
+          leave?.();
         },
         onError(event) {
           logger.debug({ event: String(event) }, 'a stream broke');

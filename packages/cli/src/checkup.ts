@@ -1,0 +1,202 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { keptHostId } from '@portolan/agent';
+import { allItems, type PortolanClient } from '@portolan/client';
+import { readToken, stateDir, tokenPath } from '@portolan/client/node';
+import { ENDPOINTS_VARIABLE, type Host, LEASE_VARIABLE, PortolanError, type Status } from '@portolan/model';
+import { describe as describeOccupant, occupantsOf } from './occupant.ts';
+import { plain } from './output.ts';
+
+/** What was looked at, and how it is. */
+export interface Check {
+  name: string;
+  /** `warning`: it works, but not as it could. */
+  status: 'ok' | 'warning' | 'failure';
+  detail: string;
+  /** What to do about it. */
+  remedy?: string;
+}
+
+const NODE_WANTED = 24;
+const DEFAULT_PORT = 7678;
+/** Clocks that differ by more than this make dates in answers look wrong, ms. Leases go by the store's clock alone. */
+const SKEW_MAX = 5_000;
+
+/** What can be told of a set-up, from what lies nearest to what lies farthest. @param version of this command */
+export async function checkup(client: () => Promise<PortolanClient>, version: string): Promise<Check[]> {
+  const near = [checkNode(), checkEnvironment(), await checkState()];
+  try {
+    const connected = await client();
+    return [...near, ...(await checkCoordinator(connected, version))];
+  } catch (error) {
+    if (!(error instanceof PortolanError)) throw error;
+    return [...near, failure('token', error.message, 'portolan up, or set PORTOLAN_TOKEN')];
+  }
+}
+
+function checkNode(): Check {
+  const { node } = process.versions;
+  if (Number(node.split('.')[0]) >= NODE_WANTED) return ok('node', `Node ${node}`);
+  return failure('node', `Node ${node} is too old`, `install Node ${NODE_WANTED} or later`);
+}
+
+const VARIABLES = new Set(
+  'URL TOKEN STATE_DIR REDIS PROJECT DEBUG CA CERT KEY LAUNCHED TEST_REDIS'
+    .split(' ')
+    .map((name) => `PORTOLAN_${name}`),
+);
+
+function checkEnvironment(): Check {
+  const set = Object.keys(process.env).filter((name) => name.startsWith('PORTOLAN_'));
+  const unknown = set.filter((name) => !VARIABLES.has(name) && name !== ENDPOINTS_VARIABLE && name !== LEASE_VARIABLE);
+  if (unknown.length > 0) {
+    return warning(
+      'environment',
+      `${unknown.join(', ')}: nobody reads that`,
+      'look for a slip of the pen, or unset it',
+    );
+  }
+  const given = process.env[ENDPOINTS_VARIABLE];
+  if (given) {
+    return warning(
+      'environment',
+      `${ENDPOINTS_VARIABLE} says ${plain(given)}: whatever is started here counts as that service`,
+      `unset ${ENDPOINTS_VARIABLE} ${LEASE_VARIABLE} PORT, unless this is within "portolan run"`,
+    );
+  }
+  return ok('environment', set.length > 0 ? `set: ${set.join(', ')}` : 'no PORTOLAN_ variables are set');
+}
+
+async function checkState(): Promise<Check> {
+  const directory = stateDir();
+  try {
+    const { mode } = statSync(directory);
+    if (process.platform !== 'win32' && mode & 0o022) {
+      return failure('state', `others may write to ${directory}`, `chmod 700 ${directory}`);
+    }
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    keptHostId(directory);
+    const token = await readToken();
+    if (token && process.platform !== 'win32' && statSync(tokenPath()).mode & 0o077) {
+      return failure('state', `others may read ${tokenPath()}`, `chmod 600 ${tokenPath()}`);
+    }
+    return ok('state', `${directory}, ${token ? 'with a token' : 'without a token'}`);
+  } catch (error) {
+    if (error instanceof PortolanError) return failure('state', error.message, `look into ${directory}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return ok('state', `${directory} does not exist yet`);
+    return failure('state', message, `this user has to own ${directory}`);
+  }
+}
+
+async function checkCoordinator(client: PortolanClient, version: string): Promise<Check[]> {
+  const asked = Date.now();
+  let status: Status;
+  try {
+    status = await client.status();
+  } catch (error) {
+    if (!(error instanceof PortolanError)) throw error;
+    return [whyNot(error, client.url), await checkPort(client.url)];
+  }
+  const skew = Date.parse(status.time) - (asked + Date.now()) / 2;
+  return [
+    status.version === version
+      ? ok('coordinator', `${client.url} answers, version ${status.version}`)
+      : warning(
+          'coordinator',
+          `${client.url} has version ${status.version}, this is ${version}`,
+          'bring both to one version',
+        ),
+    status.acknowledgement === 'memory'
+      ? warning(
+          'store',
+          'it takes commits, but a crash of Redis can lose what was acknowledged',
+          'in Redis: appendonly yes and appendfsync always, or a replica; then start the coordinator again',
+        )
+      : ok('store', `it takes commits, acknowledged by ${status.acknowledgement}; epoch ${status.epoch}`),
+    Math.abs(skew) > SKEW_MAX
+      ? warning('clock', `the coordinator's clock is ${Math.round(skew / 1000)} s from this one`, 'let both follow NTP')
+      : ok('clock', 'this machine and the coordinator agree'),
+    await checkRole(client),
+    ...(await checkAgent(client, version)),
+  ];
+}
+
+function whyNot(error: PortolanError, url: string): Check {
+  switch (error.code) {
+    case 'unauthorized':
+      return failure(
+        'token',
+        error.message,
+        'portolan token show, on the machine of the coordinator; then PORTOLAN_TOKEN',
+      );
+    case 'not-found':
+      return warning('coordinator', `${url} is older than this command and tells nothing of itself`, 'update it');
+    case 'unreachable':
+      return failure('coordinator', error.message, 'portolan up, or PORTOLAN_URL with the right address');
+    default:
+      return failure('store', error.message, 'see the log of the coordinator, and /readyz');
+  }
+}
+
+/** A coordinator that does not answer at its usual place: does something else have its port? */
+async function checkPort(url: string): Promise<Check> {
+  const { hostname: host, port } = new URL(url);
+  const number = Number(port) || DEFAULT_PORT;
+  if (!/^(127\.|localhost$|\[::1\]$)/.test(host)) return ok('port', `${host} is another machine`);
+  const [occupant] = await occupantsOf(number);
+  if (!occupant) return ok('port', `nobody listens on ${number} here`);
+  return warning(
+    'port',
+    `${number} is taken by ${describeOccupant(occupant)}`,
+    'end that, or choose another with --port',
+  );
+}
+
+async function checkRole(client: PortolanClient): Promise<Check> {
+  const { name, role, projects } = await client.self();
+  const of = projects ? ` for ${projects.join(', ')}` : '';
+  const told = `"${plain(name)}", role ${role}${of}`;
+  if (role === 'viewer')
+    return warning('token', `${told}: it may look and not reserve`, 'portolan token create, by an admin');
+  return ok('token', told);
+}
+
+async function checkAgent(client: PortolanClient, version: string): Promise<Check[]> {
+  const id = keptHostId(stateDir()) ?? hostname();
+  const hosts = await allItems((query) => client.hosts(query), {});
+  const own = hosts.filter((host) => host.id === id || host.name === hostname());
+  const alive = own.find(({ state }) => state === 'alive');
+  if (!alive) {
+    const last = own[0]
+      ? `that of this host is ${own[0].state} since ${own[0].stateSince}`
+      : 'none has reported for this host';
+    return [warning('agent', last, 'portolan agent, or portolan service install agent')];
+  }
+  const checks = [
+    alive.agentVersion === version
+      ? ok('agent', `it reports for ${plain(alive.name)} (${alive.id})`)
+      : warning('agent', `it has version ${alive.agentVersion}, this is ${version}`, 'bring both to one version'),
+  ];
+  return [...checks, ...alive.blindSpots.map((spot) => blindSpot(spot, alive))];
+}
+
+function blindSpot(spot: string, { platform }: Host): Check {
+  const [seen = spot, ...rest] = plain(spot).split('; ');
+  const remedy = rest.join('; ');
+  // What the system itself does not tell is nobody's fault.
+  if (!remedy) return ok('agent', `it cannot see ${seen}`);
+  return warning('agent', `it cannot see ${seen}`, platform.startsWith('linux') ? remedy : 'run the agent as root');
+}
+
+function ok(name: string, detail: string): Check {
+  return { name, status: 'ok', detail };
+}
+
+function warning(name: string, detail: string, remedy: string): Check {
+  return { name, status: 'warning', detail, remedy };
+}
+
+function failure(name: string, detail: string, remedy: string): Check {
+  return { name, status: 'failure', detail, remedy };
+}

@@ -1,0 +1,173 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Check } from './checkup.ts';
+import { PortolanProcess } from './portolan-process.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+const patient = { timeout: 30_000, interval: 100 };
+
+let state: string;
+let environment: Record<string, string>;
+let up: PortolanProcess;
+const portolan = (args: string[], more: Record<string, string> = {}) =>
+  new PortolanProcess(args, { ...environment, ...more }).ended;
+
+beforeAll(async () => {
+  state = mkdtempSync(join(tmpdir(), 'portolan-doctor-'));
+  environment = { PORTOLAN_STATE_DIR: state };
+  up = new PortolanProcess(['up', '--port', '0', '--json'], environment);
+  const { url } = await vi.waitFor(() => JSON.parse(up.stdout) as { url: string }, patient);
+  environment.PORTOLAN_URL = url;
+});
+afterAll(async () => {
+  await up.stop();
+  rmSync(state, { recursive: true });
+});
+
+describe('doctor', () => {
+  async function checks(more: Record<string, string> = {}) {
+    const { code, stdout } = await portolan(['doctor', '--json'], more);
+    const all = (JSON.parse(stdout) as { checks: Check[] }).checks;
+    return { code, all, of: (name: string) => all.find((check) => check.name === name) };
+  }
+
+  test('finds nothing to mend where all is well', async () => {
+    await vi.waitFor(async () => expect((await checks()).of('agent')?.status).toBe('ok'), patient);
+    const { code, all } = await checks();
+    expect(code).toBe(0);
+    expect(all.filter(({ status }) => status === 'failure')).toEqual([]);
+    for (const name of ['node', 'environment', 'state', 'coordinator', 'store', 'clock', 'token', 'agent']) {
+      expect(all.map((check) => check.name)).toContain(name);
+    }
+    expect((await portolan(['doctor'])).stdout).toMatch(/^ok {4}coordinator {2}http/m);
+  });
+
+  test('tells a wrong token, with what to do', async () => {
+    const { code, of } = await checks({ PORTOLAN_TOKEN: 'ptn_wrong' });
+    expect(code).toBe(1);
+    expect(of('token')).toMatchObject({ status: 'failure', remedy: expect.stringContaining('portolan token show') });
+  });
+
+  test('tells who has the port of a coordinator that does not answer', async () => {
+    const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const { port } = other.address() as AddressInfo;
+      const { code, of } = await checks({ PORTOLAN_URL: `http://127.0.0.1:${port}` });
+      expect(code).toBe(1);
+      expect(of('coordinator')).toMatchObject({ status: 'failure' });
+      expect(of('port')).toMatchObject({ status: 'warning', detail: expect.stringContaining(`pid ${process.pid}`) });
+    } finally {
+      other.close();
+    }
+  });
+
+  test('tells variables that nobody reads, and those of an outer run', async () => {
+    expect((await checks({ PORTOLAN_URI: 'x' })).of('environment')).toMatchObject({
+      status: 'warning',
+      detail: expect.stringContaining('PORTOLAN_URI'),
+    });
+    const { of } = await checks({ PORTOLAN_ENDPOINTS: 'shop/web:default=3000/tcp' });
+    expect(of('environment')).toMatchObject({ status: 'warning', remedy: expect.stringContaining('unset') });
+  });
+
+  test.skipIf(process.platform === 'win32')('tells a state that others can reach, or that is damaged', async () => {
+    const spoilt = join(state, 'spoilt');
+    mkdirSync(spoilt, { mode: 0o700 });
+    const look = async () => (await checks({ PORTOLAN_STATE_DIR: spoilt, PORTOLAN_TOKEN: 'ptn_any' })).of('state');
+    writeFileSync(join(spoilt, 'token'), 'ptn_x\n', { mode: 0o644 });
+    expect(await look()).toMatchObject({ status: 'failure', remedy: expect.stringContaining('chmod 600') });
+    chmodSync(join(spoilt, 'token'), 0o600);
+    expect(await look()).toMatchObject({ status: 'ok' });
+    writeFileSync(join(spoilt, 'host-id'), '');
+    expect(await look()).toMatchObject({ status: 'failure', detail: expect.stringContaining('damaged') });
+    rmSync(join(spoilt, 'host-id'));
+    chmodSync(spoilt, 0o777);
+    expect(await look()).toMatchObject({ status: 'failure', remedy: expect.stringContaining('chmod 700') });
+  });
+});
+
+test('without a coordinator "who" tells what this machine knows, and that it is no more than that', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const port = String((server.address() as AddressInfo).port);
+    const away = { PORTOLAN_URL: 'http://127.0.0.1:1' };
+    const { code, stdout, stderr } = await portolan(['who', port], away);
+    expect(stdout).toContain(`pid ${process.pid}`);
+    expect(stderr).toContain('this machine alone');
+    expect(code).toBe(5);
+    const json = await portolan(['who', port, '--json'], away);
+    expect(JSON.parse(json.stdout)).toMatchObject({ scope: 'host', listeners: [{ process: { pid: process.pid } }] });
+    expect(JSON.parse(json.stderr)).toMatchObject({ code: 'unreachable' });
+  } finally {
+    server.close();
+  }
+});
+
+describe('completion', () => {
+  const words = async (...line: string[]) =>
+    (await portolan(['completion', 'words', '--', ...line])).stdout
+      .split('\n')
+      .map((each) => each.split('\t')[0])
+      .filter(Boolean);
+
+  test('offers commands, subcommands, options and their values', async () => {
+    expect(await words('re')).toEqual(['reserve', 'release']);
+    expect(await words('block', '')).toEqual(['add', 'rm', 'ls']);
+    expect(await words('ls', '--w')).toEqual(['--wide']);
+    expect(await words('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(await words('run', '--', 'npm', '')).toEqual([]);
+    expect(await words('nothing', '')).toEqual([]);
+  });
+
+  test('offers services, ports and ranges of the fleet', async () => {
+    await portolan(['reserve', 'shop/web', '--port', '25610']);
+    await portolan(['range', 'set', 'shop-block', '25600-25699', '--owner', 'shop']);
+    expect(await words('reserve', 'shop/')).toEqual(['shop/web']);
+    expect(await words('who', '256')).toEqual(['25610']);
+    expect(await words('reserve', 'shop/web', '--range', 'shop')).toEqual(['shop-block']);
+    expect(await words('range', 'rm', '')).toEqual(['shop-block']);
+  });
+
+  test('works in a real bash, over colons too', async () => {
+    await portolan(['reserve', 'shop/web', '--port', '25610']);
+    const { stdout: script } = await portolan(['completion', 'bash']);
+    const file = join(state, 'completion.bash');
+    writeFileSync(file, script);
+    const bin = join(state, 'portolan');
+    const target = fileURLToPath(new URL('../bin/portolan.js', import.meta.url));
+    writeFileSync(bin, `#!/bin/sh\nexec "${process.execPath}" "${target}" "$@"\n`, { mode: 0o755 });
+    const complete = (line: string, ...split: string[]) =>
+      execFileSync(
+        'bash',
+        [
+          '--norc',
+          '-c',
+          `source ${file}; COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; COMP_WORDS=(${split.join(' ')}); COMP_CWORD=${split.length - 1}; _portolan; printf '%s\\n' "\${COMPREPLY[@]}"`,
+        ],
+        { env: { ...environment, PATH: `${dirname(bin)}:${process.env.PATH}`, HOME: state }, encoding: 'utf8' },
+      ).trim();
+    expect(complete('portolan rel', 'portolan', 'rel')).toBe('release');
+    expect(complete('portolan release sho', 'portolan', 'release', 'sho')).toBe('shop/web');
+    expect(complete('portolan completion ', 'portolan', 'completion', "''").split('\n')).toEqual([
+      'bash',
+      'zsh',
+      'fish',
+    ]);
+  });
+
+  test.each(['zsh', 'fish'])('gives %s a script that it can read', async (shell) => {
+    const { code, stdout } = await portolan(['completion', shell]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('portolan completion words');
+    const { error, status } = spawnSync(shell, ['-n', '-c', stdout]);
+    if (!error) expect(status).toBe(0);
+  });
+});

@@ -1,0 +1,25 @@
+import { Status } from '@portolan/model';
+import manifest from '../../package.json' with { type: 'json' };
+import { may } from '../access/principal.ts';
+import type { Context } from './context.ts';
+import { operations } from './operation.ts';
+
+export function statusRoutes({ executor }: Context) {
+  const { app, add } = operations();
+  add({
+    method: 'get',
+    path: '/status',
+    tag: 'Operation',
+    summary: 'How this coordinator does',
+    description: 'It first makes a commit that changes nothing, so an answer proves that the store takes commits.',
+    allow: may.read,
+    answer: Status,
+    async run() {
+      await executor.catchUp();
+      const { epoch, position } = executor.fleet;
+      const { acknowledgement } = executor;
+      return { version: manifest.version, acknowledgement, epoch, position, time: new Date().toISOString() };
+    },
+  });
+  return app;
+}

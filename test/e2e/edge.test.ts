@@ -1,0 +1,236 @@
+import { once } from 'node:events';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { createServer, get as httpGet, type IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import WebSocket from 'ws';
+import { Authority, certificatesUnavailable } from '../support/certificates.ts';
+import { Workbench } from '../support/workbench.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const patient = { timeout: 30_000, interval: 50 };
+
+let bench: Workbench;
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => bench.clear());
+
+describe('TLS', () => {
+  const unavailable = certificatesUnavailable();
+  beforeEach((context) => context.skip(unavailable !== undefined, unavailable));
+
+  test('a wider bind starts with a certificate, and clients that trust its authority work: CLI, agent, stream', async () => {
+    const authority = new Authority(bench.directory, 'authority');
+    const { cert, key } = authority.issue('server');
+    const trusting = { environment: { PORTOLAN_CA: authority.cert } };
+    const { url } = await bench.coordinator(['--host', '0.0.0.0', '--tls-cert', cert, '--tls-key', key]);
+    expect(url).toMatch(/^https:/);
+    const reached = url.replace('0.0.0.0', '127.0.0.1');
+
+    const distrusting = await bench.portolan(['hosts', '--url', reached]).ended;
+    expect(distrusting.code).toBe(5);
+    expect(distrusting.stderr).toMatch(/certificate/i);
+
+    await bench.agent(reached, 'host-a', [], trusting);
+    const watch = bench.portolan(['watch', '--topic', 'assignment', '--url', reached], trusting);
+    await watch.says(/live/);
+    const reserved = await bench.portolan(['reserve', 'shop/cart', '--url', reached], trusting).ended;
+    expect(reserved).toMatchObject({ code: 0, stderr: '' });
+    await watch.says(new RegExp(`\\+ assignment +tcp ${reserved.stdout.trim()} `));
+  });
+
+  test('where a client certificate is asked for, nobody gets in without one', async () => {
+    const authority = new Authority(bench.directory, 'authority');
+    const strangers = new Authority(bench.directory, 'strangers');
+    const server = authority.issue('server');
+    const [client, stranger] = [authority.issue('client'), strangers.issue('stranger')];
+    const tls = ['--tls-cert', server.cert, '--tls-key', server.key, '--tls-client-ca', authority.cert];
+    const { url } = await bench.coordinator(tls);
+    const with_ = (environment: Record<string, string>) =>
+      bench.portolan(['hosts', '--url', url], { environment: { PORTOLAN_CA: authority.cert, ...environment } }).ended;
+    expect((await with_({})).code).toBe(5);
+    expect((await with_({ PORTOLAN_CERT: stranger.cert, PORTOLAN_KEY: stranger.key })).code).toBe(5);
+    expect((await with_({ PORTOLAN_CERT: client.cert, PORTOLAN_KEY: client.key })).code).toBe(0);
+    expect((await with_({ PORTOLAN_CERT: client.cert })).stderr).toContain('PORTOLAN_KEY');
+  });
+
+  test('a new certificate is used without a restart and without dropping a connection; a bad one is not', async () => {
+    const authority = new Authority(bench.directory, 'authority');
+    const [first, second] = [authority.issue('first'), authority.issue('second')];
+    const live = { cert: join(bench.directory, 'live.pem'), key: join(bench.directory, 'live.key') };
+    const install = ({ cert, key }: typeof live) => {
+      copyFileSync(cert, live.cert);
+      copyFileSync(key, live.key);
+    };
+    install(first);
+    const { program, url } = await bench.coordinator(['--tls-cert', live.cert, '--tls-key', live.key]);
+    const ca = readFileSync(authority.cert);
+    const headers = { authorization: `Bearer ${bench.token}` };
+    const stream = new WebSocket(`${url.replace('https', 'wss')}/v1/stream`, { ca, headers });
+    await once(stream, 'open');
+    const kept = new Agent({ keepAlive: true, maxSockets: 1, ca });
+    const subject = async (agent: Agent) => {
+      const [answer] = (await once(httpsRequest(`${url}/livez`, { agent }).end(), 'response')) as [IncomingMessage];
+      const { socket } = answer as unknown as { socket: { getPeerCertificate(): { subject?: { CN?: string } } } };
+      const name = socket.getPeerCertificate().subject?.CN;
+      answer.resume();
+      await once(answer, 'end');
+      return name;
+    };
+    const fresh = () => subject(new Agent({ ca }));
+    expect(await subject(kept)).toBe('first');
+
+    install(second);
+    await vi.waitFor(async () => expect(await fresh()).toBe('second'), patient);
+    expect(stream.readyState).toBe(WebSocket.OPEN);
+
+    copyFileSync(first.key, live.key);
+    await vi.waitFor(() => expect(program.stderr).toContain('cannot be used'), patient);
+    expect(await fresh()).toBe('second');
+    stream.terminate();
+    kept.destroy();
+  });
+
+  test('a file that cannot be used is told at the start, by name', async () => {
+    const { cert, key } = new Authority(bench.directory, 'authority').issue('server');
+    const start = (...args: string[]) =>
+      bench.portolan(['server', '--port', '0', '--log-level', 'silent', ...args]).ended;
+    expect(await start('--tls-cert', key, '--tls-key', key)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('server.key is no PEM certificate'),
+    });
+    expect(await start('--tls-cert', cert)).toMatchObject({ code: 2, stderr: expect.stringContaining('--tls-key') });
+  });
+});
+
+describe('a wider bind', () => {
+  test('is refused without TLS, for whoever starts it', async () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.77']) {
+      const { code, stderr } = await bench.portolan(['server', '--host', host, '--port', '0']).ended;
+      expect(code).toBe(4);
+      expect(stderr).toContain('--tls-cert');
+      expect(stderr).toContain('--insecure-bind');
+    }
+  });
+});
+
+describe('names', () => {
+  /** With a Host header of one's own, which fetch does not allow. */
+  async function ask(
+    url: string,
+    path: string,
+    headers: Record<string, string>,
+  ): Promise<{ status: number; text: string }> {
+    const authorization = `Bearer ${bench.token}`;
+    const [answer] = (await once(httpGet(url + path, { headers: { authorization, ...headers } }), 'response')) as [
+      IncomingMessage,
+    ];
+    let text = '';
+    for await (const chunk of answer) text += chunk;
+    return { status: answer.statusCode ?? 0, text };
+  }
+
+  test('a name that was pointed at the coordinator by somebody else is answered by nothing but a refusal', async () => {
+    const { url } = await bench.coordinator(['--allow-host', 'ports.example.net']);
+    const { port } = new URL(url);
+    for (const path of ['/v1/hosts', '/v1/openapi.json', '/livez', '/metrics', '/reference', '/nothing']) {
+      const { status, text } = await ask(url, path, { host: `evil.example:${port}` });
+      expect(status, path).toBe(421);
+      expect(JSON.parse(text)).toMatchObject({ code: 'misdirected', detail: expect.stringContaining('--allow-host') });
+    }
+    for (const host of [`localhost:${port}`, 'ports.example.net', `127.0.0.1:${port}`]) {
+      expect((await ask(url, '/v1/hosts', { host })).status, host).toBe(200);
+    }
+    const headers = { authorization: `Bearer ${bench.token}`, host: `evil.example:${port}` };
+    const stream = new WebSocket(`${url.replace('http', 'ws')}/v1/stream`, { headers });
+    const [error] = (await once(stream, 'error')) as [Error];
+    expect(error.message).toContain('421');
+  });
+
+  test('a page of another origin can neither read nor open the stream, in a real browser; one that was allowed can', async (context) => {
+    const { url } = await bench.coordinator([]);
+    const page = createServer((request, response) => {
+      response.setHeader('content-type', 'text/html');
+      response.end(pageOf(new URL(request.url ?? '', 'http://x').searchParams.get('of') ?? '', bench.token));
+    }).listen(0, '127.0.0.1');
+    await once(page, 'listening');
+    const elsewhere = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    try {
+      const told = await browse(`${elsewhere}/?of=${encodeURIComponent(url)}`);
+      if (told === undefined) return context.skip('there is no chromium');
+      expect(told).toMatchObject({
+        plain: 'failed',
+        token: 'failed',
+        write: 'failed',
+        document: 'failed',
+        stream: 'failed',
+      });
+      const { url: lenient } = await bench.coordinator([
+        '--allow-origin',
+        elsewhere,
+        '--data',
+        join(bench.directory, 'b.sqlite'),
+      ]);
+      expect(await browse(`${elsewhere}/?of=${encodeURIComponent(lenient)}`)).toMatchObject({
+        plain: '401',
+        token: '200',
+        write: '201',
+        document: '200',
+        stream: 'synced',
+      });
+    } finally {
+      page.close();
+    }
+  });
+
+  /** What the page wrote; `undefined` where there is no browser. */
+  async function browse(url: string): Promise<Record<string, string> | undefined> {
+    const profile = join(bench.directory, 'profile');
+    const flags = [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      `--user-data-dir=${profile}`,
+    ];
+    const program = bench.run('chromium', [...flags, '--virtual-time-budget=15000', '--dump-dom', url], {
+      environment: { XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
+    });
+    const missing = once(program.child, 'error').then(() => undefined);
+    const ended = await Promise.race([program.ended, missing]);
+    if (!ended) return undefined;
+    const [, json] = /<pre>(\{.*?\})<\/pre>/.exec(ended.stdout) ?? [];
+    if (json === undefined) throw new Error(`the page wrote nothing: ${ended.stdout}${ended.stderr}`);
+    return JSON.parse(json);
+  }
+});
+
+function pageOf(coordinator: string, token: string): string {
+  return `<!doctype html><pre></pre><script>
+const told = {};
+const url = ${JSON.stringify(coordinator)};
+const authorization = 'Bearer ${token}';
+const ask = (name, path, options) =>
+  fetch(url + path, options).then((answer) => { told[name] = String(answer.status); }, () => { told[name] = 'failed'; });
+const stream = new Promise((resolve) => {
+  const socket = new WebSocket(url.replace('http', 'ws') + '/v1/stream');
+  socket.onopen = () => {
+    socket.send(JSON.stringify({ type: 'auth', token: '${token}' }));
+    socket.send(JSON.stringify({ type: 'subscribe', topics: ['finding'] }));
+  };
+  socket.onmessage = ({ data }) => { if (JSON.parse(data).type === 'synced') { told.stream = 'synced'; resolve(); } };
+  socket.onclose = () => { told.stream ??= 'failed'; resolve(); };
+});
+const body = JSON.stringify({ project: 'page', service: 'page' });
+Promise.all([
+  ask('plain', '/v1/hosts'),
+  ask('token', '/v1/hosts', { headers: { authorization } }),
+  ask('write', '/v1/assignments', { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body }),
+  ask('document', '/v1/openapi.json'),
+  stream,
+]).then(() => { document.querySelector('pre').textContent = JSON.stringify(told); });
+</script>`;
+}
