@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
+/** They open pages; see `test/support/browser.ts`. */
+const withBrowser = ['test/e2e/browser.test.ts', 'test/e2e/edge.test.ts'];
+
+const shared = {
+  // Real processes, sockets and stores on machines that may be slow and shared.
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  teardownTimeout: 30_000,
+  pool: 'forks',
+} as const;
+
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.mjs', 'test/**/*.test.ts'],
-    // Real processes, sockets and stores on machines that may be slow and shared.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 30_000,
-    pool: 'forks',
+    // Most of them wait for other processes most of the time.
+    maxWorkers: 3,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'all',
+          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.mjs', 'test/**/*.test.ts'],
+          exclude: withBrowser,
+        },
+      },
+      { test: { ...shared, name: 'with a browser', include: withBrowser, sequence: { groupOrder: 1 } } },
+    ],
   },
 });

@@ -1,4 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
@@ -8,13 +7,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type PortolanClient } from '@portolan/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { browserUnavailable, openBrowser } from '../support/browser.ts';
 import { Workbench } from '../support/workbench.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 const patient = { timeout: 90_000, interval: 100 };
-
-const BROWSER = 'chromium';
-const hasBrowser = spawnSync(BROWSER, ['--version']).status === 0;
 
 /** Where the modules that a page imports lie: as they are in the repository, their types taken out on the way. */
 const folders: Record<string, string> = {
@@ -107,19 +104,11 @@ afterAll(async () => {
   await bench.clear();
 });
 
-test.runIf(hasBrowser)('a page reserves, is refused with reasons, and watches', async () => {
+test('a page reserves, is refused with reasons, and watches', async (context) => {
+  const unavailable = browserUnavailable();
+  context.skip(unavailable !== undefined, unavailable);
   const { port } = front.address() as AddressInfo;
-  const options = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    `--user-data-dir=${join(bench.directory, 'profile')}`,
-  ];
-  // A group of its own, for it has children.
-  const page = spawn(BROWSER, [...options, `http://127.0.0.1:${port}/#token=${bench.token}`], {
-    detached: true,
-    stdio: 'ignore',
-  });
+  const browser = openBrowser(bench, `http://127.0.0.1:${port}/#token=${bench.token}`);
   try {
     await vi.waitFor(() => expect(said).toContainEqual({ synced: true }), patient);
     const own = (await client.assignments({ project: 'page', service: 'own' })).items[0]?.port;
@@ -129,7 +118,6 @@ test.runIf(hasBrowser)('a page reserves, is refused with reasons, and watches', 
     await vi.waitFor(() => expect(said.at(-1)).toEqual({ change: [put] }), patient);
     expect(said.filter((each) => 'error' in each)).toEqual([]);
   } finally {
-    process.kill(-(page.pid as number), 'SIGKILL');
-    await once(page, 'exit');
+    await browser.end();
   }
 });

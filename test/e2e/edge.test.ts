@@ -1,11 +1,13 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { createServer, get as httpGet, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
+import { browserUnavailable, openBrowser } from '../support/browser.ts';
 import { Authority, certificatesUnavailable } from '../support/certificates.ts';
 import { Workbench } from '../support/workbench.ts';
 
@@ -123,23 +125,21 @@ describe('names', () => {
     url: string,
     path: string,
     headers: Record<string, string>,
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<{ status: number; body: string }> {
     const authorization = `Bearer ${bench.token}`;
     const [answer] = (await once(httpGet(url + path, { headers: { authorization, ...headers } }), 'response')) as [
       IncomingMessage,
     ];
-    let text = '';
-    for await (const chunk of answer) text += chunk;
-    return { status: answer.statusCode ?? 0, text };
+    return { status: answer.statusCode ?? 0, body: await text(answer) };
   }
 
   test('a name that was pointed at the coordinator by somebody else is answered by nothing but a refusal', async () => {
     const { url } = await bench.coordinator(['--allow-host', 'ports.example.net']);
     const { port } = new URL(url);
     for (const path of ['/v1/hosts', '/v1/openapi.json', '/livez', '/metrics', '/reference', '/nothing']) {
-      const { status, text } = await ask(url, path, { host: `evil.example:${port}` });
+      const { status, body } = await ask(url, path, { host: `evil.example:${port}` });
       expect(status, path).toBe(421);
-      expect(JSON.parse(text)).toMatchObject({ code: 'misdirected', detail: expect.stringContaining('--allow-host') });
+      expect(JSON.parse(body)).toMatchObject({ code: 'misdirected', detail: expect.stringContaining('--allow-host') });
     }
     for (const host of [`localhost:${port}`, 'ports.example.net', `127.0.0.1:${port}`]) {
       expect((await ask(url, '/v1/hosts', { host })).status, host).toBe(200);
@@ -151,16 +151,27 @@ describe('names', () => {
   });
 
   test('a page of another origin can neither read nor open the stream, in a real browser; one that was allowed can', async (context) => {
+    const unavailable = browserUnavailable();
+    context.skip(unavailable !== undefined, unavailable);
     const { url } = await bench.coordinator([]);
-    const page = createServer((request, response) => {
+    const heard = new EventEmitter();
+    const page = createServer(async (request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+      if (pathname === '/told') heard.emit('told', JSON.parse(await text(request)));
       response.setHeader('content-type', 'text/html');
-      response.end(pageOf(new URL(request.url ?? '', 'http://x').searchParams.get('of') ?? '', bench.token));
+      response.end(pageOf(searchParams.get('of') ?? '', bench.token));
     }).listen(0, '127.0.0.1');
     await once(page, 'listening');
     const elsewhere = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    const browse = async (of: string) => {
+      const told = once(heard, 'told') as Promise<[Record<string, string>]>;
+      const browser = openBrowser(bench, `${elsewhere}/?of=${encodeURIComponent(of)}`);
+      const [first] = await told;
+      await browser.end();
+      return first;
+    };
     try {
-      const told = await browse(`${elsewhere}/?of=${encodeURIComponent(url)}`);
-      if (told === undefined) return context.skip('there is no chromium');
+      const told = await browse(url);
       expect(told).toMatchObject({
         plain: 'failed',
         token: 'failed',
@@ -174,7 +185,7 @@ describe('names', () => {
         '--data',
         join(bench.directory, 'b.sqlite'),
       ]);
-      expect(await browse(`${elsewhere}/?of=${encodeURIComponent(lenient)}`)).toMatchObject({
+      expect(await browse(lenient)).toMatchObject({
         plain: '401',
         token: '200',
         write: '201',
@@ -185,31 +196,10 @@ describe('names', () => {
       page.close();
     }
   });
-
-  /** What the page wrote; `undefined` where there is no browser. */
-  async function browse(url: string): Promise<Record<string, string> | undefined> {
-    const profile = join(bench.directory, 'profile');
-    const flags = [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      `--user-data-dir=${profile}`,
-    ];
-    const program = bench.run('chromium', [...flags, '--virtual-time-budget=15000', '--dump-dom', url], {
-      environment: { XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
-    });
-    const missing = once(program.child, 'error').then(() => undefined);
-    const ended = await Promise.race([program.ended, missing]);
-    if (!ended) return undefined;
-    const [, json] = /<pre>(\{.*?\})<\/pre>/.exec(ended.stdout) ?? [];
-    if (json === undefined) throw new Error(`the page wrote nothing: ${ended.stdout}${ended.stderr}`);
-    return JSON.parse(json);
-  }
 });
 
 function pageOf(coordinator: string, token: string): string {
-  return `<!doctype html><pre></pre><script>
+  return `<!doctype html><script>
 const told = {};
 const url = ${JSON.stringify(coordinator)};
 const authorization = 'Bearer ${token}';
@@ -231,6 +221,6 @@ Promise.all([
   ask('write', '/v1/assignments', { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body }),
   ask('document', '/v1/openapi.json'),
   stream,
-]).then(() => { document.querySelector('pre').textContent = JSON.stringify(told); });
+]).then(() => fetch('/told', { method: 'POST', body: JSON.stringify(told) }));
 </script>`;
 }

@@ -52,7 +52,7 @@ test.each(lines)('%s', { timeout: 60_000 }, async (line) => {
     return;
   }
   const { code, stderr } = await program.ended;
-  // 3: what was asked for is not there, such as somebody on a port.
-  const expected = /^portolan (who|kill)/.test(line) && code === 3 ? 3 : 0;
-  expect({ code, stderr: code === expected ? '' : stderr }).toEqual({ code: expected, stderr: '' });
+  // Whether somebody is on a port, and who, is for the machine to say. 3: nobody; 4: one that is not to be ended.
+  const fine = /^portolan (who|kill)/.test(line) ? [0, 3, 4] : [0];
+  expect(fine.includes(code ?? -1), `it ended with ${code}: ${stderr}`).toBe(true);
 });

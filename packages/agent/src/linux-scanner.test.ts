@@ -91,7 +91,8 @@ test.runIf(linux)('TCP, IPv6 and UDP sockets come with their process, user, dire
   for (const listener of listeners) expect(Listener.parse(listener)).toEqual(listener);
 });
 
-test.runIf(linux && has('ss'))('the scan shows what ss shows', async () => {
+test.runIf(linux)('the scan shows what ss shows', async (context) => {
+  context.skip(!has('ss'), 'there is no ss on this machine');
   for (const host of ['127.0.0.1', '0.0.0.0', '::', '::1']) await run(listen(host));
   const expected = execFileSync('ss', ['-ltnpH'], { encoding: 'utf8' })
     .trim()
@@ -114,7 +115,8 @@ test.runIf(linux && has('ss'))('the scan shows what ss shows', async () => {
   expect(ofMine(seen)).toHaveLength(4);
 });
 
-test.runIf(linux && has('lsof'))('lsof shows what /proc shows', async () => {
+test.runIf(linux)('lsof shows what /proc shows', async (context) => {
+  context.skip(!has('lsof'), 'there is no lsof on this machine');
   const { pid } = await run(listen('127.0.0.1'));
   const { pid: second } = await run(listen('::'));
   const seen = async (of: Scanner) =>
@@ -156,9 +158,10 @@ test.runIf(linux)('a socket that goes and one that comes are seen at the next sc
   await vi.waitFor(async () => expect(await scanned(of, port)).toHaveLength(0), WAIT);
 });
 
-test.runIf(linux && has('ss'))(
+test.runIf(linux)(
   'a process that swaps one socket for another is seen after a few seconds at the latest',
-  async () => {
+  async (context) => {
+    context.skip(!has('ss'), 'there is no ss on this machine');
     const { child } = await run<number>(`
     ${listen('127.0.0.1')}
     process.stdin.once('data', () => {

@@ -1,5 +1,5 @@
 import { stateDir } from '@portolan/client/node';
-import { PortolanError } from '@portolan/model';
+import { type Caller, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { oneOf, positive } from '../argument.ts';
 import { levels, logger } from '../log.ts';
@@ -35,15 +35,17 @@ export function agent(): Command {
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
     .addHelpText('after', examples('portolan agent --url http://10.0.0.5:7678', 'sudo portolan agent --name build-7'))
     .action(async (options: Options) => {
-      const [{ startAgent }, { coordinatorOf }] = await Promise.all([
+      const [{ hostIdentity, startAgent }, { coordinatorOf }] = await Promise.all([
         import('@portolan/agent'),
         import('../coordinator.ts'),
       ]);
       const client = await clientOf(options);
       // Coordinators may be away for a while, but a wrong token will not become right.
-      await client.hosts({ limit: 1 }).catch((error: unknown) => {
+      const caller = await client.self().catch((error: unknown) => {
         if (error instanceof PortolanError && error.code === 'unauthorized') throw error;
+        return undefined;
       });
+      checkCaller(caller, hostIdentity(options.hostId, stateDir()));
       const running = await startAgent({
         coordinator: coordinatorOf(client),
         scanInterval: options.interval,
@@ -59,4 +61,14 @@ export function agent(): Command {
       await untilStopped();
       await running.stop();
     });
+}
+
+/** @throws PortolanError `forbidden` when the coordinator would refuse whatever this agent says */
+function checkCaller(caller: Caller | undefined, host: string): void {
+  if (!caller || caller.role === 'admin' || (caller.role === 'agent' && caller.host === host)) return;
+  const is = caller.role === 'agent' ? `for the agent of host ${caller.host}` : `of the role ${caller.role}`;
+  throw new PortolanError(
+    'forbidden',
+    `the token "${caller.name}" is ${is}, and this is host ${host}; "portolan token create --role agent --host-id ${host} --name NAME" makes the right one`,
+  );
 }
