@@ -10,6 +10,7 @@ export * from './finding.ts';
 export * from './host.ts';
 export * from './identity.ts';
 export * from './listener.ts';
+export { declaredParty } from './party.ts';
 export * from './port.ts';
 export { type Claim, isContainerInternal, type PortFacts } from './port-facts.ts';
 export * from './port-set.ts';

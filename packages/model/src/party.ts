@@ -1,5 +1,5 @@
 import type { Party } from './finding.ts';
-import { formatEndpoint } from './identity.ts';
+import { formatEndpoint, type ServiceId } from './identity.ts';
 import type { Declared, Observed, Side } from './port-facts.ts';
 
 /** As many as a verdict holds. */
@@ -47,22 +47,27 @@ function declaredParties(side: Side): Party[] {
     const id = claimOrder(claim);
     const known = parties.get(id);
     if (known && (known.since ?? '') <= (claim.since ?? '')) continue;
-    parties.set(id, {
-      service: side.service,
-      claim: 'declared',
-      endpoint: claim.endpoint,
-      host: claim.place,
-      address: null,
-      netns: null,
-      pid: null,
-      command: null,
-      user: null,
-      container: null,
-      evidence: null,
-      since: claim.since,
-    });
+    parties.set(id, declaredParty(side.service, claim));
   }
   return [...parties.keys()].sort().map((id) => parties.get(id)!);
+}
+
+/** One that a port was promised to, or that a manifest names. */
+export function declaredParty(service: ServiceId | null, { endpoint, place, since }: Declared): Party {
+  return {
+    service,
+    claim: 'declared',
+    endpoint,
+    host: place,
+    address: null,
+    netns: null,
+    pid: null,
+    command: null,
+    user: null,
+    container: null,
+    evidence: null,
+    since,
+  };
 }
 
 function observedParties(side: Side, hot: Hotspots, most: number): Party[] {

@@ -1,6 +1,7 @@
 import {
   type Assignment,
   compareVersions,
+  declaredParty,
   type Finding,
   formatEndpoint,
   key,
@@ -133,16 +134,6 @@ export class Leases {
     const owner = this.#fleet.assignment(request.protocol, port)?.value;
     const id = lostFindingId(endpoint, request.protocol);
     const now = new Date().toISOString();
-    const blank = {
-      host: null,
-      address: null,
-      netns: null,
-      pid: null,
-      command: null,
-      user: null,
-      container: null,
-      evidence: null,
-    };
     const finding: Finding = {
       id,
       kind: 'lost-assignment',
@@ -151,13 +142,9 @@ export class Leases {
       maskedBy: null,
       protocol: request.protocol,
       port,
-      parties: [endpoint, ...(owner ? [owner.endpoint] : [])].map((each) => ({
-        service: serviceId(each),
-        claim: 'declared',
-        endpoint: each,
-        since: null,
-        ...blank,
-      })),
+      parties: [endpoint, ...(owner ? [owner.endpoint] : [])].map((each) =>
+        declaredParty(serviceId(each), { endpoint: each, place: null, since: null }),
+      ),
       summary:
         `${formatEndpoint(endpoint)} held ${request.protocol} port ${port} (token ${request.token}) and lost it` +
         (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${cause.message}`),
