@@ -382,18 +382,20 @@ describe.concurrent('a fleet at work', () => {
     await vi.waitFor(() => expect(gone()).toBe(0), patient);
     await doomed.end('SIGKILL');
     const killedAt = performance.now();
-    await vi.waitFor(() => expect(gone()).toBeGreaterThan(0), patient);
+    // As many as may end in one sweep may fall due before the others: that is no alarm yet.
+    const part = Math.ceil(0.15 * (200 + HOLDERS));
+    await vi.waitFor(() => expect(gone()).toBeGreaterThan(part), patient);
     const beganAt = performance.now();
-    const alarm = (await fleet.client(0).findings()).items.find(({ kind }) => kind === 'mass-expiry');
-    expect(alarm).toMatchObject({ state: 'open' });
+    const findings = await fleet.client(0).findings();
+    expect(findings.items.find(({ kind }) => kind === 'mass-expiry')).toMatchObject({ state: 'open' });
     await vi.waitFor(() => expect(gone()).toBe(200), patient);
     const took = performance.now() - beganAt;
     console.log(
-      `200 of 220 leases of ${TTL} s: the first ended ${Math.round(beganAt - killedAt)} ms after their holders died, all within ${Math.round(took)} ms more`,
+      `200 of 220 leases of ${TTL} s: more than ${part} ended ${Math.round(beganAt - killedAt)} ms after their holders died, all within ${Math.round(took)} ms more`,
     );
-    // One ttl more for all, then at most 33 a second.
+    // One ttl more for all, then at most a part of them a second.
     expect(beganAt - killedAt).toBeGreaterThan(TTL * 1000);
-    expect(took).toBeGreaterThan(4000);
+    expect(took).toBeGreaterThan(3000);
     await fleet.expectWhole();
   });
 
