@@ -361,7 +361,7 @@ describe.concurrent('a fleet at work', () => {
     await sleep(Math.max(0, frozenAt + 15_000 - performance.now()));
     process.kill(old.program.pid, 'SIGCONT');
     await vi.waitFor(async () => expect(await isLeading(old.url)).toBe(false), patient);
-    expect(old.program.stderr).toContain('no longer leads');
+    await vi.waitFor(() => expect(old.program.stderr).toContain('no longer leads'), patient);
     await fleet.expectWhole();
     expect(await leader()).toBe(since);
     expect(await isLeading(next.url)).toBe(true);
