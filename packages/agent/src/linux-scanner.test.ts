@@ -1,13 +1,12 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Listener } from '@portolan/model';
 import { afterEach, expect, test, vi } from 'vitest';
+import { freePort } from '../../../test/support/port.ts';
 import { LsofScanner } from './lsof-scanner.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 
@@ -314,15 +313,6 @@ test.runIf(linux && root && nobodyMayRun())(
     expect(scan.blindSpots).toEqual(expect.arrayContaining([expect.stringMatching(/processes of other users.*root/)]));
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function has(program: string): boolean {
   return spawnSync(program, ['-v'], { stdio: 'ignore' }).error === undefined;

@@ -59,10 +59,6 @@ export class Committer {
     while (this.#inFlight > 0 || this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= IN_FLIGHT_MAX || this.#queue.length === 0) return;
     this.#scheduled = true;

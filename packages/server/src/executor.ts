@@ -1,5 +1,6 @@
 import { PortolanError } from '@portolan/model';
 import { attributed } from './access/act.ts';
+import { alternative } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
 import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
@@ -83,9 +84,7 @@ export class Executor {
    */
   async catchUp(): Promise<void> {
     const asked = Date.now();
-    const { position } = await this.#committer.commit({
-      alternatives: [{ conditions: [], puts: [], deletes: [], leases: [] }],
-    });
+    const { position } = await this.#committer.commit({ alternatives: [alternative({})] });
     await this.#replica.reached(position);
     this.#provenAt = asked;
   }

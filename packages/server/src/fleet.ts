@@ -109,6 +109,13 @@ export class Fleet {
     return Array.from(keys, (entryKey) => this.#entries.assignment.get(entryKey) as Held<'assignment'>);
   }
 
+  /** The leases of which nothing is left when these assignments go, or get others. */
+  emptied(held: readonly Held<'assignment'>[]): string[] {
+    const going = new Set(held.map(({ key: entryKey }) => entryKey));
+    const ids = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
+    return [...ids].filter((id) => this.leased(id).every(({ key: entryKey }) => going.has(entryKey)));
+  }
+
   leases(): MapIterator<[string, Set<string>]> {
     return this.#leases.entries();
   }

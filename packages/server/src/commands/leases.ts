@@ -80,7 +80,7 @@ export class Leases {
       const only = alternative({
         conditions: held.map(({ key, version }) => ({ key, version })),
         deletes: held.flatMap(({ key: entryKey, value }) => [entryKey, key.endpoint(value.endpoint, value.protocol)]),
-        leases: this.#emptied(held).map((id) => ({ id, ttl: null })),
+        leases: this.#fleet.emptied(held).map((id) => ({ id, ttl: null })),
       });
       return {
         alternatives: [only],
@@ -190,13 +190,6 @@ export class Leases {
       return (['tcp', 'udp'] as const).flatMap((protocol) => this.#fleet.assignment(protocol, port) ?? []);
     }
     return this.#fleet.assignmentsOf(serviceId({ project: request.project!, service: request.service! }));
-  }
-
-  /** The leases of which nothing is left when these assignments go. */
-  #emptied(held: readonly Held<'assignment'>[]): string[] {
-    const going = new Set(held.map(({ key }) => key));
-    const ids = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
-    return [...ids].filter((id) => this.#fleet.leased(id).every(({ key }) => going.has(key)));
   }
 }
 

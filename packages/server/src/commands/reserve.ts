@@ -149,7 +149,7 @@ export class Reserver {
     host: Host,
     candidates: number,
     unbindable: Map<number, Obstacle>,
-    occupied: Circumstances['occupied'] = NONE,
+    occupied: NonNullable<Circumstances['occupied']>,
   ): Promise<Plan<Reservation>> {
     for (;;) {
       const claim = this.#claim(request, endpoints, candidates, unbindable);

@@ -181,7 +181,7 @@ export class Takeovers {
         conditions: before.map(({ key, version }) => ({ key, version })),
         puts: after.map((value, i) => put<'assignment'>(before[i]!.key, value)),
         leases: [
-          ...this.#emptied(before).map((id) => ({ id, ttl: null })),
+          ...this.#fleet.emptied(before).map((id) => ({ id, ttl: null })),
           ...(lease && after.some((each) => each.lease?.id === lease.id)
             ? [{ id: lease.id, ttl: lease.ttl * 1000 }]
             : []),
@@ -209,7 +209,7 @@ export class Takeovers {
       const now = before.map(({ key: entryKey }) => this.#fleet.get('assignment', entryKey));
       if (now.some((each) => each?.version !== token)) return { result: undefined };
       const leases = new Map(before.flatMap(({ value: { lease } }) => (lease ? [[lease.id, lease.ttl * 1000]] : [])));
-      const ended = this.#emptied(now as Held<'assignment'>[]).filter((id) => !leases.has(id));
+      const ended = this.#fleet.emptied(now as Held<'assignment'>[]).filter((id) => !leases.has(id));
       const only = alternative({
         conditions: before.map(({ key: entryKey }) => ({ key: entryKey, version: token })),
         puts: before.map(({ key: entryKey, value }) => put<'assignment'>(entryKey, value)),
@@ -217,13 +217,6 @@ export class Takeovers {
       });
       return { alternatives: [only], answer: () => undefined };
     });
-  }
-
-  /** The leases of which nothing is left when these assignments have others. */
-  #emptied(held: readonly Held<'assignment'>[]): string[] {
-    const going = new Set(held.map(({ key: entryKey }) => entryKey));
-    const ids = new Set(held.flatMap(({ value }) => value.lease?.id ?? []));
-    return [...ids].filter((id) => this.#fleet.leased(id).every(({ key: entryKey }) => going.has(entryKey)));
   }
 
   async #end(victims: readonly HostListener[], { grace = GRACE_DEFAULT }: ReserveRequest): Promise<EndAnswer> {
