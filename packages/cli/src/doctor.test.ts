@@ -127,17 +127,18 @@ describe('completion', () => {
     expect(await words('nothing', '')).toEqual([]);
   });
 
+  // A project of no other test: the agent, as root, sees what those run in other network namespaces, too.
   test('offers services, ports and ranges of the fleet', async () => {
-    await portolan(['reserve', 'shop/web', '--port', '25610']);
-    await portolan(['range', 'set', 'shop-block', '25600-25699', '--owner', 'shop']);
-    expect(await words('reserve', 'shop/')).toEqual(['shop/web']);
+    await portolan(['reserve', 'tabbed/web', '--port', '25610']);
+    await portolan(['range', 'set', 'tabbed-block', '25600-25699', '--owner', 'tabbed']);
+    expect(await words('reserve', 'tabbed/')).toEqual(['tabbed/web']);
     expect(await words('who', '256')).toEqual(['25610']);
-    expect(await words('reserve', 'shop/web', '--range', 'shop')).toEqual(['shop-block']);
-    expect(await words('range', 'rm', '')).toEqual(['shop-block']);
+    expect(await words('reserve', 'tabbed/web', '--range', 'tabbed')).toEqual(['tabbed-block']);
+    expect(await words('range', 'rm', '')).toEqual(['tabbed-block']);
   });
 
   test('works in a real bash, over colons too', async () => {
-    await portolan(['reserve', 'shop/web', '--port', '25610']);
+    await portolan(['reserve', 'tabbed/web', '--port', '25610']);
     const { stdout: script } = await portolan(['completion', 'bash']);
     const file = join(state, 'completion.bash');
     writeFileSync(file, script);
@@ -155,7 +156,7 @@ describe('completion', () => {
         { env: { ...environment, PATH: `${dirname(bin)}:${process.env.PATH}`, HOME: state }, encoding: 'utf8' },
       ).trim();
     expect(complete('portolan rel', 'portolan', 'rel')).toBe('release');
-    expect(complete('portolan release sho', 'portolan', 'release', 'sho')).toBe('shop/web');
+    expect(complete('portolan release tab', 'portolan', 'release', 'tab')).toBe('tabbed/web');
     expect(complete('portolan completion ', 'portolan', 'completion', "''").split('\n')).toEqual([
       'bash',
       'zsh',
