@@ -8,10 +8,12 @@ const ALLOWED = {
   model: [],
   gossip: [],
   client: ['model'],
+  plan: ['model'],
+  mcp: ['client', 'model'],
   agent: ['client', 'gossip', 'model'],
-  server: ['gossip', 'model'],
+  server: ['gossip', 'mcp', 'model'],
   dashboard: ['client', 'model'],
-  cli: ['agent', 'server', 'client', 'gossip', 'model'],
+  cli: ['agent', 'server', 'client', 'dashboard', 'gossip', 'mcp', 'model', 'plan'],
 };
 
 /** These run in browsers too: what their index brings along imports nothing of Node. */
