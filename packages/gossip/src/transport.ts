@@ -35,8 +35,8 @@ export interface Transport {
 
 export interface Receiver {
   packet(bytes: Uint8Array, from: Address): void;
-  /** Tells when what came so far on an incoming stream is a whole request. */
-  readonly measure: Measure;
+  /** Tells when what came so far on an incoming stream is a whole request; each stream needs one of its own. */
+  measure(): Measure;
   /**
    * A whole request of an incoming stream, or what made it unreadable.
    *
@@ -46,6 +46,8 @@ export interface Receiver {
 }
 
 /**
+ * It remembers how far it has read, so it belongs to one stream.
+ *
  * @param bytes what a stream has brought so far, from its beginning
  * @returns true when it is one whole message, else at least how many bytes it must be before asking again is of use
  * @throws Error when it can be none: too long, or malformed

@@ -2,20 +2,13 @@
  * The messages of memberlist's protocol, as values. Addresses are 4 or 16 bytes; `vsn` is [pmin, pmax, pcur, dmin, dmax,
  * dcur]. Numbers are unsigned: 32 bits for sequence numbers and incarnations, 16 for ports.
  */
-export type Message =
-  | Ping
-  | IndirectPing
-  | Ack
-  | Nack
-  | Suspect
-  | Alive
-  | Dead
-  | PushPull
-  | User
-  | StreamError;
+export type Message = Ping | IndirectPing | Ack | Nack | Suspect | Alive | Dead | PushPull | User | StreamError;
 
 /** What travels in packets. */
 export type PacketMessage = Exclude<Message, PushPull | StreamError>;
+
+/** What travels in streams. */
+export type StreamMessage = Ping | Ack | PushPull | User | StreamError;
 
 export interface Source {
   /** Where the answer goes; the packet's sender when absent. */
