@@ -10,6 +10,8 @@ export interface WatchOptions {
   position?: Position;
   /** Ends the watch, without an error. */
   signal?: AbortSignal;
+  /** Told when the connection is lost or cannot be made; `synced` tells that it stands again. */
+  lost?(): void;
 }
 
 export type WatchEvent =
@@ -105,6 +107,7 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
             break;
         }
       }
+      if (!signal.aborted) options.lost?.();
       if (!heard) transport.passOver(url);
       await pause(backoff(failures++, RECONNECT_BASE, RECONNECT_CAP, Math.random()), signal);
     }

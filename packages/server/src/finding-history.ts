@@ -1,0 +1,44 @@
+import { changeOf, type Finding, type FindingEvent, key, kindOf, type Page } from '@portolan/model';
+import { nanoid } from 'nanoid';
+import { actor } from './access/act.ts';
+import { put } from './commands/entries.ts';
+import type { Fleet } from './fleet.ts';
+import type { Alternative } from './store/store.ts';
+
+/** Tells the events of this coordinator from those of others in the same millisecond. */
+const COORDINATOR = nanoid(8);
+let events = 0;
+
+/**
+ * What is to be committed, with an event for each finding that it changes: in the same commit, so that no change is
+ * without its event, and no event without its change. Whoever alerts rests on that.
+ */
+export function withHistory(each: Alternative, fleet: Fleet): Alternative {
+  const told = each.puts.flatMap(({ key: entryKey, decoded }) => {
+    if (kindOf(entryKey) !== 'finding') return [];
+    const finding = decoded as Finding;
+    const change = changeOf(fleet.get('finding', entryKey)?.value, finding);
+    if (change === null) return [];
+    const at = new Date().toISOString();
+    const id = `${at}-${COORDINATOR}${(events++).toString(36).padStart(7, '0')}`;
+    return [put<'event'>(key.event(id), { id, at, change, by: actor(), finding })];
+  });
+  return told.length === 0 ? each : { ...each, puts: [...each.puts, ...told] };
+}
+
+export interface HistoryQuery {
+  readonly limit: number;
+  readonly after?: string | undefined;
+  /** Id of a finding. */
+  readonly finding?: string | undefined;
+}
+
+/** What happened to findings, newest first. */
+export function historyPage(fleet: Fleet, { limit, after, finding }: HistoryQuery): Page<FindingEvent> {
+  const passing = Array.from(fleet.all('event'), ({ value }) => value).filter(
+    (event) => (after === undefined || event.id < after) && (finding === undefined || event.finding.id === finding),
+  );
+  passing.sort((a, b) => (a.id > b.id ? -1 : 1));
+  const items = passing.slice(0, limit);
+  return { items, position: fleet.position, next: passing.length > limit ? items.at(-1)!.id : null };
+}
