@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { runStep } from './step.mjs';
 
@@ -24,10 +25,40 @@ export function canInstallPackages() {
  * @throws {import('./step.mjs').StepFailed}
  */
 export async function installPackage(name, purpose) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  // Another apt may be at work, as on a machine that has just started.
-  const args = ['-qq', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3'];
-  await runStep('updating the package lists (apt-get update)', 'apt-get', [...args, 'update'], { env });
-  const install = [...args, 'install', '-y', '--no-install-recommends', name];
+  await updateLists();
+  const install = [...APT, 'install', '-y', '--no-install-recommends', name];
   await runStep(`installing the package ${name} (${purpose})`, 'apt-get', install, { env });
+}
+
+/**
+ * Takes the files of a Debian package without installing it: for one that would start a service.
+ *
+ * @param {string} name
+ * @param {string} purpose for the progress line
+ * @param {string} folder where they go
+ * @throws {import('./step.mjs').StepFailed}
+ */
+export async function unpackPackage(name, purpose, folder) {
+  await updateLists();
+  const parcel = mkdtempSync(join(tmpdir(), 'portolan-package-'));
+  try {
+    await runStep(`fetching the package ${name} (${purpose})`, 'apt-get', [...APT, 'download', name], {
+      env,
+      cwd: parcel,
+    });
+    for (const file of readdirSync(parcel)) {
+      await runStep(`unpacking ${file}`, 'dpkg-deb', ['-x', join(parcel, file), folder]);
+    }
+  } finally {
+    rmSync(parcel, { recursive: true, force: true });
+  }
+}
+
+const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+
+/** Another apt may be at work, as on a machine that has just started. */
+const APT = ['-qq', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3'];
+
+async function updateLists() {
+  await runStep('updating the package lists (apt-get update)', 'apt-get', [...APT, 'update'], { env });
 }

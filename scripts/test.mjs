@@ -6,13 +6,17 @@ import { bootstrap, endOnFailure } from './bootstrap.mjs';
 import { runInForeground } from './foreground.mjs';
 import { provideIp } from './iproute.mjs';
 import { nodeEnvironment } from './node24.mjs';
+import { providePrometheus } from './prometheus.mjs';
 import { provideRedis } from './redis.mjs';
+import { provideSerf } from './serf.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const node = await bootstrap();
 const redis = await provideRedis(node).catch(endOnFailure);
 await provideIp();
+await provideSerf();
+await providePrometheus();
 
 const folder = mkdtempSync(join(tmpdir(), 'portolan-test-'));
 const summaryFile = join(folder, 'summary.json');
