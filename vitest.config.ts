@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** They open pages; see `test/support/browser.ts`. */
-const withBrowser = ['test/e2e/browser.test.ts', 'test/e2e/edge.test.ts'];
+const withBrowser = [
+  'test/e2e/browser.test.ts',
+  'test/e2e/dashboard.test.ts',
+  'test/e2e/edge.test.ts',
+  'test/e2e/plan-docs.test.ts',
+];
 
 const shared = {
   // Real processes, sockets and stores on machines that may be slow and shared.
@@ -20,7 +25,12 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'all',
-          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.mjs', 'test/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'packages/*/page/**/*.test.ts',
+            'scripts/**/*.test.mjs',
+            'test/**/*.test.ts',
+          ],
           exclude: withBrowser,
         },
       },

@@ -1,10 +1,11 @@
-// Builds what is published: JavaScript and types of each package in its `dist`. In the workspace nothing is built; Node
-// runs the sources as they are.
+// Builds what is published: JavaScript and types of each package in its `dist`, and the page. In the workspace only the
+// page is built; Node runs the sources as they are.
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap, endOnFailure } from './bootstrap.mjs';
 import { nodeEnvironment } from './node24.mjs';
+import { buildPage } from './page.mjs';
 import { runStep } from './step.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,3 +24,4 @@ for (const name of readdirSync(build)) {
 }
 cpSync(join(root, 'packages/server/src/store/commit.lua'), join(root, 'packages/server/dist/store/commit.lua'));
 rmSync(build, { recursive: true });
+await buildPage().catch(endOnFailure);

@@ -12,6 +12,7 @@ const colors = process.stdout.isTTY ? 'force' : 'off';
 const results = await Promise.all([
   check('format and lint', bin('biome'), ['ci', `--colors=${colors}`], 'pnpm fix'),
   check('types', bin('tsc'), ['-p', 'tsconfig.json', '--pretty', String(colors === 'force')]),
+  check('types of the page', bin('tsc'), ['-p', 'packages/dashboard', '--pretty', String(colors === 'force')]),
   check('unused code', bin('knip'), ['--no-progress', '--no-config-hints']),
   check('imports', node, ['scripts/import-rule.mjs']),
 ]);

@@ -99,7 +99,7 @@ function importsOf(file) {
 }
 
 function sources(name) {
-  const folders = ['src', 'bench'].map((folder) => join(root, 'packages', name, folder)).filter(existsSync);
+  const folders = ['src', 'bench', 'page'].map((folder) => join(root, 'packages', name, folder)).filter(existsSync);
   return folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((file) => /\.tsx?$/.test(file))

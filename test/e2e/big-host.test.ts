@@ -47,6 +47,7 @@ async function agentThatSees(listeners: readonly Listener[], goodbye = false): P
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     },
     answerTask: (id, answer) => client.answerTask(id, answer),
+    reportHealth: async () => {},
   };
   const logger = { info() {}, debug() {}, warn: console.warn, error: console.error };
   let changed = true;

@@ -11,6 +11,9 @@ const patient = { timeout: 30_000, interval: 50 };
 const unavailable = hostsUnavailable();
 beforeEach((context) => context.skip(unavailable !== undefined, unavailable));
 
+/** Nobody but its reports tells of it, and it has no sockets of its own. */
+const ALONE = ['--no-gossip', '--no-local-api'];
+
 /** A fleet of one host, and a client that hears of it. */
 async function fleet() {
   const bench = new Workbench();
@@ -22,7 +25,8 @@ async function fleet() {
   const coordinator = await serve('0');
   const { url } = coordinator;
   const client = connect({ url, token: bench.token });
-  const startAgent = () => bench.agent(url, 'host-a', ['--no-all-namespaces', '--interval', '200'], { on: host });
+  const startAgent = () =>
+    bench.agent(url, 'host-a', ['--no-all-namespaces', '--interval', '200', ...ALONE], { on: host });
   const agent = await startAgent();
   const ports = async () => (await client.listeners({ host: 'host-a' })).items.map(({ port }) => port).sort();
   return { bench, host, coordinator, restart: () => serve(new URL(url).port), client, agent, startAgent, ports };

@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { Program } from './program.ts';
 import type { Workbench } from './workbench.ts';
 
 const BROWSER = 'chromium';
+
+/** Full path of the browser on this machine. @throws where there is none: `browserUnavailable` tells before */
+export function findBrowser(): string {
+  const found = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, BROWSER))
+    .find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`there is no ${BROWSER} on this machine`);
+  return found;
+}
 
 /** @returns why no page can be opened here, `undefined` where one can */
 export function browserUnavailable(): string | undefined {

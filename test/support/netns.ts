@@ -14,6 +14,8 @@ export interface Hosts {
   readonly hosts: readonly TestHost[];
   /** IPv4 address at which the hosts reach the namespace of the test. */
   readonly gateway: string;
+  /** Moves these hosts to a switch of their own: they reach each other, and nobody else, until each is healed. */
+  part(hosts: readonly TestHost[]): Promise<void>;
   /** Ends what was started on the hosts, then removes them. */
   cleanup(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export interface TestHost {
 
 const ip = (...args: string[]) => promisify(execFile)('ip', args);
 let made = 0;
+let islands = 0;
 
 /** Why `createHosts` cannot work here, for a test to skip with; `undefined` when it can. */
 export function hostsUnavailable(): string | undefined {
@@ -79,6 +82,12 @@ export async function createHosts(count: number): Promise<Hosts> {
   return {
     hosts,
     gateway: `${network}.1`,
+    async part(parted) {
+      const island = `island${islands++}`;
+      await ip('-n', switchboard, 'link', 'add', island, 'type', 'bridge');
+      await ip('-n', switchboard, 'link', 'set', island, 'up');
+      for (const host of hosts) if (parted.includes(host)) await host.moveTo(island);
+    },
     async cleanup() {
       await Promise.all(hosts.map((host) => host.endAll()));
       // At once, where the kernel removes what belongs to a namespace in its own time.
@@ -135,7 +144,11 @@ class NamespaceHost implements TestHost {
   }
 
   async heal(): Promise<void> {
-    await ip('-n', this.#switchboard, 'link', 'set', this.#cable, 'up');
+    await ip('-n', this.#switchboard, 'link', 'set', this.#cable, 'master', 'bridge', 'up');
+  }
+
+  async moveTo(bridge: string): Promise<void> {
+    await ip('-n', this.#switchboard, 'link', 'set', this.#cable, 'master', bridge);
   }
 
   async endAll(): Promise<void> {

@@ -58,6 +58,7 @@ function coordinator() {
       guard();
       yield* state.tasks.splice(0);
     },
+    async reportHealth() {},
     async answerTask(_id, answer) {
       answers.push(answer);
     },

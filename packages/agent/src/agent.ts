@@ -1,12 +1,26 @@
-import { HOST_LISTENERS_MAX, type Task, type TaskAnswer } from '@portolan/model';
+import {
+  type Assignment,
+  type Finding,
+  HOST_LISTENERS_MAX,
+  PortolanError,
+  type Task,
+  type TaskAnswer,
+} from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
-import { describeHost, hostIdentity } from './host-identity.ts';
+import { FleetCopy } from './fleet-copy.ts';
+import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
+import { HealthChecker } from './health-checker.ts';
+import { defaultStateDirectory, describeHost, hostIdentity } from './host-identity.ts';
 import type { Manifest } from './identity.ts';
+import { forget, keep } from './kept-file.ts';
 import type { KillScope } from './kill-scope.ts';
+import { localApiFile, startLocalApi } from './local-api.ts';
+import { OwnSheet } from './own-sheet.ts';
 import { probe } from './prober.ts';
 import { endProcesses } from './process-action.ts';
+import { ProvisionalBook } from './provisional-book.ts';
 import { Reporter } from './reporter.ts';
 import { createScanner, type Scan, type Scanner } from './scanner.ts';
 
@@ -23,12 +37,22 @@ export interface AgentOptions {
   readonly manifests?: readonly Manifest[] | undefined;
   /** Whose processes it ends when a coordinator asks; `own` unless told otherwise. */
   readonly allowKill?: KillScope | undefined;
+  /** Whether it asks the services of this host how they are, as plans want it; unless told otherwise it does. */
+  readonly health?: boolean | undefined;
+  /** Between two questions to one service, ms; 10 s unless told otherwise. */
+  readonly healthInterval?: number | undefined;
+  /** How it takes part in the gossip of its fleet; without it, it does not. */
+  readonly gossip?: AgentGossipOptions | undefined;
+  /** Where it answers on this machine while no coordinator does, and its own token; without it, it does not. */
+  readonly localApi?: { readonly port?: number | undefined; readonly token: string } | undefined;
   /** Instead of the platform's own. */
   readonly scanner?: Scanner | undefined;
 }
 
 export interface Agent {
   readonly hostId: string;
+  /** Of its local API; `undefined` when there is none. */
+  readonly localUrl: string | undefined;
   /** Ends scanning and says goodbye to the coordinator, if that answers within a few seconds. */
   stop(): Promise<void>;
 }
@@ -65,20 +89,98 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   reporter.start();
   logger.info({ host: hostId, listeners: first.listeners.length, blindSpots: first.blindSpots }, 'agent started');
 
+  const locally = await startLocally();
+  let listening = first.listeners;
   const scanning = scanOn();
-  const working = doTasks(options, hostId, clock, stopping.signal);
+  const checker = healthChecker();
+  const working = doTasks(options, hostId, clock, checker, stopping.signal);
+  const checking = checker?.run(stopping.signal);
   return {
     hostId,
+    localUrl: locally?.url,
     async stop() {
       stopping.abort();
       const said = new AbortController();
       await Promise.race([
-        Promise.all([scanning, working, reporter.stop()]).then(() => coordinator.leave(hostId)),
+        Promise.all([scanning, working, checking, reporter.stop()]).then(() => coordinator.leave(hostId)),
         clock.wait(GOODBYE, said.signal),
       ]).catch((error: unknown) => logger.warn({ err: error }, 'the coordinator was not told that this host leaves'));
       said.abort();
+      await locally?.stop();
     },
   };
+
+  /** What it knows of the fleet, and tells on this machine. */
+  async function startLocally() {
+    const { gossip, localApi, stateDirectory = defaultStateDirectory() } = options;
+    if (!gossip && !localApi) return undefined;
+    const { name, agentVersion: version } = described;
+    const found = (finding: Finding) =>
+      logger.warn({ finding: finding.id, severity: finding.severity }, `without a coordinator: ${finding.summary}`);
+    const copy = new FleetCopy({ now: clock.now, found });
+    const own = new OwnSheet(hostId, described, copy);
+    own.update(first.listeners);
+    const settle = async (assignments: readonly Assignment[]) => {
+      if (gossip) return gossip.coordinator.settle(hostId, assignments);
+      throw new PortolanError('unreachable', 'this agent knows no coordinator');
+    };
+    const tell = (assignments: readonly Assignment[]) => own.promise(assignments);
+    const random = Math.random;
+    const book = new ProvisionalBook({
+      host: hostId,
+      hostName: name,
+      copy,
+      stateDirectory,
+      tell,
+      settle,
+      clock,
+      random,
+      logger,
+    });
+    const duty =
+      gossip && new GossipDuty({ gossip, hostId, hostName: name, version, stateDirectory, copy, own, clock, logger });
+    duty?.start();
+    const settling = book.run(stopping.signal);
+    const api =
+      localApi &&
+      (await startLocalApi({
+        ...localApi,
+        host: hostId,
+        copy,
+        members: () => duty?.members ?? [],
+        leftOut: () => duty?.leftOut ?? [],
+        promise: (request) => book.give(request),
+        logger,
+      }).catch((error: unknown) => {
+        logger.warn({ err: error }, 'the local API could not be started: "portolan" here needs a coordinator');
+        return undefined;
+      }));
+    if (api) {
+      logger.info({ url: api.url }, 'answering on this machine, too');
+      keep(localApiFile(stateDirectory), { url: api.url });
+    }
+    return {
+      own,
+      url: api?.url,
+      async stop() {
+        copy.stop();
+        if (api) forget(localApiFile(stateDirectory));
+        await Promise.all([duty?.stop(), settling, api?.stop()]);
+      },
+    };
+  }
+
+  function healthChecker(): HealthChecker | undefined {
+    if (options.health === false) return undefined;
+    return new HealthChecker({
+      clock,
+      random: Math.random,
+      listeners: () => listening,
+      report: (report) => coordinator.reportHealth(hostId, report),
+      onTrouble: (error) => logger.debug({ err: error }, 'the coordinator did not take what health checks found'),
+      interval: options.healthInterval,
+    });
+  }
 
   async function scanOn(): Promise<void> {
     let took = 0;
@@ -90,12 +192,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const begun = performance.now();
       try {
         const scan = bounded(await scanner.scan());
-        if (scan.changed) reporter.update(scan.listeners);
+        listening = scan.listeners;
+        if (scan.changed) {
+          reporter.update(scan.listeners);
+          locally?.own.update(scan.listeners);
+        }
         if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join()) {
           blindSpots = scan.blindSpots;
           describeAt = clock.now() + DESCRIBE_AGAIN;
           const info = describeHost(blindSpots, hostName);
-          if (JSON.stringify(info) !== JSON.stringify(described)) reporter.describe(info);
+          if (JSON.stringify(info) !== JSON.stringify(described)) {
+            reporter.describe(info);
+            locally?.own.describe(info);
+          }
           described = info;
         }
       } catch (error) {
@@ -114,7 +223,13 @@ function bounded(scan: Scan): Scan {
   return { ...scan, listeners: listeners.slice(0, HOST_LISTENERS_MAX), blindSpots: [...blindSpots, TOO_MANY] };
 }
 
-async function doTasks(options: AgentOptions, host: string, clock: Clock, signal: AbortSignal): Promise<void> {
+async function doTasks(
+  options: AgentOptions,
+  host: string,
+  clock: Clock,
+  checker: HealthChecker | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const { coordinator, logger } = options;
   // To end a process takes seconds, in which others want to know whether they can bind a port. And a task is told again
   // when the connection was lost meanwhile.
@@ -130,7 +245,7 @@ async function doTasks(options: AgentOptions, host: string, clock: Clock, signal
   };
   while (!signal.aborted) {
     try {
-      for await (const task of coordinator.tasks(host, signal)) {
+      for await (const task of coordinator.tasks(host, signal, (news) => checker?.heed(news))) {
         if (task.host !== host || task.answer !== null || underWay.has(task.id)) continue;
         underWay.set(task.id, perform(task));
       }

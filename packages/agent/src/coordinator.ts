@@ -1,4 +1,5 @@
-import type { HostInfo, ReportRequest, ReportResponse, Task, TaskAnswer } from '@portolan/model';
+import type { HealthReport, HostInfo, ReportRequest, ReportResponse, Task, TaskAnswer } from '@portolan/model';
+import type { HealthNews } from './health-checker.ts';
 
 /**
  * What an agent needs of a coordinator. Each call settles in bounded time, with a `PortolanError` when it fails, and
@@ -10,7 +11,11 @@ export interface Coordinator {
   report(host: string, report: ReportRequest): Promise<ReportResponse>;
   /** The host goes on purpose: its listeners are no longer kept. */
   leave(host: string): Promise<unknown>;
-  /** Tasks for the host as they are given, unanswered ones only, until the signal aborts. May end or throw: it is called again. */
-  tasks(host: string, signal: AbortSignal): AsyncIterable<Task>;
+  /**
+   * Tasks for the host as they are given, unanswered ones only, until the signal aborts. May end or throw: it is called
+   * again. On the same line it hears of the health checks that are wanted of the host, each time from the beginning.
+   */
+  tasks(host: string, signal: AbortSignal, onHealth?: (news: HealthNews) => void): AsyncIterable<Task>;
   answerTask(id: string, answer: TaskAnswer): Promise<unknown>;
+  reportHealth(host: string, report: HealthReport): Promise<unknown>;
 }

@@ -1,6 +1,6 @@
-import type { Coordinator } from '@portolan/agent';
+import type { AgentGossipOptions, Coordinator } from '@portolan/agent';
 import type { PortolanClient } from '@portolan/client';
-import { Task } from '@portolan/model';
+import { Health, Task } from '@portolan/model';
 
 /** What an agent needs of a coordinator, by way of a client. */
 export function coordinatorOf(client: PortolanClient): Coordinator {
@@ -9,14 +9,32 @@ export function coordinatorOf(client: PortolanClient): Coordinator {
     report: (host, report) => client.report(host, report),
     leave: (host) => client.leave(host),
     answerTask: (id, answer) => client.answerTask(id, answer),
-    async *tasks(host, signal) {
-      for await (const event of client.watch({ topics: ['task'], filter: { host }, signal })) {
+    reportHealth: (host, report) => client.reportHealth(host, report),
+    async *tasks(host, signal, onHealth) {
+      onHealth?.({ op: 'reset' });
+      for await (const event of client.watch({ topics: ['task', 'health'], filter: { host }, signal })) {
+        if (event.type === 'reset') onHealth?.({ op: 'reset' });
         const entries = event.type === 'snapshot' ? event.entries : event.type === 'change' ? event.events : [];
-        for (const { op, value } of entries) {
+        for (const { op, topic, key, value } of entries) {
+          if (topic === 'health') {
+            const health = Health.safeParse(value).data;
+            if (op === 'delete') onHealth?.({ op, key });
+            else if (health) onHealth?.({ op, value: health });
+            continue;
+          }
           const task = Task.safeParse(value);
           if (op === 'put' && task.success && task.data.answer === null) yield task.data;
         }
       }
     },
+  };
+}
+
+/** What an agent's gossip needs of a coordinator. */
+export function gossipSourceOf(client: PortolanClient): AgentGossipOptions['coordinator'] {
+  return {
+    access: () => client.gossip(),
+    settle: (host, assignments) => client.settleProvisional(host, assignments),
+    learn: (urls) => client.learn(urls),
   };
 }

@@ -98,7 +98,8 @@ test('without a coordinator "who" tells what this machine knows, and that it is 
   await once(server, 'listening');
   try {
     const port = String((server.address() as AddressInfo).port);
-    const away = { PORTOLAN_URL: 'http://127.0.0.1:1' };
+    // With a token that the agent of this machine does not know, either.
+    const away = { PORTOLAN_URL: 'http://127.0.0.1:1', PORTOLAN_TOKEN: 'another' };
     const { code, stdout, stderr } = await portolan(['who', port], away);
     expect(stdout).toContain(`pid ${process.pid}`);
     expect(stderr).toContain('this machine alone');

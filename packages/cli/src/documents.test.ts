@@ -33,7 +33,7 @@ function commandsOf(text: string): string[] {
       .filter((line) => kind !== 'console' || line.startsWith('$ ')),
   );
   return lines.flatMap((line) =>
-    Array.from(line.matchAll(/(?:^|\/|\$ ?\(?|npx |sudo |[A-Z_]=\S+ )portolan (?<args>[^|)>;&#]+)/g), ({ groups }) =>
+    Array.from(line.matchAll(/(?:^|\/|\$ ?\(?|npx |sudo |[A-Z_]=\S+ )portolan (?<args>[^|)<>;&#]+)/g), ({ groups }) =>
       groups!.args!.trim(),
     ),
   );
@@ -63,7 +63,7 @@ test('the examples that the commands give in their help are commands', async () 
     for (const command of [chosen, ...chosen.commands]) {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-      for (const [, line] of help.matchAll(/^ {2}\$ (?:sudo )?(?:[A-Z_]+=\S+ )*portolan ([^|>;&#\n]+)/gm)) {
+      for (const [, line] of help.matchAll(/^ {2}\$ (?:sudo )?(?:[A-Z_]+=\S+ )*portolan ([^|<>;&#\n]+)/gm)) {
         await expect(parse(wordsOf(line!)), line).resolves.toBeUndefined();
         count++;
       }

@@ -8,7 +8,7 @@ export const exitCodes = {
   notFound: { code: 3, meaning: 'nothing there: nobody has the port, no such thing' },
   refused: { code: 4, meaning: 'refused: the port is taken or blocked, the range is full, no permission' },
   unreachable: { code: 5, meaning: 'no coordinator could serve it' },
-  findings: { code: 6, meaning: '"findings --exit-code": there are findings' },
+  findings: { code: 6, meaning: 'there are findings ("check", "findings --exit-code"); out of date ("docs --check")' },
 } as const;
 
 export type Exit = keyof typeof exitCodes;
@@ -28,6 +28,8 @@ const exits: Record<ProblemCode, Exit> = {
   'endpoint-elsewhere': 'refused',
   'assignment-lost': 'refused',
   fenced: 'refused',
+  'plan-conflict': 'refused',
+  'plan-changed': 'refused',
   contention: 'refused',
   'not-permitted': 'refused',
   protected: 'refused',
@@ -35,6 +37,7 @@ const exits: Record<ProblemCode, Exit> = {
   'in-container': 'refused',
   'process-changed': 'refused',
   'still-bound': 'refused',
+  'file-changed': 'refused',
   'no-agent': 'unreachable',
   'too-large': 'failed',
   misdirected: 'failed',

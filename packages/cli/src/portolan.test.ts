@@ -223,10 +223,12 @@ test('what was reserved is released by service, and only once', async () => {
 });
 
 test('without a coordinator every command says so, and how to get one', async () => {
-  const { code, stderr } = await portolan('ls', '--url', 'http://127.0.0.1:1');
+  // With a token that the agent of this machine does not know, either.
+  const away = ['--url', 'http://127.0.0.1:1', '--token', 'another'];
+  const { code, stderr } = await portolan('ls', ...away);
   expect(code).toBe(5);
   expect(stderr).toContain('portolan up');
-  expect(JSON.parse((await portolan('ls', '--url', 'http://127.0.0.1:1', '--json')).stderr).code).toBe('unreachable');
+  expect(JSON.parse((await portolan('ls', ...away, '--json')).stderr).code).toBe('unreachable');
 });
 
 test('a command that is not written right ends with 2 and says what is wrong', async () => {

@@ -42,9 +42,21 @@ const commands: CommandTable = {
     load: async () => (await import('./commands/findings.ts')).findings(),
     alias: 'collisions',
   },
+  alias: {
+    summary: 'say that two names are one service',
+    load: async () => (await import('./commands/alias.ts')).alias(),
+  },
+  dashboard: {
+    summary: 'print a link that opens the dashboard',
+    load: async () => (await import('./commands/dashboard.ts')).dashboard(),
+  },
   watch: {
     summary: 'follow what changes, as it happens',
     load: async () => (await import('./commands/watch.ts')).watch(),
+  },
+  top: {
+    summary: 'watch the fleet in the terminal',
+    load: async () => (await import('./commands/top.ts')).top(),
   },
   free: {
     summary: 'list ports that could be reserved',
@@ -54,6 +66,14 @@ const commands: CommandTable = {
     summary: 'list the hosts of the fleet',
     load: async () => (await import('./commands/hosts.ts')).hosts(),
   },
+  members: {
+    summary: 'list who takes part in gossip',
+    load: async () => (await import('./commands/members.ts')).members(),
+  },
+  keys: {
+    summary: 'list and change the keys of gossip',
+    load: async () => (await import('./commands/keys.ts')).keys(),
+  },
   range: {
     summary: 'set, remove or list ranges of ports',
     load: async () => (await import('./commands/range.ts')).range(),
@@ -62,6 +82,14 @@ const commands: CommandTable = {
     summary: 'say which ports nobody may be assigned',
     load: async () => (await import('./commands/block.ts')).block(),
   },
+  webhook: {
+    summary: 'have somebody told of findings: Slack, Alertmanager, your own receiver',
+    load: async () => (await import('./commands/webhook.ts')).webhook(),
+  },
+  mcp: {
+    summary: 'serve AI agents by the Model Context Protocol',
+    load: async () => (await import('./commands/mcp.ts')).mcp(),
+  },
   server: {
     summary: 'run a coordinator',
     load: async () => (await import('./commands/server.ts')).server(),
@@ -69,6 +97,38 @@ const commands: CommandTable = {
   agent: {
     summary: 'run the agent of this host',
     load: async () => (await import('./commands/agent.ts')).agent(),
+  },
+  import: {
+    summary: 'draft the plan from what files say',
+    load: async () => (await import('./commands/import.ts')).importCommand(),
+  },
+  check: {
+    summary: 'compare the plan with the files, and with the fleet',
+    load: async () => (await import('./commands/check.ts')).check(),
+  },
+  plan: {
+    summary: 'show how to get to clean ports with the fewest moves; --write edits the files',
+    load: async () => (await import('./commands/plan.ts')).plan(),
+  },
+  apply: {
+    summary: 'declare the plan in the registry',
+    load: async () => (await import('./commands/apply.ts')).apply(),
+  },
+  add: {
+    summary: 'add a service to the plan and to all files',
+    load: async () => (await import('./commands/add.ts')).add(),
+  },
+  docs: {
+    summary: 'write the plan down as Markdown',
+    load: async () => (await import('./commands/docs.ts')).docs(),
+  },
+  export: {
+    summary: 'write the ports of the plan for other programs',
+    load: async () => (await import('./commands/export.ts')).exportPlan(),
+  },
+  undo: {
+    summary: 'take back what was written to files last',
+    load: async () => (await import('./commands/undo.ts')).undo(),
   },
   doctor: {
     summary: 'look at this set-up: what is wrong, and how to mend it',

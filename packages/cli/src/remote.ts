@@ -19,9 +19,9 @@ export function remote(command: Command): Command {
 }
 
 /** A person waits, so each coordinator is tried once. */
-export async function clientOf({ url, token }: RemoteOptions): Promise<PortolanClient> {
+export async function clientOf({ url, token }: RemoteOptions, signal?: AbortSignal): Promise<PortolanClient> {
   const { fromEnvironment } = await import('@portolan/client/node');
-  return fromEnvironment({ patience: 0, url: url?.split(','), token });
+  return fromEnvironment({ patience: 0, url: url?.split(','), token, ...(signal && { signal }) });
 }
 
 /** Collects an option that may stand several times. */

@@ -1,4 +1,6 @@
 import {
+  type Alias,
+  type Assignment,
   AssignmentView,
   type AuditEvent,
   type Block,
@@ -6,16 +8,29 @@ import {
   type EndInput,
   EndResponse,
   type Finding,
+  type FindingEvent,
   formatInterval,
+  GossipAccess,
   GRACE_DEFAULT,
+  type HealthReport,
   Host,
   type HostInfo,
   type HostListener,
   type Interval,
+  type KeyAction,
+  KeyReport,
+  Login,
+  type MemberView,
   type Page,
+  type Plan,
+  PlanDiff,
+  type PlanInput,
+  PlanView,
   PortolanError,
   PortReport,
   type Protocol,
+  ProvisionalResponse,
+  parseServiceId,
   type Range,
   type ReassertInput,
   type ReleaseRequest,
@@ -26,18 +41,26 @@ import {
   ReportResponse,
   Reservation,
   type ReserveInput,
+  type ServiceId,
   type ServiceView,
+  Source,
   Status,
   type TaskAnswer,
   type TokenInput,
   TokenMade,
   type TokenView,
+  type WebhookInput,
+  WebhookSet,
+  WebhookTest,
+  type WebhookView,
 } from '@portolan/model';
 import {
   type AssignmentQuery,
   type AuditQuery,
   type Changes,
   type ChangesQuery,
+  type DeclareQuery,
+  type FindingHistoryQuery,
   type FindingQuery,
   type FreeQuery,
   type ListenerQuery,
@@ -46,6 +69,7 @@ import {
   type ReadQuery,
   rangeText,
   type ServiceQuery,
+  type TargetQuery,
 } from './query.ts';
 import { Renewals } from './renewal.ts';
 import { hold, type Reserved, type ReserveOptions } from './reserved.ts';
@@ -125,7 +149,7 @@ export class PortolanClient implements AsyncDisposable {
   }
 
   /** Everything known of one port number. */
-  port(port: number, query: ReadQuery = {}): Promise<PortReport> {
+  port(port: number, query: ReadQuery & { protocol?: Protocol | undefined } = {}): Promise<PortReport> {
     return this.#ask(PortReport, get(`/v1/ports/${port}`, query));
   }
 
@@ -230,6 +254,36 @@ export class PortolanClient implements AsyncDisposable {
     await this.#transport.send({ method: 'DELETE', path, query: { protocol }, repeatable: false });
   }
 
+  /**
+   * Puts a project's plan into the registry, all or nothing; what its earlier plan had and this one has not is taken back.
+   * With `dryRun` it tells what would change. With the `version` of what it told, exactly that is done.
+   *
+   * @throws PortolanError `plan-conflict` (`conflicts` in its data say who has what), `plan-changed` (`diff`: as it is now)
+   */
+  declare(project: string, plan: PlanInput, query: DeclareQuery = {}): Promise<PlanDiff> {
+    return this.#ask(PlanDiff, { method: 'PUT', path: planPath(project), body: plan, query, repeatable: true });
+  }
+
+  plans(query: ListQuery = {}): Promise<Page<Plan>> {
+    return this.#list('/v1/plans', query);
+  }
+
+  /** @throws PortolanError `not-found` when none was declared */
+  plan(project: string, query: ReadQuery = {}): Promise<PlanView> {
+    return this.#ask(PlanView, get(planPath(project), query));
+  }
+
+  /** What an agent found when it asked for the health of services on its host. */
+  async reportHealth(host: string, report: HealthReport): Promise<void> {
+    await this.#transport.send({ method: 'POST', path: hostPath(host, '/health'), body: report, repeatable: true });
+  }
+
+  /** In the format of Prometheus's `http_sd`. */
+  async prometheusTargets(query: TargetQuery = {}): Promise<{ targets: string[]; labels: Record<string, string> }[]> {
+    const answer = await this.#transport.send(get('/v1/discovery/prometheus', query));
+    return answer as { targets: string[]; labels: Record<string, string> }[];
+  }
+
   findings(query: FindingQuery = {}): Promise<Page<Finding>> {
     return this.#list('/v1/findings', query);
   }
@@ -237,6 +291,102 @@ export class PortolanClient implements AsyncDisposable {
   async acknowledge(findingId: string): Promise<Finding> {
     const path = `/v1/findings/${encodeURIComponent(findingId)}/acknowledge`;
     return (await this.#transport.send({ method: 'POST', path, repeatable: true })) as Finding;
+  }
+
+  /** What happened to findings, newest first. */
+  findingHistory(query: FindingHistoryQuery = {}): Promise<Page<FindingEvent>> {
+    return this.#list('/v1/findings/history', query);
+  }
+
+  /** Who is told of findings, and how far. */
+  webhooks(query: ListQuery = {}): Promise<Page<WebhookView>> {
+    return this.#list('/v1/webhooks', query);
+  }
+
+  /** Makes or changes a webhook. The answer to the first time has the secret. */
+  setWebhook(name: string, request: WebhookInput): Promise<WebhookSet> {
+    return this.#ask(WebhookSet, { method: 'PUT', path: webhookPath(name), body: request, repeatable: false });
+  }
+
+  /** Sends a test now, once. @throws PortolanError `not-found` */
+  testWebhook(name: string): Promise<WebhookTest> {
+    const path = `${webhookPath(name)}/test`;
+    return this.#ask(WebhookTest, { method: 'POST', path, repeatable: false, timeout: 15_000 });
+  }
+
+  /** @throws PortolanError `not-found` */
+  async removeWebhook(name: string): Promise<void> {
+    await this.#transport.send({ method: 'DELETE', path: webhookPath(name), repeatable: false });
+  }
+
+  /** Takes back that it was seen. */
+  async reopen(findingId: string): Promise<Finding> {
+    const path = `/v1/findings/${encodeURIComponent(findingId)}/reopen`;
+    return (await this.#transport.send({ method: 'POST', path, repeatable: true })) as Finding;
+  }
+
+  /** Writes down what is known of a finding, and who looks after it; `null` takes the note away. */
+  async annotate(findingId: string, note: { text: string; assignee?: string | null } | null): Promise<Finding> {
+    const path = `/v1/findings/${encodeURIComponent(findingId)}/note`;
+    const call: Call = { method: note === null ? 'DELETE' : 'PUT', path, repeatable: true };
+    return (await this.#transport.send(note === null ? call : { ...call, body: note })) as Finding;
+  }
+
+  aliases(query: ListQuery = {}): Promise<Page<Alias>> {
+    return this.#list('/v1/aliases', query);
+  }
+
+  /** Says that a service is the same as another. @throws PortolanError `invalid-request` */
+  async setAlias(service: ServiceId, of: ServiceId): Promise<Alias> {
+    const call: Call = { method: 'PUT', path: aliasPath(service), body: { of }, repeatable: true };
+    return ((await this.#transport.send(call)) as { alias: Alias }).alias;
+  }
+
+  async removeAlias(service: ServiceId): Promise<Alias> {
+    const call: Call = { method: 'DELETE', path: aliasPath(service), repeatable: false };
+    return ((await this.#transport.send(call)) as { alias: Alias }).alias;
+  }
+
+  /** A code for a link into the dashboard, `/#login=<code>`: it works once, for ten minutes. */
+  createLogin(): Promise<Login> {
+    return this.#ask(Login, { method: 'POST', path: '/v1/logins', repeatable: true });
+  }
+
+  /** Further coordinators of the fleet, which are tried when those that were named fail. */
+  learn(urls: readonly string[]): void {
+    this.#transport.learn(urls);
+  }
+
+  /** What an agent needs to take part in gossip. */
+  gossip(): Promise<GossipAccess> {
+    return this.#ask(GossipAccess, get('/v1/gossip', {}));
+  }
+
+  /** Of an agent's local API: how old its answers are. */
+  source(): Promise<Source> {
+    return this.#ask(Source, get('/v1/source', {}));
+  }
+
+  /** Who takes part in gossip, as the coordinator in use sees it. */
+  async members(): Promise<MemberView[]> {
+    return ((await this.#transport.send(get('/v1/members', {}))) as { items: MemberView[] }).items;
+  }
+
+  /** The keys of gossip, and how many members have each. */
+  keys(): Promise<KeyReport> {
+    return this.#ask(KeyReport, get('/v1/gossip/keys', {}));
+  }
+
+  /** @param key in base64; without one, `install` makes it @throws PortolanError `contention` when not all members did it */
+  changeKeys(action: KeyAction, key?: string): Promise<KeyReport> {
+    const path = `/v1/gossip/keys/${action}`;
+    return this.#ask(KeyReport, { method: 'POST', path, body: { key }, repeatable: true, timeout: 30_000 });
+  }
+
+  /** Has leases made real that the agent of a host gave while no coordinator could be reached. */
+  settleProvisional(host: string, assignments: readonly Assignment[]): Promise<ProvisionalResponse> {
+    const path = hostPath(host, '/provisional');
+    return this.#ask(ProvisionalResponse, { method: 'POST', path, body: { assignments }, repeatable: true });
   }
 
   /** Makes a token. The answer is the only one that has the token itself. */
@@ -337,6 +487,19 @@ function renewCall(request: RenewRequest, timeout?: number): Call {
 /** To end a process takes the grace that it is given, and what the agent needs around it. @returns ms */
 function endingTakes(grace = GRACE_DEFAULT): number {
   return 2_000 * grace + 30_000;
+}
+
+function webhookPath(name: string): string {
+  return `/v1/webhooks/${encodeURIComponent(name)}`;
+}
+
+function planPath(project: string): string {
+  return `/v1/plans/${encodeURIComponent(project)}`;
+}
+
+function aliasPath(service: ServiceId): string {
+  const { project, service: name } = parseServiceId(service);
+  return `/v1/aliases/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
 }
 
 function hostPath(id: string, rest = ''): string {

@@ -15,6 +15,8 @@ export interface ConnectOptions {
   timeout?: number;
   /** How long a call is tried again while no coordinator can serve it, ms; 15 s unless told otherwise, 0 for one round. */
   patience?: number;
+  /** Ends calls that are under way, and lets no others begin. */
+  signal?: AbortSignal;
 }
 
 /** Makes a client. Nothing is sent before the first call. @throws PortolanError `invalid-request` */
@@ -30,6 +32,7 @@ export function connect(options: ConnectOptions): PortolanClient {
     token,
     timeout,
     patience,
+    signal: options.signal,
     // Called by name: a browser's fetch refuses to run as a method of something else.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
   });

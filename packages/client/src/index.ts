@@ -6,6 +6,7 @@ export {
   allItems,
   type Changes,
   type ChangesQuery,
+  type DeclareQuery,
   type FindingQuery,
   type FreeQuery,
   type ListenerQuery,
@@ -13,6 +14,7 @@ export {
   type OrphanQuery,
   type ReadQuery,
   type ServiceQuery,
+  type TargetQuery,
 } from './query.ts';
 export { isProblem } from './refusal.ts';
 export type { RenewalEvent } from './renewal.ts';

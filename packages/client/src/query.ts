@@ -79,6 +79,27 @@ export interface ServiceQuery extends List {
   project?: string;
 }
 
+export interface FindingHistoryQuery extends List {
+  /** Id of one finding. */
+  finding?: string | undefined;
+}
+
+export interface DeclareQuery {
+  /** Tell what would change, and do nothing. */
+  dryRun?: boolean;
+  /** Of a diff: do exactly what it said, or nothing. */
+  version?: string;
+}
+
+export interface TargetQuery extends Read {
+  project?: string;
+  service?: string;
+  /** Of the endpoints: `metrics`. */
+  label?: string;
+  /** Id or name; then ports on loopback alone are among them. */
+  host?: string;
+}
+
 export interface AuditQuery extends List {
   action?: AuditAction | undefined;
   /** Id or name of a token. */

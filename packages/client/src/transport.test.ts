@@ -41,6 +41,31 @@ describe('a client of several coordinators', () => {
     await connect({ url: [stuck.url, alive.url], token: 't', timeout: 300 }).hosts();
     expect(alive.asked).toHaveLength(1);
   });
+
+  test('goes to one that it learned of later, and stays with the one that it has as long as that works', async () => {
+    await using second = await fakeCoordinator(() => ({ body: page }));
+    {
+      await using first = await fakeCoordinator(() => ({ body: page }));
+      const client = connect({ url: first.url, token: 't' });
+      client.learn([first.url, second.url]);
+      await client.hosts();
+      expect([first.asked.length, second.asked.length]).toEqual([1, 0]);
+    }
+    const client = connect({ url: await nobody(), token: 't', patience: 0 });
+    client.learn([second.url]);
+    await client.hosts();
+    expect(client.url).toBe(second.url);
+  });
+
+  test('asks nobody any more once it was told to end', async () => {
+    await using stuck = await fakeCoordinator(() => 'hang');
+    const end = new AbortController();
+    const asked = connect({ url: stuck.url, token: 't', patience: 0, signal: end.signal }).hosts();
+    const begun = performance.now();
+    end.abort();
+    await expect(asked).rejects.toThrow();
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
 });
 
 describe('a call', () => {

@@ -27,21 +27,27 @@ export interface TransportOptions {
   timeout: number;
   /** How long a call goes on trying, ms. With 0, each coordinator is tried once. */
   patience: number;
+  /** Ends all calls. */
+  signal?: AbortSignal | undefined;
 }
 
 /** An answer larger than this is refused rather than read into memory. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Coordinators that are tried in turn. */
+const URLS_MAX = 32;
 const RETRY_BASE = 100;
 const RETRY_CAP = 2_000;
 
 /** Sends calls to whichever coordinator works, and stays with it. */
 export class Transport {
   readonly #options: TransportOptions;
+  readonly #urls: string[];
   #current = 0;
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    this.#urls = [...options.urls];
   }
 
   get token(): string {
@@ -50,12 +56,17 @@ export class Transport {
 
   /** The coordinator that the next call goes to. */
   get url(): string {
-    return this.#options.urls[this.#current] as string;
+    return this.#urls[this.#current] as string;
+  }
+
+  /** Further coordinators, which are tried when those named at the beginning fail. Those that are known stay. */
+  learn(urls: readonly string[]): void {
+    for (const url of urls) if (!this.#urls.includes(url) && this.#urls.length < URLS_MAX) this.#urls.push(url);
   }
 
   /** Turns to the next coordinator, unless another call already turned away from `url`. */
   passOver(url: string): void {
-    if (this.url === url) this.#current = (this.#current + 1) % this.#options.urls.length;
+    if (this.url === url) this.#current = (this.#current + 1) % this.#urls.length;
   }
 
   /**
@@ -63,7 +74,7 @@ export class Transport {
    * @throws PortolanError the coordinator's problem, or `unreachable` with what was tried
    */
   async send(call: Call): Promise<unknown> {
-    const { urls } = this.#options;
+    const urls = this.#urls;
     const patience = call.patience ?? this.#options.patience;
     const started = performance.now();
     const tried = new Map<string, string>();
@@ -92,7 +103,8 @@ export class Transport {
     const { token } = this.#options;
     const timeout = call.timeout ?? this.#options.timeout;
     const limit = AbortSignal.timeout(timeout);
-    const signal = call.signal ? AbortSignal.any([limit, call.signal]) : limit;
+    const ends = [limit, call.signal, this.#options.signal].filter((each) => each !== undefined);
+    const signal = ends.length > 1 ? AbortSignal.any(ends) : limit;
     try {
       const response = await this.#options.fetch(url + call.path + queryString(call.query), {
         method: call.method,

@@ -101,7 +101,8 @@ async function sumOf(slow: number, mode: 'swim' | 'lifeguard'): Promise<FalsePos
 }
 
 function compare(slow: string, swim: FalsePositives, lifeguard: FalsePositives): void {
-  const fewer = (before: number, after: number) => (after === 0 ? 'none left' : `${(before / after).toFixed(0)} ×`);
+  const fewer = (before: number, after: number) =>
+    after === 0 ? 'none left' : `${count(Math.round(before / after))} ×`;
   const share = (before: number, after: number) => `${((100 * after) / before).toFixed(0)} %`;
   row(
     slow,

@@ -15,5 +15,5 @@ export type { GossipEvent } from './serf/serf.ts';
 export type { Tags } from './serf/tags.ts';
 export type { Sheet } from './sheets/sheet.ts';
 export { type SheetCluster, type SheetClusterOptions, startSheetCluster } from './sheets/sheet-cluster.ts';
-export type { SheetChange, Sheets } from './sheets/sheets.ts';
+export { SHEET_RECORD_MAX, type SheetChange, type Sheets } from './sheets/sheets.ts';
 export type { Address } from './transport.ts';

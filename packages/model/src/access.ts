@@ -64,12 +64,21 @@ export type TokenView = z.infer<typeof TokenView>;
  * As the store keeps it. The digest is a plain SHA-256: the secret is 256 random bits, so there is nothing to guess that
  * a slow hash would protect, and each request has to be checked.
  */
-export const StoredToken = TokenView.extend({ digest: z.string().length(43) });
+export const StoredToken = TokenView.extend({
+  digest: z.string().length(43),
+  /** Id of the token that it was made with, of a login: it goes when that one is revoked. */
+  parent: z.string().optional(),
+});
 export type StoredToken = z.infer<typeof StoredToken>;
 
 /** What the maker of a token is told, once. */
 export const TokenMade = TokenView.extend({ token: z.string() }).meta({ id: 'TokenMade' });
 export type TokenMade = z.infer<typeof TokenMade>;
+
+/** What a link into the dashboard holds: good for one use, and for a short while. */
+export const LoginCode = z.string().regex(/^[A-Za-z0-9_-]{32}$/, { error: 'a login code has 32 characters' });
+export const Login = z.object({ code: LoginCode, expiresAt: z.iso.datetime() }).meta({ id: 'Login' });
+export type Login = z.infer<typeof Login>;
 
 /** Who asks, as the coordinator sees it. */
 export const Caller = TokenView.pick({
@@ -103,8 +112,16 @@ export const auditActions = [
   'remove-range',
   'block',
   'unblock',
+  'declare',
   'acknowledge',
+  'reopen',
+  'annotate',
+  'set-alias',
+  'remove-alias',
+  'set-webhook',
+  'remove-webhook',
   'forget-host',
+  'change-keys',
   'create-token',
   'revoke-token',
   'refused',

@@ -43,3 +43,22 @@ function coverOf({ address, v6only }: BoundAddress): Cover {
 function meets(a: string | null, b: string | null): boolean {
   return a !== null && b !== null && (a === b || a === '*' || b === '*');
 }
+
+/**
+ * Whether a socket that is bound to this address can be reached from beyond the networks of its owner: a wildcard, or an
+ * address that is not loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) or link-local.
+ */
+export function isWide(address: string): boolean {
+  const plain = address.split('%', 1)[0]!;
+  const host = plain.startsWith(MAPPED) && plain.includes('.') ? plain.slice(MAPPED.length) : plain;
+  if (!host.includes('.')) return !/^(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)$/i.test(host);
+  const [a = 0, b = 0] = host.split('.').map(Number);
+  return !(
+    a === 127 ||
+    a === 10 ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 169 && b === 254) ||
+    (a === 100 && b >= 64 && b < 128)
+  );
+}

@@ -2,20 +2,20 @@ import { z } from 'zod';
 import { Assignment, assignmentStates, RestingPort, Ttl } from './assignment.ts';
 import { Topic } from './entry.ts';
 import { Finding } from './finding.ts';
+import { Health } from './health.ts';
 import { Host, HostInfo } from './host.ts';
 import { DEFAULT_LABEL, Name, ServiceId } from './identity.ts';
 import { HostListener, Listener } from './listener.ts';
+import { Source } from './local-api.ts';
+import { PlannedService } from './plan.ts';
 import { Interval, Port, Protocol, parseInterval } from './port.ts';
 import { Position, Version } from './position.ts';
-import { Block, Range } from './range.ts';
+import { Block, Range, RangeChoice } from './range.ts';
 import { Ending, GRACE_DEFAULT, Grace, ProcessId, TASK_SIZE_MAX } from './task.ts';
 
 /** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
 export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
 export type Acknowledgement = z.infer<typeof Acknowledgement>;
-
-/** `41000-41399`, a range's name, or `{from, to}`. */
-export const RangeChoice = z.union([Name, Interval]);
 
 /** One port, or a contiguous block for several labels, for an endpoint. */
 export const ReserveRequest = z
@@ -296,6 +296,8 @@ export const PortReport = z
     /** Hosts, by id, that the listeners name. */
     hosts: z.record(z.string(), Host),
     position: Position,
+    /** When it was an agent that answered. */
+    source: Source.optional(),
   })
   .meta({ id: 'PortReport' });
 export type PortReport = z.infer<typeof PortReport>;
@@ -303,8 +305,12 @@ export type PortReport = z.infer<typeof PortReport>;
 export const ServiceView = z
   .object({
     id: z.string(),
+    /** What a plan says of it; `null` when none names it. */
+    plan: PlannedService.nullable(),
     assignments: z.array(AssignmentView),
     listeners: z.array(HostListener),
+    /** Of its health checks, host by host. */
+    health: z.array(Health),
   })
   .meta({ id: 'ServiceView' });
 export type ServiceView = z.infer<typeof ServiceView>;

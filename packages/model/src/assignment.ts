@@ -27,6 +27,8 @@ export const Assignment = z
     unattended: z.enum(['handed-over', 'orphaned']).optional(),
     /** When it was granted, by the coordinator's clock. */
     grantedAt: z.iso.datetime(),
+    /** Id of the host whose agent gave it while no coordinator could be reached; none of these is in a store. */
+    provisional: z.string().max(64).optional(),
   })
   .meta({ id: 'Assignment' });
 export type Assignment = z.infer<typeof Assignment>;

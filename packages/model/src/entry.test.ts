@@ -14,12 +14,21 @@ test('the kind of every key is that of its entry', () => {
     listener: key.listener('h1', socket),
     range: key.range('mana'),
     block: key.block({ from: 3000, to: 3099, protocol: null }),
+    alias: key.alias('unknown/sync.js'),
+    plan: key.plan('mana'),
+    service: key.service('mana/mana-sync'),
+    health: key.health({ host: 'h1', service: 'mana/mana-sync', label: 'api' }),
     finding: key.finding('collision:tcp:3050'),
     task: key.task('t1'),
     leader: key.leader(),
     guard: key.guard('ranges'),
+    keyring: key.keyring(),
+    seed: key.seed('c1'),
     token: key.token('0123456789ab'),
     audit: key.audit('2026-11-21T08:37:20.949Z-x'),
+    event: key.event('2026-11-21T08:37:20.949Z-y'),
+    webhook: key.webhook('pager'),
+    delivery: key.delivery('pager'),
   };
   expect(Object.keys(samples).sort()).toEqual(Object.keys(entryKinds).sort());
   for (const [kind, sample] of Object.entries(samples)) expect(kindOf(sample)).toBe(kind);

@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { AuditEvent, StoredToken } from './access.ts';
+import { Alias } from './alias.ts';
 import { Assignment, RestingPort } from './assignment.ts';
 import { Finding } from './finding.ts';
+import { FindingEvent } from './finding-event.ts';
+import { Seed, StoredKeyring } from './gossip.ts';
+import { Health } from './health.ts';
 import { Host } from './host.ts';
-import { type Endpoint, formatEndpoint } from './identity.ts';
+import { type Endpoint, formatEndpoint, type ServiceId } from './identity.ts';
 import { HostListener, listenerId } from './listener.ts';
+import { Plan, PlannedService } from './plan.ts';
 import { Port, type Protocol } from './port.ts';
 import { Block, Range } from './range.ts';
 import { Task } from './task.ts';
+import { Delivery, StoredWebhook } from './webhook.ts';
 
 /** Which port an endpoint has: makes asking again give the same one. */
 const EndpointIndex = z.object({ port: Port });
@@ -28,12 +34,21 @@ export const entryKinds = {
   listener: HostListener,
   range: Range,
   block: Block,
+  alias: Alias,
+  plan: Plan,
+  service: PlannedService,
+  health: Health,
   finding: Finding,
+  event: FindingEvent,
   task: Task,
   leader: Leader,
   guard: Guard,
+  keyring: StoredKeyring,
+  seed: Seed,
   token: StoredToken,
   audit: AuditEvent,
+  webhook: StoredWebhook,
+  delivery: Delivery,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -51,12 +66,22 @@ export const key = {
   range: (name: string) => `range/${name}`,
   block: (block: Pick<Block, 'from' | 'to' | 'protocol'>) =>
     `block/${block.from}-${block.to}/${block.protocol ?? 'any'}`,
+  plan: (project: string) => `plan/${project}`,
+  service: (id: ServiceId) => `service/${id}`,
+  health: ({ host, service, label }: Pick<Health, 'host' | 'service' | 'label'>) =>
+    `health/${host}/${service}:${label}`,
   finding: (id: string) => `finding/${id}`,
+  event: (id: string) => `event/${id}`,
+  alias: (service: ServiceId) => `alias/${service}`,
   task: (id: string) => `task/${id}`,
   leader: () => 'leader/',
   guard: (set: 'ranges') => `guard/${set}`,
+  keyring: () => 'keyring/',
+  seed: (coordinator: string) => `seed/${coordinator}`,
   token: (id: string) => `token/${id}`,
   audit: (id: string) => `audit/${id}`,
+  webhook: (name: string) => `webhook/${name}`,
+  delivery: (webhook: string) => `delivery/${webhook}`,
 } satisfies Record<EntryKind, (...args: never[]) => string>;
 
 export function kindOf(entryKey: string): EntryKind {
@@ -64,6 +89,18 @@ export function kindOf(entryKey: string): EntryKind {
 }
 
 /** The kinds that clients may subscribe to. The others are the store's own affairs. */
-export const topics = ['assignment', 'resting', 'host', 'listener', 'range', 'block', 'finding', 'task'] as const;
+export const topics = [
+  'assignment',
+  'resting',
+  'host',
+  'listener',
+  'range',
+  'block',
+  'alias',
+  'service',
+  'health',
+  'finding',
+  'task',
+] as const;
 export const Topic = z.enum(topics);
 export type Topic = z.infer<typeof Topic>;

@@ -3,9 +3,27 @@ import { Endpoint, ServiceId } from './identity.ts';
 import { Evidence } from './listener.ts';
 import { Port, Protocol } from './port.ts';
 
-export const findingKinds = ['collision', 'squatting', 'blocked-port', 'lost-assignment', 'mass-expiry'] as const;
+/** What is at odds with the plan of a project. */
+export const planFindingKinds = [
+  'drift',
+  'not-listening',
+  'out-of-range',
+  'wrong-block',
+  'health-failing',
+  'exposed',
+] as const;
+
+export const findingKinds = [
+  'collision',
+  'squatting',
+  'blocked-port',
+  'lost-assignment',
+  'mass-expiry',
+  ...planFindingKinds,
+] as const;
 export const findingStates = ['open', 'acknowledged', 'resolved'] as const;
 export const severities = ['error', 'warning', 'info'] as const;
+export type Severity = (typeof severities)[number];
 
 /** What keeps a collision from biting today. */
 export const masks = ['host', 'namespace', 'address'] as const;
@@ -32,6 +50,18 @@ export const Party = z
   .meta({ id: 'Party' });
 export type Party = z.infer<typeof Party>;
 
+/** What a person knows of a finding, and who looks after it. */
+export const FindingNote = z
+  .object({
+    text: z.string().max(2000),
+    assignee: z.string().max(100).nullable(),
+    /** Name of the token that wrote it. */
+    by: z.string(),
+    at: z.iso.datetime(),
+  })
+  .meta({ id: 'FindingNote' });
+export type FindingNote = z.infer<typeof FindingNote>;
+
 /** What the rules say, without its history. */
 export const Verdict = z.object({
   /** Stable while the matter stands: `collision:tcp:3050`. */
@@ -56,5 +86,6 @@ export const Finding = Verdict.extend({
   state: z.enum(findingStates),
   firstSeen: z.iso.datetime(),
   lastChanged: z.iso.datetime(),
+  note: FindingNote.optional(),
 }).meta({ id: 'Finding' });
 export type Finding = z.infer<typeof Finding>;

@@ -82,7 +82,11 @@ export const Listener = z
 export type Listener = z.infer<typeof Listener>;
 
 /** A listener as the fleet knows it: with its host. */
-export const HostListener = Listener.extend({ host: z.string() }).meta({ id: 'HostListener' });
+export const HostListener = Listener.extend({
+  host: z.string(),
+  /** Of an answer: its host is not heard of, so this is how it was when it was. Never stored. */
+  stale: z.boolean().optional(),
+}).meta({ id: 'HostListener' });
 export type HostListener = z.infer<typeof HostListener>;
 
 /** Names a listener within its host: `tcp/0.0.0.0/3050/host/81234`. */

@@ -66,6 +66,11 @@ export function isClient(listener: HostListener, host: Host | undefined): boolea
   return listener.protocol === 'udp' && isEphemeral(listener, host);
 }
 
+/** Whether nothing says that the process wanted this very port: known by its command alone, on one that its kernel may have chosen. */
+export function isByChance(listener: HostListener, host: Host | undefined): boolean {
+  return listener.identity?.evidence.kind === 'command' && isEphemeral(listener, host);
+}
+
 /**
  * The sides of a port, by name, the unidentified last. Clients are left out, save those of services that claim the port. `unknown/x` joins the one known service that is called `x`;
  * where there are several it may be any of them, and counts as unidentified.
@@ -94,7 +99,7 @@ export function sidesOf(facts: PortFacts): Side[] {
   }
   for (const listener of listeners) {
     const service = listener.identity && resolve(listener.identity.service);
-    const byChance = listener.identity?.evidence.kind === 'command' && isEphemeral(listener, facts.host(listener.host));
+    const byChance = isByChance(listener, facts.host(listener.host));
     sideOf(service).listeners.push({ listener, place: place(listener.host), byChance });
   }
   return [...sides.values()].sort((a, b) => byName(a.service, b.service));

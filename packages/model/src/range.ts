@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { Name } from './identity.ts';
-import { type Interval, Port, Protocol } from './port.ts';
+import { Interval, Port, Protocol } from './port.ts';
 
 export const policies = ['allocate', 'blocked', 'dynamic'] as const;
 
 const Ends = { from: Port, to: Port };
 const ordered = { error: 'from must not be higher than to', path: ['to'] };
+
+const ReservedPorts = z.object({ ...Ends, reason: z.string().max(500) }).refine(({ from, to }) => from <= to, ordered);
 
 /** A named interval of ports with a purpose. `allocate`: for its owner; `dynamic`: for anybody; `blocked`: for nobody. */
 export const Range = z
@@ -16,6 +18,8 @@ export const Range = z
     /** The project that owns it; nobody else is assigned a port of it without asking for that very port. */
     owner: Name.nullable(),
     policy: z.enum(policies),
+    /** Parts that are kept for growth: nothing is chosen there. */
+    reserved: z.array(ReservedPorts).max(100).optional(),
   })
   .refine(({ from, to }) => from <= to, ordered)
   .meta({ id: 'Range' });
@@ -45,6 +49,9 @@ export const DEFAULT_RANGE: Range = {
   owner: null,
   policy: 'dynamic',
 };
+
+/** `41000-41399`, a range's name, or `{from, to}`. */
+export const RangeChoice = z.union([Name, Interval]);
 
 /** What Linux takes outgoing ports from unless told otherwise. */
 export const LINUX_EPHEMERAL: Interval = { from: 32_768, to: 60_999 };

@@ -8,6 +8,7 @@ import { formatInterval } from './port.ts';
 import { isClient, isContainerInternal, type PortFacts, type Side, sidesOf } from './port-facts.ts';
 import type { Block } from './range.ts';
 import { moveAway } from './remedy.ts';
+import { clipped } from './verdict.ts';
 
 /**
  * What is wrong with one (protocol, port): at most one verdict of each kind, whatever the order of the facts.
@@ -118,14 +119,4 @@ function narrowest(blocks: readonly Block[]): Block | undefined {
     (a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from || (a.reason < b.reason ? -1 : 1),
   );
   return first;
-}
-
-/** Names may be long; a verdict's texts have bounds. */
-function clipped(verdict: Verdict): Verdict {
-  const clip = (text: string, most: number) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
-  return {
-    ...verdict,
-    summary: clip(verdict.summary, 1000),
-    remedies: verdict.remedies.map((text) => clip(text, 300)),
-  };
 }

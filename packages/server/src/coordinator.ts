@@ -1,28 +1,48 @@
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
-import { AuditDuty, AuditWriter } from './access/audit.ts';
+import { AuditWriter } from './access/audit.ts';
+import { AlertsDuty } from './alerts/alerts-duty.ts';
+import { Webhooks } from './alerts/webhooks.ts';
+import { Aliases } from './commands/aliases.ts';
+import { Plans } from './commands/declare.ts';
 import { Endings } from './commands/endings.ts';
+import { HealthReports } from './commands/health.ts';
 import { Hosts } from './commands/hosts.ts';
 import { Leases } from './commands/leases.ts';
 import { Prober } from './commands/probe.ts';
+import { Provisionals } from './commands/provisional.ts';
 import { Ranges } from './commands/ranges.ts';
 import { Reserver } from './commands/reserve.ts';
 import { Takeovers } from './commands/takeover.ts';
 import { Tasks } from './commands/tasks.ts';
+import { Triage } from './commands/triage.ts';
 import { Committer } from './committer.ts';
 import { Executor } from './executor.ts';
 import { FindingsDuty } from './findings.ts';
 import type { Fleet } from './fleet.ts';
+import { FleetGossip } from './gossip/fleet-gossip.ts';
+import { addGossipMetrics } from './gossip/gossip-metrics.ts';
+import { Keyrings } from './gossip/keyrings.ts';
+import { LivenessDuty } from './gossip/liveness-duty.ts';
+import { RegistryDuty } from './gossip/registry-duty.ts';
 import { Leadership } from './leader.ts';
 import { Metrics } from './metrics.ts';
+import { PlanDuty } from './plan-duty.ts';
 import { ReaperDuty } from './reaper.ts';
 import { Replica } from './replica.ts';
 import type { Store } from './store/store.ts';
 import { Hub } from './stream/hub.ts';
+import { TrimDuty } from './trim.ts';
 
 /** A coordinator without its network: the fleet's state, the commands on it, and the duties of a leader. */
 export interface Coordinator {
+  /** Names it among the coordinators. */
+  readonly id: string;
   readonly fleet: Fleet;
+  readonly committer: Committer;
+  readonly gossip: FleetGossip;
+  readonly keyrings: Keyrings;
+  readonly provisionals: Provisionals;
   readonly replica: Replica;
   readonly executor: Executor;
   readonly reserver: Reserver;
@@ -31,6 +51,11 @@ export interface Coordinator {
   readonly endings: Endings;
   readonly hosts: Hosts;
   readonly ranges: Ranges;
+  readonly plans: Plans;
+  readonly healthReports: HealthReports;
+  readonly triage: Triage;
+  readonly aliases: Aliases;
+  readonly webhooks: Webhooks;
   readonly hub: Hub;
   readonly metrics: Metrics;
   readonly audit: AuditWriter;
@@ -38,8 +63,24 @@ export interface Coordinator {
   stop(): Promise<void>;
 }
 
-/** @throws PortolanError `store-unavailable` when the state cannot be loaded; the store is closed then */
-export async function startCoordinator(store: Store, logger: Logger): Promise<Coordinator> {
+export interface CoordinatorSettings {
+  /** How long a required service may be away before it is a finding, seconds. */
+  readonly grace?: number | undefined;
+  /** How long the leases of a host that gossip lost are kept, seconds. */
+  readonly lockDelay?: number | undefined;
+  /** SHA-256 of the token of the start, for agents to know it by. */
+  readonly bootstrap?: string | undefined;
+}
+
+/**
+ * @throws PortolanError `store-unavailable` when the state cannot be loaded; the store is closed then
+ */
+export async function startCoordinator(
+  store: Store,
+  logger: Logger,
+  { grace, lockDelay, bootstrap }: CoordinatorSettings = {},
+): Promise<Coordinator> {
+  const id = nanoid(10);
   const replica = new Replica(store, logger);
   try {
     await replica.start();
@@ -60,22 +101,45 @@ export async function startCoordinator(store: Store, logger: Logger): Promise<Co
   const leases = new Leases(executor, reserver);
   const endings = new Endings(executor, tasks);
   const hub = new Hub(replica, store, logger);
-  const duties = [new FindingsDuty(replica, logger), new ReaperDuty(store, replica, logger), new AuditDuty(replica)];
+  const gossip = new FleetGossip();
+  addGossipMetrics(metrics.registry, gossip);
+  const vouchesFor = (host: string) => gossip.vouchesFor(host);
+  const hosts = new Hosts(executor, vouchesFor);
+  const duties = [
+    new FindingsDuty(replica, logger),
+    new PlanDuty(replica, logger, grace),
+    new ReaperDuty(store, replica, logger, vouchesFor),
+    new LivenessDuty({ replica, gossip, hosts, logger, lockDelay }),
+    new RegistryDuty(replica, gossip, bootstrap),
+    new TrimDuty(replica, 'audit'),
+    new TrimDuty(replica, 'event'),
+    new AlertsDuty(replica, logger),
+  ];
   const audit = new AuditWriter(committer, logger);
-  const leadership = new Leadership(nanoid(10), committer, replica, duties, logger);
+  const leadership = new Leadership(id, committer, replica, duties, logger);
 
   hub.start();
   leadership.start();
   return {
+    id,
     fleet: replica.fleet,
+    committer,
+    gossip,
+    keyrings: new Keyrings(executor, gossip),
+    provisionals: new Provisionals(executor, leases),
     replica,
     executor,
     reserver,
     leases,
     takeovers: new Takeovers(executor, reserver, leases, prober, endings),
     endings,
-    hosts: new Hosts(executor),
+    hosts,
     ranges: new Ranges(executor),
+    plans: new Plans(executor),
+    healthReports: new HealthReports(executor),
+    triage: new Triage(executor),
+    aliases: new Aliases(executor),
+    webhooks: new Webhooks(executor),
     hub,
     metrics,
     audit,

@@ -1,7 +1,8 @@
 import { PortolanError } from '@portolan/model';
-import { attributed } from './access/act.ts';
+import { actor, attributed } from './access/act.ts';
 import { alternative } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
+import { withHistory } from './finding-history.ts';
 import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative, Store } from './store/store.ts';
@@ -66,7 +67,9 @@ export class Executor {
       if ('result' in plan) return plan.result;
       try {
         const asked = Date.now();
-        const committed = await this.#committer.commit({ alternatives: attributed(plan.alternatives, this.fleet) });
+        const by = actor();
+        const told = plan.alternatives.map((each) => withHistory(each, this.fleet, by));
+        const committed = await this.#committer.commit({ alternatives: attributed(told, this.fleet) });
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
         if (!this.#replica.has(committed.position)) await this.#replica.reached(committed.position);
         this.#provenAt = asked;

@@ -1,6 +1,5 @@
 import { changeOf, type Finding, type FindingEvent, key, kindOf, type Page } from '@portolan/model';
 import { nanoid } from 'nanoid';
-import { actor } from './access/act.ts';
 import { put } from './commands/entries.ts';
 import type { Fleet } from './fleet.ts';
 import type { Alternative } from './store/store.ts';
@@ -12,8 +11,10 @@ let events = 0;
 /**
  * What is to be committed, with an event for each finding that it changes: in the same commit, so that no change is
  * without its event, and no event without its change. Whoever alerts rests on that.
+ *
+ * @param by name of the token that does it; `null` for the rules, though they run within somebody's request at times
  */
-export function withHistory(each: Alternative, fleet: Fleet): Alternative {
+export function withHistory(each: Alternative, fleet: Fleet, by: string | null): Alternative {
   const told = each.puts.flatMap(({ key: entryKey, decoded }) => {
     if (kindOf(entryKey) !== 'finding') return [];
     const finding = decoded as Finding;
@@ -21,7 +22,7 @@ export function withHistory(each: Alternative, fleet: Fleet): Alternative {
     if (change === null) return [];
     const at = new Date().toISOString();
     const id = `${at}-${COORDINATOR}${(events++).toString(36).padStart(7, '0')}`;
-    return [put<'event'>(key.event(id), { id, at, change, by: actor(), finding })];
+    return [put<'event'>(key.event(id), { id, at, change, by, finding })];
   });
   return told.length === 0 ? each : { ...each, puts: [...each.puts, ...told] };
 }

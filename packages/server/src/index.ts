@@ -1,4 +1,5 @@
 export { type Coordinator, startCoordinator } from './coordinator.ts';
+export type { GossipSettings } from './gossip/coordinator-gossip.ts';
 export { type RunningServer, type ServerOptions, startServer } from './main.ts';
 export { openRedisStore } from './store/redis-store.ts';
 export { openSqliteStore } from './store/sqlite-store.ts';

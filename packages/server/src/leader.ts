@@ -3,6 +3,7 @@ import { key, PortolanError, type Version } from '@portolan/model';
 import type { Logger } from 'pino';
 import { alternative, put } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
+import { withHistory } from './finding-history.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative } from './store/store.ts';
 
@@ -119,8 +120,9 @@ export class Leadership {
   async #commit(version: Version, parts: Partial<Alternative>): Promise<Committed | undefined> {
     if (this.#version !== version) return undefined;
     const conditions = [{ key: key.leader(), version }, ...(parts.conditions ?? [])];
+    const only = withHistory(alternative({ ...parts, conditions }), this.#replica.fleet, null);
     try {
-      const committed = await this.#committer.commit({ alternatives: [alternative({ ...parts, conditions })] });
+      const committed = await this.#committer.commit({ alternatives: [only] });
       await this.#replica.reached(committed.position);
       return committed.applied ? committed : undefined;
     } catch (error) {

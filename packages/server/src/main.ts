@@ -3,15 +3,18 @@ import { type Server, createServer as serveHttp } from 'node:http';
 import { createServer as serveHttps, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
+import type { SheetCluster } from '@portolan/gossip';
 import { PortolanError } from '@portolan/model';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
+import { Logins } from './access/logins.ts';
 import { isLoopback, NameCheck } from './access/origin.ts';
 import { Rate } from './access/rate.ts';
 import { Sessions } from './access/sessions.ts';
 import { readTls, type TlsContents, type TlsFiles, watchTls } from './access/tls-files.ts';
-import { Tokens } from './access/tokens.ts';
+import { digestOf, Tokens } from './access/tokens.ts';
 import { startCoordinator } from './coordinator.ts';
+import { type GossipSettings, joinGossip } from './gossip/coordinator-gossip.ts';
 import { createApp } from './http/app.ts';
 import { Gate } from './http/gate.ts';
 import { openRedisStore } from './store/redis-store.ts';
@@ -33,6 +36,16 @@ export interface ServerOptions {
   /** Origins of pages on other servers that may use it: `https://ports.example.net`. */
   readonly allowOrigins?: readonly string[] | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /** How long a service that a plan requires may be away before it is a finding, seconds; 30 unless told otherwise. */
+  readonly grace?: number | undefined;
+  /** Where the built dashboard lies, to be served at `/`; without it there is none. */
+  readonly dashboard?: URL | undefined;
+  /** How it takes part in the gossip of its fleet; without it, it does not. */
+  readonly gossip?: GossipSettings | undefined;
+  /** How others reach it by HTTP, when that is not where it listens. */
+  readonly publicUrl?: string | undefined;
+  /** How long the leases of a host that gossip lost are kept, seconds; 45 unless told otherwise. */
+  readonly lockDelay?: number | undefined;
   readonly store:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'redis'; readonly url: string; readonly fleet?: string; readonly acknowledgement?: string };
@@ -55,6 +68,8 @@ const STRANGERS = { perSecond: 100, burst: 500 };
 
 export interface RunningServer {
   readonly url: string;
+  /** Its part in the gossip of the fleet; `undefined` without. */
+  readonly cluster: SheetCluster | undefined;
   /** Lets requests under way finish, closes streams with a code that says why, then the store. */
   stop(): Promise<void>;
 }
@@ -77,14 +92,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   refuseOpenBind({ ...options, host });
   const secure = tls && (await readTls(tls));
   const limits = { ...LIMITS, ...options.limits };
-  const coordinator = await startCoordinator(await openStore(options.store, logger), logger);
+  const coordinator = await startCoordinator(await openStore(options.store, logger), logger, {
+    grace: options.grace,
+    lockDelay: options.lockDelay,
+    bootstrap: digestOf(token),
+  });
   const sessions = new Sessions(coordinator.replica, limits.streams);
+  const gate = new Gate(token, coordinator.fleet);
+  const tokens = new Tokens(coordinator.executor);
   let serving = true;
   const context = {
     ...coordinator,
-    gate: new Gate(token, coordinator.fleet),
+    gate,
     names: new NameCheck({ bound: host, hosts: allowHosts, origins: allowOrigins }),
-    tokens: new Tokens(coordinator.executor),
+    tokens,
+    logins: new Logins(tokens, (principal) => gate.stillAdmits(principal)),
     sessions,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),
@@ -93,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger,
     serving: () => serving,
   };
-  const app = createApp(context, { origins: allowOrigins });
+  const app = createApp(context, { origins: allowOrigins, dashboard: options.dashboard });
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: WEBSOCKET_FRAME_MAX, perMessageDeflate: false });
   // Any other upgrade would leave its socket with nobody to look after it.
@@ -133,6 +155,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const name = host.includes(':') ? `[${host}]` : host;
   const url = `${secure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
+  const gossip = await startGossip();
   logger.info({ url }, 'the coordinator is ready');
 
   const stop = async () => {
@@ -151,16 +174,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clearTimeout(late);
     sockets.close();
     sessions.stop();
+    await gossip?.stop();
     await coordinator.stop();
   };
   let stopped: Promise<void> | undefined;
   return {
     url,
+    cluster: gossip?.cluster,
     stop() {
       stopped ??= stop();
       return stopped;
     },
   };
+
+  /** A coordinator that cannot gossip still does all that it did without. */
+  async function startGossip() {
+    if (!options.gossip) return undefined;
+    const { store, publicUrl } = options;
+    const fleet = (store.kind === 'redis' && store.fleet) || 'default';
+    try {
+      const place = { ...options.gossip, id: coordinator.id, label: `portolan/${fleet}`, api: publicUrl ?? url };
+      return await joinGossip(place, { ...coordinator, logger });
+    } catch (error) {
+      logger.warn({ err: error }, 'this coordinator takes no part in gossip');
+      return undefined;
+    }
+  }
 }
 
 /** Without TLS the tokens would cross the network in the clear; without a token there would be nothing to show. */

@@ -1,5 +1,6 @@
 import { findingKinds, hostStates, severities } from '@portolan/model';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { waitingAlerts } from './alerts/queue.ts';
 import type { CommittedGroup } from './committer.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -62,6 +63,14 @@ export class Metrics {
     gauge('subscribers', 'Streams that are open here.', live.subscribers);
     gauge('leader', 'Whether this coordinator computes findings and reaps leases.', () => Number(live.leading()));
     gauge('replica_age_seconds', 'Time since the change feed last moved.', () => (Date.now() - live.freshAt()) / 1000);
+    const deliveries = () => Array.from(fleet.all('delivery'), ({ value }) => value);
+    gauge('alerts_delivered', 'Events that receivers of alerts have taken.', () =>
+      deliveries().reduce((sum, { delivered }) => sum + delivered, 0),
+    );
+    gauge('alerts_dropped', 'Events that no receiver took for a day.', () =>
+      deliveries().reduce((sum, { dropped }) => sum + dropped, 0),
+    );
+    gauge('alerts_waiting', 'Events that wait to be taken, over all receivers.', () => waitingAlerts(fleet));
     new Gauge({
       name: 'portolan_hosts',
       help: 'Hosts by state.',

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Finding, type Host, key, type RestingPort, serviceId } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from './commands/entries.ts';
-import { HOST_TTL, hostLease } from './commands/hosts.ts';
+import { GOSSIP_TTL, HOST_TTL, hostLease } from './commands/hosts.ts';
 import type { Fleet } from './fleet.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
@@ -32,11 +32,14 @@ export class ReaperDuty implements Duty {
   readonly #replica: Replica;
   readonly #logger: Logger;
   readonly #outage: Outage;
+  readonly #vouchesFor: (host: string) => boolean;
   /** When the store last answered, by the monotonic clock, ms. */
   #heardAt = 0;
 
-  constructor(store: Store, replica: Replica, logger: Logger) {
+  /** @param vouchesFor whether a host is known to live without its reports */
+  constructor(store: Store, replica: Replica, logger: Logger, vouchesFor: (host: string) => boolean = () => false) {
     this.#store = store;
+    this.#vouchesFor = vouchesFor;
     this.#replica = replica;
     this.#logger = logger;
     this.#outage = new Outage(logger, 'no lease is ended, for the store does not answer', 'due leases are ended again');
@@ -215,6 +218,10 @@ export class ReaperDuty implements Duty {
       return;
     }
     const host = id.startsWith('host:') ? this.#fleet.get('host', key.host(id.slice('host:'.length))) : undefined;
+    if (host?.value.state === 'alive' && this.#vouchesFor(host.value.id)) {
+      await term.commit({ conditions: [stillDue], leases: [{ id, ttl: smeared(GOSSIP_TTL * 1000) }] });
+      return;
+    }
     if (host?.value.state === 'alive') {
       // Its listeners stay, marked stale by the state of their host: silence is no proof that they are gone.
       const silent: Host = { ...host.value, state: 'unreachable', stateSince: new Date().toISOString() };

@@ -1,17 +1,21 @@
 import { stateDir } from '@portolan/client/node';
 import { type Caller, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
-import { oneOf, positive } from '../argument.ts';
+import { listenPort, oneOf, positive } from '../argument.ts';
+import { type GossipChoice, gossiping, gossipOf } from '../gossip-options.ts';
 import { levels, logger } from '../log.ts';
 import { say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
 
-interface Options extends RemoteOptions {
+interface Options extends RemoteOptions, GossipChoice {
+  localApi: boolean;
+  localPort?: number;
   name?: string;
   hostId?: string;
   interval: number;
   allNamespaces: boolean;
+  health: boolean;
   allowKill: (typeof killScopes)[number];
   logLevel: string;
 }
@@ -20,7 +24,7 @@ interface Options extends RemoteOptions {
 const killScopes = ['own', 'any', 'none'] as const;
 
 export function agent(): Command {
-  return remote(new Command('agent'))
+  return gossiping(remote(new Command('agent')))
     .description('Run the agent of this host: report its listening sockets, and test ports before they are promised.')
     .option('--name <name>', 'name of the host (default: its host name)')
     .option('--host-id <id>', 'id of the host (default: one that is kept in the state directory)')
@@ -32,13 +36,21 @@ export function agent(): Command {
       oneOf(...killScopes),
       'own',
     )
+    .option('--no-health', 'ask no service of this host how it is, whatever plans want')
+    .option(
+      '--local-port <port>',
+      'port on 127.0.0.1 where it answers while no coordinator does (default: 7677)',
+      listenPort,
+    )
+    .option('--no-local-api', 'answer nobody on this machine')
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
     .addHelpText('after', examples('portolan agent --url http://10.0.0.5:7678', 'sudo portolan agent --name build-7'))
     .action(async (options: Options) => {
-      const [{ hostIdentity, startAgent }, { coordinatorOf }] = await Promise.all([
+      const [{ hostIdentity, startAgent }, { coordinatorOf, gossipSourceOf }] = await Promise.all([
         import('@portolan/agent'),
         import('../coordinator.ts'),
       ]);
+      const gossip = gossipOf(options);
       const client = await clientOf(options);
       // Coordinators may be away for a while, but a wrong token will not become right.
       const caller = await client.self().catch((error: unknown) => {
@@ -54,7 +66,10 @@ export function agent(): Command {
         hostName: options.name,
         allNamespaces: options.allNamespaces,
         allowKill: options.allowKill,
+        health: options.health,
         stateDirectory: stateDir(),
+        gossip: gossip && { ...gossip, coordinator: gossipSourceOf(client) },
+        localApi: options.localApi ? { port: options.localPort, token: client.token } : undefined,
       });
       if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });
       else say(`The agent of host ${running.hostId} reports to ${client.url}`);

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { oneOf, port } from '../argument.ts';
 import { exitCodes } from '../exit-code.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
+import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
 
@@ -13,6 +14,7 @@ interface Options extends RemoteOptions {
   severity?: Finding['severity'];
   port?: number;
   acknowledge?: string;
+  reopen?: string;
   exitCode?: boolean;
 }
 
@@ -26,6 +28,7 @@ export function findings(): Command {
     .option('--severity <severity>', severities.join(', '), oneOf(...severities))
     .option('--port <port>', 'of this port alone', port)
     .option('--acknowledge <id>', 'mark a finding as seen')
+    .option('--reopen <id>', 'take back that it was seen')
     .option('--exit-code', `end with ${exitCodes.findings.code} when there are any: for scripts and CI`)
     .addHelpText('after', examples('portolan findings', 'portolan collisions --severity error --exit-code'))
     .action(async (options: Options) => {
@@ -34,14 +37,15 @@ export function findings(): Command {
         const finding = await client.acknowledge(options.acknowledge);
         return options.json ? sayJson(finding) : say(`${options.acknowledge} is acknowledged`);
       }
+      if (options.reopen !== undefined) {
+        const finding = await client.reopen(options.reopen);
+        return options.json ? sayJson(finding) : say(`${options.reopen} is ${finding.state}`);
+      }
       const { state, kind, severity, port: of } = options;
-      const items = await allItems((query: FindingQuery) => client.findings(query), {
-        state,
-        kind,
-        severity,
-        port: of,
-      });
-      if (options.json) sayJson({ items });
+      const { answer: items, source } = await reading(options, (from) =>
+        allItems((query: FindingQuery) => from.findings(query), { state, kind, severity, port: of }),
+      );
+      if (options.json) sayJson({ items, ...(source && { source }) });
       else say(items.length === 0 ? 'Nothing is wrong.' : items.toSorted(byUrgency).map(told).join('\n\n'));
       if (options.exitCode && items.length > 0) process.exitCode = exitCodes.findings.code;
     });
@@ -51,14 +55,30 @@ function byUrgency(a: Finding, b: Finding): number {
   return severities.indexOf(a.severity) - severities.indexOf(b.severity) || (a.port ?? 0) - (b.port ?? 0);
 }
 
-function told({ id, kind, severity, class: bites, state, summary, parties, remedies, firstSeen }: Finding): string {
+function told({
+  id,
+  kind,
+  severity,
+  class: bites,
+  state,
+  summary,
+  parties,
+  remedies,
+  firstSeen,
+  note,
+}: Finding): string {
   const title = [painted(severity), bites ? `${bites} ${kind}` : kind, state === 'open' ? '' : `(${state})`];
   return [
     `${title.filter(Boolean).join(' ')}: ${plain(summary)}`,
     ...parties.map((party) => `  - ${partyText(party)}`),
     ...remedies.map((remedy) => `  > ${plain(remedy)}`),
+    ...(note ? [`  " ${plain(noteText(note))}`] : []),
     paint('dim', `  ${id}, since ${firstSeen}`),
   ].join('\n');
+}
+
+function noteText({ text, assignee, by, at }: NonNullable<Finding['note']>): string {
+  return `${text} (${by}, ${at.slice(0, 16).replace('T', ' ')}${assignee === null ? '' : `; for ${assignee}`})`;
 }
 
 function partyText({ service, claim, host, address, pid, user, command }: Party): string {

@@ -2,7 +2,8 @@ import { PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { positive } from '../argument.ts';
 import { say, sayJson } from '../output.ts';
-import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { reading } from '../reading.ts';
+import { examples, type RemoteOptions, remote } from '../remote.ts';
 
 interface Options extends RemoteOptions {
   count: number;
@@ -18,9 +19,10 @@ export function free(): Command {
     .option('--project <name>', 'as this project would be given them')
     .addHelpText('after', examples('portolan free --count 5', 'portolan free --range 41000-41399'))
     .action(async ({ json, url, token, ...query }: Options) => {
-      const client = await clientOf({ url, token });
-      const ports = await client.freePorts({ order: 'lowest', ...query });
-      if (json) sayJson({ ports });
+      const { answer: ports, source } = await reading({ url, token }, (client) =>
+        client.freePorts({ order: 'lowest', ...query }),
+      );
+      if (json) sayJson({ ports, ...(source && { source }) });
       else if (ports.length > 0) say(ports.join('\n'));
       if (ports.length === 0)
         throw new PortolanError(

@@ -2,6 +2,7 @@ import { allItems } from '@portolan/client';
 import type { Host } from '@portolan/model';
 import { Command } from 'commander';
 import { abridged, plain, say, sayJson, table } from '../output.ts';
+import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
 export function hosts(): Command {
@@ -10,13 +11,15 @@ export function hosts(): Command {
     .option('--forget <id>', 'remove a host and its listeners, for good')
     .addHelpText('after', examples('portolan hosts', 'portolan hosts --forget h-3f9a'))
     .action(async (options: RemoteOptions & { forget?: string }) => {
-      const client = await clientOf(options);
       if (options.forget !== undefined) {
+        const client = await clientOf(options);
         await client.forgetHost(options.forget);
         return options.json ? sayJson({ forgotten: options.forget }) : say(`${options.forget} is forgotten`);
       }
-      const items = await allItems((query) => client.hosts(query), {});
-      if (options.json) return sayJson({ items });
+      const { answer: items, source } = await reading(options, (client) =>
+        allItems((query) => client.hosts(query), {}),
+      );
+      if (options.json) return sayJson({ items, ...(source && { source }) });
       say(table(['HOST', 'STATE', 'SINCE', 'PLATFORM', 'ID'], items.map(row)));
       for (const line of unseen(items.filter(({ state }) => state !== 'left'))) say(line);
     });

@@ -3,13 +3,17 @@ import {
   type AssignmentView,
   formatEndpoint,
   formatPorts,
+  type Host,
   type HostListener,
   parseServiceId,
   type ServiceView,
+  type Source,
 } from '@portolan/model';
 import { Command } from 'commander';
+import { ago } from '../age.ts';
 import { abridged, plain, say, sayJson, table } from '../output.ts';
-import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { reading } from '../reading.ts';
+import { examples, type RemoteOptions, remote } from '../remote.ts';
 
 interface Options extends RemoteOptions {
   project?: string;
@@ -28,21 +32,49 @@ export function ls(): Command {
       examples('portolan ls', 'portolan ls --project mana --wide', 'portolan ls --listeners --json'),
     )
     .action(async (options: Options) => {
-      const client = await clientOf(options);
-      if (options.listeners) return listListeners(client, options);
-      if (options.wide) return listAssignments(client, options);
-      return listServices(client, options);
+      if (options.listeners) return listListeners(options);
+      if (options.wide) return listAssignments(options);
+      return listServices(options);
     });
 }
 
-async function listServices(client: PortolanClient, { project, json }: Options): Promise<void> {
-  const items = await allItems((query: ServiceQuery) => client.services(query), { project });
-  if (json) return sayJson({ items });
-  const names = await hostNames(client);
+async function listServices({ project, ...options }: Options): Promise<void> {
+  const { items, hosts, source } = await listed(options, (client) =>
+    allItems((query: ServiceQuery) => client.services(query), { project }),
+  );
+  if (options.json) return sayJson({ items, ...(source && { source }) });
   const rows = items
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    .map((item) => [parseServiceId(item.id).project, portsOf(item), stateOf(item), hostsOf(item.listeners, names)]);
-  say(table(['PROJECT', 'SERVICE', 'STATE', 'HOSTS'], rows));
+    .map((item) => [
+      parseServiceId(item.id).project,
+      portsOf(item),
+      stateOf(item),
+      hostsOf(item.listeners, hosts),
+      ...aged(source, item.assignments.length > 0 ? undefined : item.listeners[0], hosts),
+    ]);
+  say(table(['PROJECT', 'SERVICE', 'STATE', 'HOSTS', ...AGE(source)], rows));
+}
+
+/** A list with the hosts that it names, from whoever answers. */
+async function listed<T>(options: RemoteOptions, list: (client: PortolanClient) => Promise<T[]>) {
+  const { answer, source } = await reading(options, async (client) => {
+    const [items, hosts] = await Promise.all([list(client), allItems((query) => client.hosts(query), {})]);
+    return { items, hosts: new Map(hosts.map((host) => [host.id, host])) };
+  });
+  return { ...answer, source };
+}
+
+type Hosts = ReadonlyMap<string, Host>;
+
+/** How old what an agent knows is: a coordinator's answer is of now. */
+const AGE = (source: Source | undefined): string[] => (source ? ['AS OF'] : []);
+
+/** @param listener without one, the registry's part is meant */
+function aged(source: Source | undefined, listener: HostListener | undefined, hosts: Hosts): string[] {
+  if (!source) return [];
+  const host = listener && hosts.get(listener.host);
+  if (listener) return [host && host.state !== 'alive' ? ago(host.stateSince) : 'now'];
+  return [source.asOf === null ? '-' : ago(source.asOf)];
 }
 
 /** What is promised, else what was seen. */
@@ -65,52 +97,58 @@ function stateOf({ assignments }: ServiceView): string {
   return [...new Set(assignments.map(({ state }) => state))].join(', ');
 }
 
-async function listAssignments(client: PortolanClient, { project, json }: Options): Promise<void> {
-  const items = await allItems((query: AssignmentQuery) => client.assignments(query), { project });
-  if (json) return sayJson({ items });
-  const names = await hostNames(client);
-  say(
-    table(
-      ['PORT', 'PROTO', 'ENDPOINT', 'STATE', 'LEASE', 'HOST', 'HOLDER', 'PURPOSE'],
-      items.toSorted((a, b) => a.port - b.port).map((item) => assignmentRow(item, names)),
-    ),
+async function listAssignments({ project, ...options }: Options): Promise<void> {
+  const { items, hosts, source } = await listed(options, (client) =>
+    allItems((query: AssignmentQuery) => client.assignments(query), { project }),
   );
+  if (options.json) return sayJson({ items, ...(source && { source }) });
+  const rows = items
+    .toSorted((a, b) => a.port - b.port)
+    .map((item) => [...assignmentRow(item, hosts), ...aged(source, undefined, hosts)]);
+  say(table(['PORT', 'PROTO', 'ENDPOINT', 'STATE', 'LEASE', 'HOST', 'HOLDER', 'PURPOSE', ...AGE(source)], rows));
 }
 
-function assignmentRow(item: AssignmentView, names: ReadonlyMap<string, string>): string[] {
-  const { port, protocol, endpoint, state, lease, unattended, host, holder, purpose } = item;
-  const term = lease ? (unattended ?? `${lease.ttl} s`) : 'permanent';
-  const free = [(host && names.get(host)) ?? host ?? '-', holder ?? '-', purpose ?? ''].map(plain);
+function assignmentRow(item: AssignmentView, hosts: Hosts): string[] {
+  const { port, protocol, endpoint, state, lease, unattended, host, holder, purpose, provisional } = item;
+  const term = provisional ? 'provisional' : lease ? (unattended ?? `${lease.ttl} s`) : 'permanent';
+  const free = [(host && hosts.get(host)?.name) ?? host ?? '-', holder ?? '-', purpose ?? ''].map(plain);
   return [String(port), protocol, formatEndpoint(endpoint), state, term, ...free];
 }
 
-async function listListeners(client: PortolanClient, { project, json }: Options): Promise<void> {
-  const all = await allItems((page) => client.listeners(page), {});
+async function listListeners({ project, ...options }: Options): Promise<void> {
+  const {
+    items: all,
+    hosts,
+    source,
+  } = await listed(options, (client) => allItems((page) => client.listeners(page), {}));
   const items = all.filter(({ identity }) => project === undefined || identity?.service.startsWith(`${project}/`));
-  if (json) return sayJson({ items });
-  const names = await hostNames(client);
+  if (options.json) return sayJson({ items, ...(source && { source }) });
   const rows = items
     .toSorted((a, b) => a.port - b.port)
-    .map(({ port, protocol, address, host, process, identity }) => [
-      String(port),
-      protocol,
-      address,
-      plain(names.get(host) ?? host),
-      String(process?.pid ?? '-'),
-      plain(process?.user ?? '-'),
-      identity?.service ?? '-',
-      identity?.evidence.kind ?? '-',
-      plain(process?.command ?? '-'),
-    ]);
-  say(table(['PORT', 'PROTO', 'ADDRESS', 'HOST', 'PID', 'USER', 'SERVICE', 'BY', 'COMMAND'], rows));
+    .map((item) => {
+      const { port, protocol, address, host, process, identity } = item;
+      return [
+        String(port),
+        protocol,
+        address,
+        nameOf(host, hosts),
+        String(process?.pid ?? '-'),
+        plain(process?.user ?? '-'),
+        identity?.service ?? '-',
+        identity?.evidence.kind ?? '-',
+        plain(process?.command ?? '-'),
+        ...aged(source, item, hosts),
+      ];
+    });
+  say(table(['PORT', 'PROTO', 'ADDRESS', 'HOST', 'PID', 'USER', 'SERVICE', 'BY', 'COMMAND', ...AGE(source)], rows));
 }
 
-async function hostNames(client: PortolanClient): Promise<Map<string, string>> {
-  const hosts = await allItems((query) => client.hosts(query), {});
-  return new Map(hosts.map(({ id, name }) => [id, name]));
+function hostsOf(listeners: readonly HostListener[], hosts: Hosts): string {
+  return abridged([...new Set(listeners.map(({ host }) => nameOf(host, hosts)))]) || '-';
 }
 
-function hostsOf(listeners: readonly HostListener[], names: ReadonlyMap<string, string>): string {
-  const hosts = [...new Set(listeners.map(({ host }) => plain(names.get(host) ?? host)))];
-  return abridged(hosts) || '-';
+/** What is seen on a host that nobody hears of is as it was when it was last heard of. */
+function nameOf(id: string, hosts: Hosts): string {
+  const host = hosts.get(id);
+  return plain(host?.name ?? id) + (host?.state === 'unreachable' ? ' (stale)' : '');
 }

@@ -1,8 +1,10 @@
 import { hostname, userInfo } from 'node:os';
-import { formatEndpoint, type Reservation, type ReserveInput } from '@portolan/model';
+import type { Reserved } from '@portolan/client';
+import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, say, sayJson } from '../output.ts';
+import { isAway, localClient } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
 import { waiting } from '../waiting.ts';
@@ -34,6 +36,10 @@ export function reserve(): Command {
       'project/name or project/name:label; without project/, that of PORTOLAN_PROJECT or the git repository',
     )
     .option('-q, --quiet', 'write the ports alone, one a line')
+    .option(
+      '--provisional',
+      'when no coordinator answers, have the agent of this machine give a lease that is made real, or lost, later',
+    )
     .addHelpText(
       'after',
       examples(
@@ -44,15 +50,48 @@ export function reserve(): Command {
         'portolan reserve aip/figma --preferred 65001 --on-taken takeover',
       ),
     )
-    .action(async (text: string, options: RemoteOptions & ChoiceOptions & { quiet?: boolean }) => {
+    .action(async (text: string, options: RemoteOptions & ChoiceOptions & Manner) => {
       const client = await clientOf(options);
-      const reserving = client.reserve(requestOf(text, options), { renewing: false });
+      const request = requestOf(text, options);
+      const reserving = client.reserve(request, { renewing: false }).catch((error: unknown) => {
+        if (!(error instanceof PortolanError && isAway(error))) throw error;
+        return options.provisional ? provisionally(client.token, request, error) : refuse(error);
+      });
       const { reservation } = await waiting('reserving', reserving);
       for (const difference of differences(reservation, options)) process.stderr.write(`portolan: ${difference}.\n`);
       if (options.json) sayJson(reservation);
       else if (options.quiet || !process.stdout.isTTY) say(Object.values(reservation.ports).join('\n'));
       else say(told(reservation));
     });
+}
+
+interface Manner {
+  quiet?: boolean;
+  provisional?: boolean;
+}
+
+function refuse(error: PortolanError): never {
+  const told = `${error.message} Nothing was reserved. With --provisional the agent of this machine gives a lease until a coordinator is back.`;
+  throw new PortolanError(error.code, told, error.data, { cause: error });
+}
+
+/** @throws PortolanError of the agent, or that of the coordinator with the reason why the agent is of no help */
+async function provisionally(token: string, request: ReserveInput, error: PortolanError): Promise<Reserved> {
+  const agent = await localClient(token, 10_000);
+  const given = await agent.reserve(request, { renewing: false }).catch((refusal: unknown) => {
+    if (!(refusal instanceof PortolanError) || !isAway(refusal)) throw refusal;
+    throw new PortolanError(
+      error.code,
+      `${error.message} Nor is there an agent on this machine to give a provisional lease: ${refusal.message}`,
+      error.data,
+      { cause: refusal },
+    );
+  });
+  process.stderr.write(
+    'portolan: no coordinator answers, so this is a provisional lease: the agent of this machine makes it real when ' +
+      'one is back, or says in a finding who has the port instead.\n',
+  );
+  return given;
 }
 
 /** The options for how a port is chosen, which `reserve` and `run` share. */

@@ -3,13 +3,14 @@ import { Acknowledgement, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { listenPort, oneOf, origin, positive } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
+import { type GossipChoice, gossiping, gossipOf } from '../gossip-options.ts';
 import { levels, logger } from '../log.ts';
 import { explainListening } from '../occupant.ts';
 import { say, sayJson } from '../output.ts';
 import { collect, examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
 
-interface Options {
+interface Options extends GossipChoice {
   redis?: string;
   data?: string;
   host: string;
@@ -25,12 +26,15 @@ interface Options {
   rateLimit?: number;
   streamLimit?: number;
   connectionLimit?: number;
+  grace: number;
+  publicUrl?: string;
+  lockDelay?: number;
   logLevel: string;
   json?: boolean;
 }
 
 export function server(): Command {
-  return new Command('server')
+  return gossiping(new Command('server'))
     .description('Run a coordinator: alone with its own file, or with others on one Redis.')
     .option('--redis <url>', 'keep the state in this Redis, which several coordinators may share (PORTOLAN_REDIS)')
     .option('--data <file>', 'keep the state in this SQLite file (default: portolan.sqlite in the state directory)')
@@ -47,6 +51,14 @@ export function server(): Command {
     .option('--rate-limit <n>', 'requests a second of one token, in the long run (default: 1000)', positive)
     .option('--stream-limit <n>', 'streams that one token may have open (default: 2000)', positive)
     .option('--connection-limit <n>', 'connections of all clients together (default: 20000)', positive)
+    .option(
+      '--grace <seconds>',
+      'how long a service that a plan requires may be away before it is a finding',
+      positive,
+      30,
+    )
+    .option('--public-url <url>', 'how others reach it by HTTP, for gossip to tell (default: where it listens)')
+    .option('--lock-delay <seconds>', 'how long the leases of a host that gossip lost are kept (default: 45)', positive)
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'info')
     .option('--json', 'write the ready line as JSON')
     .addHelpText(
@@ -58,7 +70,10 @@ export function server(): Command {
       ),
     )
     .action(async (options: Options) => {
-      const { startServer } = await import('@portolan/server');
+      const [{ startServer }, { pageDirectory }] = await Promise.all([
+        import('@portolan/server'),
+        import('@portolan/dashboard'),
+      ]);
       const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
       const running = await startServer({
         host: options.host,
@@ -68,11 +83,16 @@ export function server(): Command {
         insecureBind: options.insecureBind,
         allowHosts: options.allowHost,
         allowOrigins: options.allowOrigin,
+        dashboard: pageDirectory,
+        grace: options.grace,
         limits: {
           ...(options.rateLimit && { requests: options.rateLimit }),
           ...(options.streamLimit && { streams: options.streamLimit }),
           ...(options.connectionLimit && { connections: options.connectionLimit }),
         },
+        gossip: gossipOf(options),
+        publicUrl: options.publicUrl,
+        lockDelay: options.lockDelay,
         store: await storeOf(options),
         logger: await logger(options.logLevel),
       }).catch(async (error: unknown) => {

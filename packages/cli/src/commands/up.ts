@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { connect } from '@portolan/client';
 import { ensureToken, stateDir, tokenPath } from '@portolan/client/node';
 import { Command } from 'commander';
@@ -8,12 +9,14 @@ import { explainListening } from '../occupant.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { collect, examples } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
+import { dashboardLink } from './dashboard.ts';
 
 interface Options {
   port: number;
   data?: string;
   allowHost?: string[];
   allowOrigin?: string[];
+  gossip: boolean;
   logLevel: string;
   json?: boolean;
 }
@@ -27,15 +30,18 @@ export function up(): Command {
     .option('--data <file>', 'the SQLite file (default: portolan.sqlite in the state directory)')
     .option('--allow-host <name>', 'a further name that it is reached by; may stand several times', collect)
     .option('--allow-origin <origin>', 'pages of this origin may use it; may stand several times', origin)
+    .option('--no-gossip', 'take no part in gossip')
     .option('--log-level <level>', levels.join(', '), oneOf(...levels), 'warn')
     .option('--json', 'write the ready line as JSON')
     .addHelpText('after', examples('portolan up', 'portolan up --port 7700 --data /tmp/try.sqlite'))
     .action(async (options: Options) => {
-      const [{ startServer }, { startAgent }, { coordinatorOf }] = await Promise.all([
-        import('@portolan/server'),
-        import('@portolan/agent'),
-        import('../coordinator.ts'),
-      ]);
+      const [{ startServer }, { hostIdentity, startAgent }, { pageDirectory }, { coordinatorOf, gossipSourceOf }] =
+        await Promise.all([
+          import('@portolan/server'),
+          import('@portolan/agent'),
+          import('@portolan/dashboard'),
+          import('../coordinator.ts'),
+        ]);
       const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
       const log = await logger(options.logLevel);
       const path = options.data ?? (await ownDataFile());
@@ -44,6 +50,8 @@ export function up(): Command {
         token,
         allowHosts: options.allowHost,
         allowOrigins: options.allowOrigin,
+        dashboard: pageDirectory,
+        gossip: options.gossip ? { agent: { host: hostIdentity(undefined, stateDir()), name: hostname() } } : undefined,
         store: { kind: 'sqlite', path },
         logger: log,
       }).catch(async (error: unknown) => {
@@ -56,9 +64,11 @@ export function up(): Command {
           scanInterval: 1000,
           logger: log,
           stateDirectory: stateDir(),
+          gossip: server.cluster && { cluster: server.cluster, coordinator: gossipSourceOf(client) },
+          localApi: { token },
         });
         if (options.json) sayJson({ ready: true, url: server.url, host: agent.hostId });
-        else say(welcome(server.url));
+        else say(welcome(server.url, dashboardLink(server.url, (await client.createLogin()).code)));
         await untilStopped();
         if (!options.json) say('Stopping; once more stops at once.');
         await agent.stop();
@@ -68,10 +78,12 @@ export function up(): Command {
     });
 }
 
-function welcome(url: string): string {
+function welcome(url: string, page: string): string {
   const token = process.env.PORTOLAN_TOKEN ? 'from PORTOLAN_TOKEN' : tokenPath();
   return [
     `${paint('bold', 'Portolan is ready')} at ${url}`,
+    `  page   ${page}`,
+    '         opens once, within ten minutes; "portolan dashboard" makes another link',
     `  token  ${token}`,
     '  try    portolan ls --listeners',
     '  stop   Ctrl-C',

@@ -9,9 +9,11 @@ import {
   UNKNOWN_PROJECT,
 } from '@portolan/model';
 import { Command } from 'commander';
+import { ago } from '../age.ts';
 import { port } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
-import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { reading } from '../reading.ts';
+import { examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
 
 export function who(): Command {
@@ -20,13 +22,14 @@ export function who(): Command {
     .argument('<port>', 'port', port)
     .addHelpText('after', examples('portolan who 3050', 'portolan who 3050 --json'))
     .action(async (number: number, options: RemoteOptions) => {
-      const client = await clientOf(options);
-      const report = await client.port(number).catch((error: unknown) => {
-        if (error instanceof PortolanError && error.code === 'unreachable') return tellHere(number, error, options);
-        throw error;
-      });
+      const { answer: report, source } = await reading(options, (client) => client.port(number)).catch(
+        (error: unknown) => {
+          if (error instanceof PortolanError && error.code === 'unreachable') return tellHere(number, error, options);
+          throw error;
+        },
+      );
       const nobody = report.assignments.length === 0 && report.listeners.length === 0;
-      if (options.json) sayJson(report);
+      if (options.json) sayJson({ ...report, ...(source && { source }) });
       else if (!nobody) say(told(report));
       if (nobody) {
         const rules = [...rests(report), ...whatBlocks(report), ...ranges(report)];
@@ -60,8 +63,10 @@ function told(report: PortReport): string {
 }
 
 function promises({ port: number, assignments }: PortReport): string[] {
-  const lines = assignments.map(({ protocol, endpoint, state, lease, unattended, purpose, holder }) => {
+  const lines = assignments.map(({ protocol, endpoint, state, lease, unattended, purpose, holder, provisional }) => {
     const details = [lease ? `lease of ${lease.ttl} s` : 'permanent'];
+    if (provisional)
+      details.push(`provisional: given by the agent of host ${plain(provisional)} without a coordinator`);
     if (unattended) details.push(`${unattended}: it lasts as long as its listener`);
     if (holder) details.push(`held by ${plain(holder)}`);
     if (purpose) details.push(plain(purpose));
@@ -91,6 +96,8 @@ function sighting(
   const at = `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
   const name = identity ? paint('bold', nameOf(identity.service)) : 'a process that nobody can name';
   const lines = [`On ${place}, ${name} listens on ${at}${netns === 'host' ? '' : ` in ${netns}`}`];
+  const gone = hosts[host];
+  if (gone && gone.state !== 'alive') lines.push(`  stale: ${place} is ${gone.state} since ${ago(gone.stateSince)}`);
   if (process)
     lines.push(
       `  pid ${process.pid}, user ${plain(process.user ?? String(process.uid ?? '?'))}: ${plain(process.commandLine || process.command)}`,

@@ -6,23 +6,28 @@ interface Change {
   readonly payload: Uint8Array;
 }
 
-/** Of each sheet, bytes of changes that are kept. */
-const BYTES_MAX = 256 * 1024;
+/** Bytes of changes that are kept: of each sheet, and of all together. */
+const SHEET_BYTES_MAX = 256 * 1024;
+const BYTES_MAX = 16 * 1024 * 1024;
 
 /** The last changes of each sheet as they were told, for whoever missed a few: cheaper than the whole sheet. */
 export class ChangeLog {
+  /** The sheet that changed last is the last. */
   readonly #changes = new Map<string, { list: Change[]; bytes: number }>();
+  #bytes = 0;
 
   add({ owner, from, version }: SheetDelta, payload: Uint8Array): void {
+    const last = this.#changes.get(owner)?.list.at(-1);
+    if (last && last.version !== from) this.drop(owner);
     const log = this.#changes.get(owner) ?? { list: [], bytes: 0 };
-    if (log.list.length > 0 && log.list.at(-1)!.version !== from) {
-      log.list = [];
-      log.bytes = 0;
-    }
+    const before = log.bytes;
     log.list.push({ from, version, payload });
     log.bytes += payload.length;
-    while (log.bytes > BYTES_MAX) log.bytes -= log.list.shift()!.payload.length;
+    while (log.bytes > SHEET_BYTES_MAX) log.bytes -= log.list.shift()!.payload.length;
+    this.#bytes += log.bytes - before;
+    this.#changes.delete(owner);
     this.#changes.set(owner, log);
+    while (this.#bytes > BYTES_MAX) this.drop(this.#changes.keys().next().value!);
   }
 
   /** What leads from a version to the newest one; `null` when that is not known. */
@@ -34,6 +39,7 @@ export class ChangeLog {
   }
 
   drop(owner: string): void {
+    this.#bytes -= this.#changes.get(owner)?.bytes ?? 0;
     this.#changes.delete(owner);
   }
 }

@@ -18,7 +18,7 @@ export interface SheetCluster {
   readonly sheets: Sheets;
   /** What could not be read of what others said of sheets. */
   readonly unreadable: number;
-  /** Calls for each change of a sheet that another member made. @returns what ends that */
+  /** Calls for each change of a sheet, this member's own too. @returns what ends that */
   onChange(listener: (change: SheetChange) => void): () => void;
   /** Calls for whatever happens in the cluster. @returns what ends that */
   onEvent(listener: (event: GossipEvent) => void): () => void;

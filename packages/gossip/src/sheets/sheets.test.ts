@@ -132,6 +132,20 @@ describe('a change', () => {
     expect(network.sent).toBe(0);
   });
 
+  test('of which no broadcast arrived is asked for a little later', () => {
+    const network = new Network();
+    const [a, b] = [network.add('a'), network.add('b')];
+    network.reaches = () => false;
+    a.publish('a', records(['x', '1']));
+    network.settle();
+    network.reaches = () => true;
+    network.pass(4_000);
+    expect(shown(b, 'a')).toEqual({ x: '1' });
+    const { broadcastBytes } = network;
+    network.pass(60_000);
+    expect(network.broadcastBytes - broadcastBytes, 'and it is not told for ever').toBeLessThan(200);
+  });
+
   test('that was missed is asked for: the changes alone where they are known', () => {
     const network = new Network();
     const [a, b] = [network.add('a'), network.add('b')];

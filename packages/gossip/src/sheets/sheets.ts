@@ -34,7 +34,7 @@ export interface SheetsOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Told of each change that came from others. */
+  /** Told of each change, of this member's own sheets too. */
   readonly changed: (change: SheetChange) => void;
   /** Whether there may be a sheet of this owner; everybody may have one unless told otherwise. */
   readonly accepts?: (owner: string) => boolean;
@@ -49,9 +49,15 @@ const DELTA_MAX = 850;
 /** Records of one part of a whole sheet, and how long the texts of one part may be together. */
 const PART_RECORDS = 2_000;
 const PART_BYTES = 512 * 1024;
-const RECORD_MAX = 8 * 1024;
+/** Characters of one record, key and text together: with a longer one a sheet is taken by nobody. */
+export const SHEET_RECORD_MAX = 64 * 1024;
 const OWNER_MAX = 128;
 const LIMIT = 200_000;
+/**
+ * Broadcasts are lost: among many members that are gone, all of a change's may be. So the version is told again so long
+ * after it, ms.
+ */
+const REMINDERS = [1_500, 5_000];
 /** Changes that came before the one they build on, for each owner. */
 const EARLY_MAX = 16;
 /** How long to wait for a missing change before asking for it, ms; half of it random, so that not all ask at once. */
@@ -82,6 +88,7 @@ export class Sheets {
   readonly #early = new Map<string, Delta[]>();
   readonly #wishes = new Map<string, Wish>();
   readonly #assembly = new Assembly();
+  readonly #reminders = new Map<string, Timer>();
   /** How many records more each would have needed. */
   readonly #overflow = new Map<string, number>();
   #records = 0;
@@ -191,6 +198,7 @@ export class Sheets {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    for (const timer of this.#reminders.values()) timer.cancel();
   }
 
   #ownSheet(owner: string): Sheet {
@@ -221,7 +229,22 @@ export class Sheets {
     this.#log.add(delta, payload);
     if (payload.length <= DELTA_MAX) channel.broadcast(payload);
     else this.#announce(delta);
+    this.#remind(owner);
+    this.#options.changed({ owner, puts, deletes, gone: false });
     return payload.length;
+  }
+
+  #remind(owner: string, [delay, ...further]: readonly number[] = REMINDERS): void {
+    this.#reminders.get(owner)?.cancel();
+    this.#reminders.delete(owner);
+    if (delay === undefined || this.#stopped) return;
+    const remind = () => {
+      const sheet = this.#sheets.get(owner);
+      if (!sheet || !this.#own.has(owner)) return;
+      this.#announce(sheet);
+      this.#remind(owner, further);
+    };
+    this.#reminders.set(owner, this.#options.clock.after(delay, remind));
   }
 
   #announce({ owner, version, digest }: SheetVersion): void {
@@ -399,7 +422,7 @@ function isNewer({ version, digest }: SheetVersion, before: SheetVersion | undef
 }
 
 function fits(records: ReadonlyMap<string, string>): boolean {
-  for (const [key, value] of records) if (key.length + value.length > RECORD_MAX) return false;
+  for (const [key, value] of records) if (key.length + value.length > SHEET_RECORD_MAX) return false;
   return true;
 }
 

@@ -8,6 +8,7 @@ import {
   formatEndpoint,
   key,
   kindOf,
+  plannedId,
   type Task,
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
@@ -35,6 +36,11 @@ const underway = new AsyncLocalStorage<Act>();
 /** Runs a command for somebody: whatever it commits is tested against the token's bounds, and goes into the trail. */
 export function acting<T>(act: Act, run: () => T): T {
   return underway.run(act, run);
+}
+
+/** Name of the token whose act is under way; `null` for what the coordinator does by itself. */
+export function actor(): string | null {
+  return underway.getStore()?.principal.name ?? null;
 }
 
 /**
@@ -80,7 +86,19 @@ export function auditEvent(
 }
 
 /** The others follow from these, or are the store's own affairs. */
-const TARGETS: ReadonlySet<EntryKind> = new Set(['assignment', 'range', 'block', 'finding', 'host', 'token']);
+const TARGETS: ReadonlySet<EntryKind> = new Set([
+  'assignment',
+  'range',
+  'block',
+  'alias',
+  'plan',
+  'service',
+  'finding',
+  'host',
+  'token',
+  'webhook',
+  'keyring',
+]);
 
 function targetsOf({ puts, deletes }: Alternative, fleet: Fleet): AuditEvent['targets'] {
   const targets: AuditEvent['targets'] = [];
@@ -107,11 +125,18 @@ function nameOf(kind: EntryKind, value: EntryValue | undefined): string | null {
   switch (kind) {
     case 'assignment':
       return formatEndpoint((value as Assignment).endpoint);
+    case 'alias':
+      return (value as EntryValue<'alias'>).of;
     case 'range':
       return (value as EntryValue<'range'>).owner;
+    case 'plan':
+      return (value as EntryValue<'plan'>).project;
+    case 'service':
+      return plannedId(value as EntryValue<'service'>);
     case 'host':
     case 'token':
-      return (value as EntryValue<'host' | 'token'>).name;
+    case 'webhook':
+      return (value as EntryValue<'host' | 'token' | 'webhook'>).name;
     default:
       return null;
   }

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { put } from '../commands/entries.ts';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
+import { KEPT } from '../trim.ts';
 import { acting } from './act.ts';
-import { auditPage, KEPT } from './audit.ts';
+import { auditPage } from './audit.ts';
 import { BOOTSTRAP, type Principal } from './principal.ts';
 
 const patient = { timeout: 30_000, interval: 100 };

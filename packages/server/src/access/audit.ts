@@ -3,16 +3,8 @@ import type { Logger } from 'pino';
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
 import type { Fleet } from '../fleet.ts';
-import type { Duty, Term } from '../leader.ts';
-import type { Replica } from '../replica.ts';
 import { type Act, auditEvent } from './act.ts';
 
-/** How many events the trail keeps, and how old they may get, ms. */
-export const KEPT = 10_000;
-const KEPT_FOR = 30 * 86_400_000;
-/** So many more may gather until the oldest go: trimming looks at all, so it is not done for each. */
-const SLACK = 2_000;
-const LOOK_EVERY = 60_000;
 /** Refusals of one second that are told apart; whoever hammers at a closed door does not fill the store. */
 const REFUSALS_MAX = 100;
 const WRITE_EVERY = 1_000;
@@ -87,52 +79,4 @@ export class AuditWriter {
       this.#logger.warn({ err: error, events }, 'refusals could not be written into the audit trail');
     }
   }
-}
-
-/** Keeps the trail from growing without end. */
-export class AuditDuty implements Duty {
-  readonly #replica: Replica;
-
-  constructor(replica: Replica) {
-    this.#replica = replica;
-  }
-
-  lead(term: Term, signal: AbortSignal): void {
-    const { fleet } = this.#replica;
-    let trimming = false;
-    const trim = async () => {
-      if (trimming) return;
-      trimming = true;
-      const old = overdue(fleet);
-      for (let i = 0; i < old.length && !signal.aborted; i += SLACK) {
-        if (!(await term.commit({ deletes: old.slice(i, i + SLACK) }))) break;
-      }
-      trimming = false;
-    };
-    const unsubscribe = this.#replica.subscribe({
-      applied: () => {
-        if (fleet.count('audit') > KEPT + SLACK) void trim();
-      },
-      reset: () => {},
-    });
-    void trim();
-    const timer = setInterval(() => void trim(), LOOK_EVERY);
-    timer.unref();
-    signal.addEventListener(
-      'abort',
-      () => {
-        unsubscribe();
-        clearInterval(timer);
-      },
-      { once: true },
-    );
-  }
-}
-
-/** Keys of the events that are too many or too old. */
-function overdue(fleet: Fleet): string[] {
-  const keys = Array.from(fleet.all('audit'), (held) => held.key).sort();
-  const eldest = key.audit(new Date(Date.now() - KEPT_FOR).toISOString());
-  const aged = keys.findIndex((each) => each > eldest);
-  return keys.slice(0, Math.max(keys.length - KEPT, aged < 0 ? keys.length : aged));
 }

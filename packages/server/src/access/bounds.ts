@@ -104,6 +104,7 @@ function hostOf(kind: EntryKind, entryKey: string, value: EntryValue | undefined
     case 'host':
     case 'sync':
     case 'listener':
+    case 'health':
       return entryKey.split('/', 2)[1];
     case 'task':
       return (value as EntryValue<'task'> | undefined)?.host;

@@ -12,6 +12,7 @@ import {
 import { customAlphabet } from 'nanoid';
 import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
+import type { Held } from '../fleet.ts';
 
 /** How many tokens a fleet may have: one for each of its hosts, and as many again. */
 const TOKENS_MAX = 20_000;
@@ -26,8 +27,11 @@ export class Tokens {
     this.#executor = executor;
   }
 
-  /** @returns the token with its secret, which is kept nowhere */
-  create(request: TokenRequest, createdBy: string): Promise<TokenMade> {
+  /**
+   * @param parent id of the token that it goes with
+   * @returns the token with its secret, which is kept nowhere
+   */
+  create(request: TokenRequest, createdBy: string, parent?: string): Promise<TokenMade> {
     const { ttl, ...rest } = request;
     const id = newId();
     const token = formatToken(id, randomBytes(32).toString('base64url'));
@@ -44,7 +48,7 @@ export class Tokens {
       const entryKey = key.token(id);
       const only = alternative({
         conditions: [{ key: entryKey, version: null }],
-        puts: [put<'token'>(entryKey, { ...view, digest: digestOf(token) })],
+        puts: [put<'token'>(entryKey, { ...view, digest: digestOf(token), ...(parent !== undefined && { parent }) })],
         // Named as its entry, so that it goes when its time is over; until then the gate looks at the time itself.
         leases: ttl === undefined ? [] : [{ id: entryKey, ttl: ttl * 1000 }],
       });
@@ -58,13 +62,20 @@ export class Tokens {
       const held = this.#executor.fleet.get('token', key.token(id));
       if (!held)
         throw new PortolanError('not-found', `there is no token with the id ${id}: it was revoked, or it expired`);
+      const going = [held, ...this.#madeWith(id)];
       const only = alternative({
         conditions: [{ key: held.key, version: held.version }],
-        deletes: [held.key],
-        leases: [{ id: held.key, ttl: null }],
+        deletes: going.map((each) => each.key),
+        leases: going.map((each) => ({ id: each.key, ttl: null })),
       });
       return { alternatives: [only], answer: ({ position }) => ({ token: viewOf(held.value), position }) };
     });
+  }
+
+  /** The logins of a token, and theirs. */
+  #madeWith(id: string): Held<'token'>[] {
+    const children = Array.from(this.#executor.fleet.all('token')).filter(({ value }) => value.parent === id);
+    return children.flatMap((child) => [child, ...this.#madeWith(child.value.id)]);
   }
 }
 
@@ -73,7 +84,7 @@ export function digestOf(token: string): string {
   return hash('sha256', token, 'base64url');
 }
 
-export function viewOf({ digest: _digest, ...view }: StoredToken): TokenView {
+export function viewOf({ digest: _digest, parent: _parent, ...view }: StoredToken): TokenView {
   return view;
 }
 

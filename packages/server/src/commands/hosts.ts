@@ -21,6 +21,8 @@ import { alternative, put } from './entries.ts';
 
 /** How long a host may say nothing before it counts as unreachable, seconds. Its agent reports three times as often. */
 export const HOST_TTL = 30;
+/** The same of a host that gossip says is alive: its agent need not say so, and its reports come when there is news. */
+export const GOSSIP_TTL = 300;
 
 /** Listeners that one commit removes; a host that loses more loses them in several, for a commit has bounds. */
 const REMOVED_AT_ONCE = 5_000;
@@ -32,9 +34,17 @@ export function hostLease(id: string): string {
 /** What agents say: that their host is there, and what listens on it. An agent is the authority for its host. */
 export class Hosts {
   readonly #executor: Executor;
+  readonly #vouchesFor: (host: string) => boolean;
 
-  constructor(executor: Executor) {
+  /** @param vouchesFor whether a host is known to live without its reports */
+  constructor(executor: Executor, vouchesFor: (host: string) => boolean = () => false) {
     this.#executor = executor;
+    this.#vouchesFor = vouchesFor;
+  }
+
+  /** How long a host may say nothing now, seconds. */
+  #ttlOf(id: string): number {
+    return this.#vouchesFor(id) ? GOSSIP_TTL : HOST_TTL;
   }
 
   get #fleet(): Fleet {
@@ -50,7 +60,7 @@ export class Hosts {
       const only = alternative({
         conditions: [{ key: key.host(id), version: before?.version ?? null }],
         puts: unchanged ? [] : [put<'host'>(key.host(id), host)],
-        leases: [{ id: hostLease(id), ttl: HOST_TTL * 1000 }],
+        leases: [{ id: hostLease(id), ttl: this.#ttlOf(id) * 1000 }],
       });
       return { alternatives: [only], answer: () => host };
     });
@@ -72,7 +82,8 @@ export class Hosts {
     const host = this.#fleet.get('host', key.host(id));
     if (!host || host.value.state === 'left') throw unknownHost(id);
     const sync = this.#fleet.get('sync', key.sync(id));
-    const answer = (status: ReportResponse['status']): ReportResponse => ({ status, ttl: HOST_TTL });
+    const ttl = this.#ttlOf(id);
+    const answer = (status: ReportResponse['status']): ReportResponse => ({ status, ttl });
     // A report sent again, because its answer was lost, changes nothing and must not ask for a full one.
     const again = sync?.value.seq === report.seq && sync.value.digest === report.digest;
     const fits = report.previous === null || again || sync?.value.seq === report.previous;
@@ -96,7 +107,7 @@ export class Hosts {
         ...(revived ? [put<'host'>(key.host(id), revived)] : []),
       ],
       deletes,
-      leases: [{ id: hostLease(id), ttl: HOST_TTL * 1000 }],
+      leases: [{ id: hostLease(id), ttl: ttl * 1000 }],
     });
     return { alternatives: [only], answer: () => answer('accepted') };
   }

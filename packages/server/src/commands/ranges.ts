@@ -1,6 +1,5 @@
 import {
   type Block,
-  type Finding,
   formatInterval,
   type Interval,
   key,
@@ -13,7 +12,7 @@ import type { Executor } from '../executor.ts';
 import type { Fleet } from '../fleet.ts';
 import { alternative, put } from './entries.ts';
 
-/** What operators lay down: ranges, blocked ports, and that a finding was seen. */
+/** What operators lay down: ranges and blocked ports. */
 export class Ranges {
   readonly #executor: Executor;
 
@@ -71,20 +70,6 @@ export class Ranges {
       }
       const only = alternative({ conditions: [{ key: block.key, version: block.version }], deletes: [block.key] });
       return { alternatives: [only], answer: ({ position }) => ({ block: block.value, position }) };
-    });
-  }
-
-  acknowledge(id: string): Promise<Finding> {
-    return this.#executor.execute<Finding>(() => {
-      const held = this.#fleet.get('finding', key.finding(id));
-      if (!held) throw new PortolanError('not-found', `there is no finding ${id}`);
-      if (held.value.state !== 'open') return { result: held.value };
-      const finding: Finding = { ...held.value, state: 'acknowledged', lastChanged: new Date().toISOString() };
-      const only = alternative({
-        conditions: [{ key: held.key, version: held.version }],
-        puts: [put<'finding'>(held.key, finding)],
-      });
-      return { alternatives: [only], answer: () => finding };
     });
   }
 }

@@ -1,8 +1,6 @@
 import {
   type Assignment,
-  type AssignmentView,
   type Availability,
-  assignmentState,
   choosePorts,
   type Endpoint,
   type Finding,
@@ -19,6 +17,7 @@ import {
   type ReserveRequest,
   serviceId,
   type Version,
+  viewOfAssignment,
   type Wish,
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
@@ -280,8 +279,7 @@ export class Reserver {
       conditions.push({ key: endpointKey, version: null });
       puts.push(put<'assignment'>(key.assignment(protocol, port), assignment));
       puts.push(put<'endpoint'>(endpointKey, { port }));
-      const lost = this.#fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
-      if (lost && lost.value.state !== 'resolved') puts.push(put<'finding'>(lost.key, resolved(lost.value)));
+      puts.push(...settledLoss(this.#fleet, assignment));
     }
     const leases: { id: string; ttl: number | null }[] = rested.map((id) => ({ id, ttl: null }));
     const lease = assignments[0]?.lease;
@@ -296,7 +294,7 @@ export function reservationOf(
   granted: readonly { value: Assignment; token: Version }[],
   how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'position'>,
 ): Reservation {
-  const assignments = granted.map(({ value, token }) => viewOf(fleet, value, token));
+  const assignments = granted.map(({ value, token }) => viewOfAssignment(fleet, value, token));
   const [first] = assignments;
   const ports: Record<string, number> = {};
   for (const { endpoint, port } of assignments) ports[endpoint.label] = port;
@@ -310,14 +308,6 @@ export function reservationOf(
     acknowledged: acknowledgement,
     ...how,
   };
-}
-
-/** An assignment with its token and what the listeners say of it. */
-export function viewOf(fleet: Fleet, assignment: Assignment, token: Version): AssignmentView {
-  const listeners = fleet.listeners(assignment.protocol, assignment.port);
-  if (listeners.size === 0) return { ...assignment, token, state: 'pending' };
-  const seen = Array.from(listeners, ({ value }) => value);
-  return { ...assignment, token, state: assignmentState(assignment, seen, (id) => fleet.host(id)) };
 }
 
 /** `onTaken` in the terms of `port` (this or nothing) and `preferred` (this or the next). */
@@ -338,6 +328,12 @@ export function endpointOf(request: Pick<ReserveRequest, 'project' | 'service' |
 
 export function lostFindingId(endpoint: Endpoint, protocol: string): string {
   return `lost-assignment:${protocol}:${formatEndpoint(endpoint)}`;
+}
+
+/** Whoever lost a port is given one again: the finding that told of it, resolved. */
+export function settledLoss(fleet: Fleet, { endpoint, protocol }: Assignment): Put[] {
+  const lost = fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
+  return lost && lost.value.state !== 'resolved' ? [put<'finding'>(lost.key, resolved(lost.value))] : [];
 }
 
 function resolved(finding: Finding): Finding {

@@ -5,32 +5,50 @@ import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
 import type { Principal } from '../access/principal.ts';
 import { accessRoutes } from './access.ts';
+import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
 import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { addressOf, type Context, callerOf, type Env } from './context.ts';
+import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
 import { findingRoutes } from './findings.ts';
+import { gossipRoutes } from './gossip.ts';
 import { hostRoutes } from './hosts.ts';
+import { loginRoutes } from './logins.ts';
+import { mcpRoutes } from './mcp.ts';
 import { operationRoutes, referenceRoutes } from './operations.ts';
+import { planRoutes } from './plans.ts';
 import { portRoutes } from './ports.ts';
 import { answerWith, problemAnswer } from './problems.ts';
 import { processRoutes } from './processes.ts';
 import { statusRoutes } from './status.ts';
 import { streamRoute } from './stream.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 const BODY_MAX = 64 * 1024;
 const REPORT_BODY_MAX = 4 * 1024 * 1024;
+const PLAN_BODY_MAX = 2 * 1024 * 1024;
 
 /** Reachable without a token. Everything else is behind the gate, whatever is added later. */
-const OPEN = new Set(['/livez', '/readyz', '/metrics', '/reference', '/v1/openapi.json', '/v1/stream']);
+const OPEN = new Set([
+  '/livez',
+  '/readyz',
+  '/metrics',
+  '/reference',
+  '/v1/openapi.json',
+  '/v1/stream',
+  '/v1/logins/redeem',
+]);
 
 export interface AppOptions {
   /** Pages of these origins may read, too. */
   readonly origins: readonly string[];
+  /** Where the built dashboard lies; without it there is none. */
+  readonly dashboard?: URL | undefined;
 }
 
 /** All routes of a coordinator behind one gate. */
-export function createApp(context: Context, { origins }: AppOptions) {
+export function createApp(context: Context, { origins, dashboard }: AppOptions) {
   const { audit, gate, logger, metrics, names, rates } = context;
   const app = new OpenAPIHono<Env>();
 
@@ -51,7 +69,7 @@ export function createApp(context: Context, { origins }: AppOptions) {
   app.use((c, next) => {
     const { path } = c.req;
     // The stream takes its token from the header or from the first frame.
-    if (OPEN.has(path) || path.startsWith('/reference/')) admitStranger(c);
+    if (isOpen(path)) admitStranger(c);
     else {
       const principal = admitted(c);
       c.set('principal', principal);
@@ -60,20 +78,27 @@ export function createApp(context: Context, { origins }: AppOptions) {
     }
     return next();
   });
-  app.use(limitBody((path) => (path.endsWith('/report') ? REPORT_BODY_MAX : BODY_MAX)));
+  app.use(limitBody(bodyMax));
 
   app.route('/', operationRoutes(context));
   app.route('/', referenceRoutes());
+  app.route('/', mcpRoutes(app.fetch));
+  if (dashboard) app.route('/', dashboardRoutes(dashboard));
   app.route('/v1', streamRoute(context));
   for (const routes of [
     accessRoutes,
+    loginRoutes,
     assignmentRoutes,
     portRoutes,
     hostRoutes,
+    planRoutes,
     processRoutes,
     findingRoutes,
+    aliasRoutes,
     changeRoutes,
     statusRoutes,
+    webhookRoutes,
+    gossipRoutes,
   ])
     app.route('/v1', routes(context));
 
@@ -94,6 +119,11 @@ export function createApp(context: Context, { origins }: AppOptions) {
   });
   return app;
 
+  function isOpen(path: string): boolean {
+    if (OPEN.has(path) || path.startsWith('/reference/')) return true;
+    return dashboard !== undefined && isDashboardPath(path);
+  }
+
   function admitted(c: HonoContext<Env>): Principal {
     try {
       return gate.check(c.req.header('authorization'));
@@ -106,6 +136,11 @@ export function createApp(context: Context, { origins }: AppOptions) {
   function admitStranger(c: HonoContext<Env>): void {
     hold(rates.strangers.take(addressOf(c) ?? '', performance.now()));
   }
+}
+
+function bodyMax(path: string): number {
+  if (path.endsWith('/report')) return REPORT_BODY_MAX;
+  return path.startsWith('/v1/plans/') ? PLAN_BODY_MAX : BODY_MAX;
 }
 
 /** @param wait seconds, 0 for none @throws PortolanError `too-many` */

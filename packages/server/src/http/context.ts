@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import type { Act } from '../access/act.ts';
+import type { Logins } from '../access/logins.ts';
 import type { NameCheck } from '../access/origin.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Rate } from '../access/rate.ts';
@@ -15,6 +16,7 @@ export interface Context extends Coordinator {
   readonly gate: Gate;
   readonly names: NameCheck;
   readonly tokens: Tokens;
+  readonly logins: Logins;
   readonly sessions: Sessions;
   readonly rates: Rates;
   readonly logger: Logger;

@@ -1,15 +1,26 @@
 import { z } from '@hono/zod-openapi';
-import { Finding, findingKinds, findingStates, key, PortolanError, pageOf, severities } from '@portolan/model';
+import {
+  Finding,
+  FindingEvent,
+  FindingNote,
+  findingKinds,
+  findingStates,
+  key,
+  PortolanError,
+  pageOf,
+  severities,
+} from '@portolan/model';
 import { may } from '../access/principal.ts';
+import { historyPage } from '../finding-history.ts';
 import { page } from '../reads.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Findings';
 const FindingParams = z.object({ id: z.string().max(255) });
 
 export function findingRoutes(context: Context) {
-  const { ranges } = context;
+  const { triage } = context;
   const read = reader(context);
   const { app, add } = operations();
 
@@ -44,6 +55,21 @@ export function findingRoutes(context: Context) {
 
   add({
     method: 'get',
+    path: '/findings/history',
+    tag,
+    summary: 'What happened to findings, newest first',
+    allow: may.read,
+    query: Paging.extend(Consistency.shape).extend({
+      finding: z.string().max(255).optional().openapi({ description: 'Id of one finding.' }),
+    }),
+    answer: pageOf(FindingEvent),
+    async run({ query }) {
+      return historyPage(await read(query), query);
+    },
+  });
+
+  add({
+    method: 'get',
     path: '/findings/{id}',
     tag,
     summary: 'One finding',
@@ -69,7 +95,48 @@ export function findingRoutes(context: Context) {
     act: 'acknowledge',
     params: FindingParams,
     answer: Finding,
-    run: ({ params }) => ranges.acknowledge(params.id),
+    run: ({ params }) => triage.acknowledge(params.id),
+  });
+
+  add({
+    method: 'post',
+    path: '/findings/{id}/reopen',
+    tag,
+    summary: 'Take back that a finding was seen',
+    allow: may.operate,
+    act: 'reopen',
+    params: FindingParams,
+    answer: Finding,
+    run: ({ params }) => triage.reopen(params.id),
+  });
+
+  add({
+    method: 'put',
+    path: '/findings/{id}/note',
+    tag,
+    summary: 'Write down what is known of a finding, and who looks after it',
+    description: 'It stays when the finding is resolved, and is there again when it comes back.',
+    allow: may.operate,
+    act: 'annotate',
+    params: FindingParams,
+    body: z.strictObject({
+      text: FindingNote.shape.text,
+      assignee: FindingNote.shape.assignee.default(null),
+    }),
+    answer: Finding,
+    run: ({ params, body }, c) => triage.annotate(params.id, body, callerOf(c).principal.name),
+  });
+
+  add({
+    method: 'delete',
+    path: '/findings/{id}/note',
+    tag,
+    summary: 'Take away the note of a finding',
+    allow: may.operate,
+    act: 'annotate',
+    params: FindingParams,
+    answer: Finding,
+    run: ({ params }, c) => triage.annotate(params.id, null, callerOf(c).principal.name),
   });
 
   return app;

@@ -46,4 +46,11 @@ export class Gate {
       throw new PortolanError('unauthorized', `the token "${held.name}" expired at ${held.expiresAt}`);
     return held;
   }
+
+  /** Whether the token of one who was let in is still accepted. */
+  stillAdmits({ id }: Principal): boolean {
+    if (id === BOOTSTRAP.id) return true;
+    const held = this.#fleet.get('token', key.token(id))?.value;
+    return held !== undefined && !hasExpired(held);
+  }
 }

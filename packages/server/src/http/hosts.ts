@@ -4,6 +4,7 @@ import {
   HostId,
   HostInfo,
   HostListener,
+  listenerView,
   PortolanError,
   Position,
   Protocol,
@@ -11,9 +12,11 @@ import {
   ReportRequest,
   ReportResponse,
   ServiceId,
+  SheetHead,
   TaskAnswer,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
+import { listenerSheet } from '../listener-sheet.ts';
 import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
@@ -148,7 +151,32 @@ export function hostRoutes(context: Context) {
         (query.protocol === undefined || value.protocol === query.protocol) &&
         (query.port === undefined || value.port === query.port) &&
         (query.service === undefined || value.identity?.service === query.service);
-      return page(fleet, all, query, passes, ({ value }) => value);
+      return page(fleet, all, query, passes, ({ value }) => listenerView(fleet, value));
+    },
+  });
+
+  add({
+    method: 'get',
+    path: '/listeners/sheet',
+    tag,
+    summary: 'All observed sockets, briefly: for whoever shows them all',
+    description:
+      'Lines of JSON: a `SheetHead`, then `SheetPart`s. A tenth of what the list takes. The stream goes on from its position.',
+    allow: may.read,
+    query: Consistency,
+    answer: SheetHead,
+    also: { 'application/x-ndjson': 'A SheetHead, then SheetParts.' },
+    async run({ query }, c) {
+      const packed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
+      const lines = listenerSheet(await read(query));
+      return new Response(packed ? lines.pipeThrough(new CompressionStream('gzip')) : lines, {
+        headers: {
+          'content-type': 'application/x-ndjson',
+          'cache-control': 'no-store',
+          vary: 'accept-encoding',
+          ...(packed && { 'content-encoding': 'gzip' }),
+        },
+      });
     },
   });
 

@@ -15,8 +15,8 @@ interface Described {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** The roles that may do it. */
-  readonly allow: readonly Role[];
+  /** The roles that may do it; `anybody`: the gate lets it through without a token. */
+  readonly allow: readonly Role[] | 'anybody';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
@@ -62,7 +62,7 @@ export function operations(): {
       app.openAPIRegistry.registerPath(documented(operation, created !== undefined));
       app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
         const caller = callerOf(c);
-        checkRole(caller.principal, allow);
+        if (allow !== 'anybody') checkRole(caller.principal, allow);
         const input = {
           params: params ? parsed('param', params, c.req.param()) : {},
           query: query ? parsed('query', query, singles(c.req.queries())) : {},
@@ -70,7 +70,9 @@ export function operations(): {
         };
         const typed = input as Parameters<typeof run>[0];
         if (scope) checkScope(caller.principal, scope(typed));
-        const answer = await acting({ ...caller, action: act }, () => run(typed, c));
+        const answer = await (allow === 'anybody'
+          ? run(typed, c)
+          : acting({ ...caller, action: act }, () => run(typed, c)));
         return answer instanceof Response ? answer : c.json(answer as object, created?.(answer) ? 201 : 200);
       });
     },
@@ -152,8 +154,8 @@ function documented(operation: Described, created: boolean) {
     path,
     tags: [tag],
     summary,
-    description: `${description}\n\nFor the roles ${allow.join(', ')}.`.trim(),
-    security: [{ bearer: [] }],
+    description: allow === 'anybody' ? description : `${description}\n\nFor the roles ${allow.join(', ')}.`.trim(),
+    security: allow === 'anybody' ? [] : [{ bearer: [] }],
     request: {
       ...(params && { params }),
       ...(query && { query }),

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import {
   Block,
+  isKnown,
   Name,
   Port,
   PortolanError,
@@ -11,6 +12,7 @@ import {
   parseInterval,
   Range,
   ServiceView,
+  serviceView,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { freePorts, page, portReport, services } from '../reads.ts';
@@ -73,6 +75,7 @@ export function portRoutes(context: Context) {
         fleet,
         (id) =>
           (project === undefined || id.startsWith(`${project}/`)) && (query.after === undefined || id > query.after),
+        query.limit + 1,
       );
       const items = all.slice(0, query.limit);
       return { items, position: fleet.position, next: all.length > items.length ? items.at(-1)!.id : null };
@@ -91,8 +94,8 @@ export function portRoutes(context: Context) {
     async run({ params, query }) {
       const { project, service } = params;
       const id = `${project}/${service}`;
-      const [view] = services(await read(query), (each) => each === id);
-      if (!view) throw new PortolanError('not-found', `${id} has no assignment and no listener`);
+      const view = serviceView(await read(query), id);
+      if (!isKnown(view)) throw new PortolanError('not-found', `${id} has no plan, no assignment and no listener`);
       return view;
     },
   });
@@ -134,6 +137,7 @@ export function portRoutes(context: Context) {
       purpose: z.string().max(500).default(''),
       owner: Name.nullable().default(null),
       policy: Range.shape.policy.default('allocate'),
+      reserved: Range.shape.reserved,
     }),
     answer: rangeDone,
     async run({ params, body }) {

@@ -5,10 +5,13 @@ import {
   type EntryValue,
   type Filter,
   type Finding,
+  type Health,
   type Host,
   type HostListener,
   type Interval,
+  type PlannedService,
   parseServiceId,
+  plannedId,
   type Range,
   type RestingPort,
   type StreamEvent,
@@ -93,6 +96,17 @@ function factsOf(kind: EntryKind, value: EntryValue): Facts {
     case 'host': {
       const { id, name } = value as Host;
       return { hosts: [id, name] };
+    }
+    case 'service': {
+      const planned = value as PlannedService;
+      return {
+        services: [plannedId(planned)],
+        ...(planned.hosts.length > 0 && { hosts: planned.hosts }),
+      };
+    }
+    case 'health': {
+      const { host, service, check } = value as Health;
+      return { hosts: [host], services: [service], ports: { from: check.port, to: check.port } };
     }
     case 'task':
       return { hosts: [(value as Task).host] };

@@ -1,4 +1,6 @@
-import { HIGHEST_PORT, type Interval, PortSet, SYSTEM_BLOCK } from '@portolan/model';
+import { HIGHEST_PORT, type Interval } from './port.ts';
+import { PortSet } from './port-set.ts';
+import { SYSTEM_BLOCK } from './range.ts';
 
 /**
  * Which port numbers are in use or not to be had for any reason, on any protocol, with a count of the reasons: so

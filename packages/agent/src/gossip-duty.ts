@@ -1,0 +1,267 @@
+import { type GossipOptions, type Member, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import {
+  type Assignment,
+  GOSSIP_PORT,
+  type GossipAccess,
+  isCoordinator,
+  MEMBER_KIND,
+  type MemberView,
+  PortolanError,
+  type ProvisionalResponse,
+  REGISTRY_SHEET,
+} from '@portolan/model';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import type { FleetCopy } from './fleet-copy.ts';
+import { type Access, findAccess, type GivenAccess, keepAccess } from './gossip-access.ts';
+import type { OwnSheet } from './own-sheet.ts';
+
+export interface AgentGossipOptions extends GivenAccess {
+  /** Address to listen on; 127.0.0.1 unless told otherwise. */
+  readonly host?: string | undefined;
+  /** 7679 unless told otherwise; where that is taken the next free one of ten. 0: any. */
+  readonly port?: number | undefined;
+  /** Where members reach this one, when that is not what it listens on. */
+  readonly advertise?: { readonly host: string; readonly port: number } | undefined;
+  readonly profile?: GossipOptions['profile'];
+  /** Records of sheets that are kept, of all hosts together; 200,000 unless told otherwise. */
+  readonly recordLimit?: number | undefined;
+  /** That of a coordinator in this process, which is this agent's then, too. */
+  readonly cluster?: SheetCluster | undefined;
+  readonly coordinator: {
+    /** @throws PortolanError */
+    access(): Promise<GossipAccess>;
+    settle(host: string, assignments: readonly Assignment[]): Promise<ProvisionalResponse>;
+    /** There are coordinators at these URLs, too. */
+    learn(urls: readonly string[]): void;
+  };
+}
+
+export interface GossipDutyOptions {
+  readonly gossip: AgentGossipOptions;
+  readonly hostId: string;
+  readonly hostName: string;
+  readonly version: string;
+  readonly stateDirectory: string;
+  readonly copy: FleetCopy;
+  readonly own: OwnSheet;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>;
+}
+
+const PORTS = 10;
+/** How often to look for a way in while there is none, and whether the way in has changed while nobody answers, ms. */
+const SEEK_EVERY = 5_000;
+const REJOIN_EVERY = 30_000;
+/** After something happened, so that what happens together is looked at together, ms. */
+const NOTICE_AFTER = 20;
+/** While there are so few members, their addresses are kept for the next start. */
+const PEERS_KEPT = 20;
+
+/** Takes part in the gossip of the fleet as soon as it knows how, and keeps the copy of the fleet up to date by it. */
+export class GossipDuty {
+  readonly #options: GossipDutyOptions;
+  readonly #stopping = new AbortController();
+  #cluster: SheetCluster | undefined;
+  #access: Access | undefined;
+  #running: Promise<void> | undefined;
+  #told = '';
+  #noticing: NodeJS.Timeout | undefined;
+
+  constructor(options: GossipDutyOptions) {
+    this.#options = options;
+  }
+
+  /** @throws PortolanError `forbidden` for an address beyond this machine without a key */
+  start(): void {
+    const { gossip } = this.#options;
+    if (gossip.join?.length && !gossip.keys?.length) refuseOpen(gossip.host);
+    this.#running = this.#run();
+  }
+
+  get members(): MemberView[] {
+    return this.#cluster?.gossip.members().map(viewOf) ?? [];
+  }
+
+  get leftOut(): string[] {
+    return this.#cluster?.sheets.overflow ?? [];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    clearTimeout(this.#noticing);
+    if (this.#options.gossip.cluster === undefined) await this.#cluster?.stop();
+  }
+
+  async #run(): Promise<void> {
+    const { gossip, clock, logger } = this.#options;
+    if (gossip.cluster) {
+      this.#attach(gossip.cluster);
+      return;
+    }
+    while (!this.#stopping.signal.aborted) {
+      try {
+        // With other agents alone there may be a way to a coordinator again, or other keys by now.
+        if (!this.#cluster?.gossip.members().some(isAliveCoordinator)) await this.#seek();
+      } catch (error) {
+        this.#tell(`${error instanceof Error ? error.message : error}`, error);
+        logger.debug({ err: error }, 'no way into gossip');
+      }
+      await clock.wait(this.#cluster ? REJOIN_EVERY : SEEK_EVERY, this.#stopping.signal);
+    }
+  }
+
+  /** Finds the way in, or another one where the keys are others by now. */
+  async #seek(): Promise<void> {
+    const { gossip, stateDirectory } = this.#options;
+    const access = await findAccess(gossip, gossip.coordinator.access, stateDirectory);
+    if (!access || this.#stopping.signal.aborted) return;
+    if (access.keys.length === 0) refuseOpen(gossip.host);
+    if (this.#cluster && this.#access && secretsOf(this.#access) !== secretsOf(access)) {
+      await this.#cluster.stop();
+      this.#cluster = undefined;
+    }
+    this.#access = access;
+    if (!this.#cluster) this.#attach(await this.#join(access));
+    const { address } = this.#cluster!.gossip;
+    const seeds = access.seeds.filter((seed) => seed !== `${address.host}:${address.port}`);
+    const reachable = isLoopback(address.host) ? seeds.filter((seed) => isLoopback(hostOf(seed))) : seeds;
+    if (reachable.length > 0) await this.#cluster!.gossip.join(reachable);
+    else if (seeds.length > 0) this.#tell(ONLY_HERE);
+    if (!isLoopback(address.host) && seeds.every((seed) => isLoopback(hostOf(seed)))) this.#tell(ONLY_THERE);
+  }
+
+  #join({ label, keys }: Access): Promise<SheetCluster> {
+    const { gossip, hostId, hostName, version, copy, logger } = this.#options;
+    const { host = '127.0.0.1', port = GOSSIP_PORT, advertise, recordLimit } = gossip;
+    const mayWrite = (owner: string, member: string): boolean =>
+      owner === member || (owner === REGISTRY_SHEET && isCoordinator(this.#cluster?.gossip.member(member)?.tags ?? {}));
+    const accepts = (owner: string): boolean =>
+      owner === REGISTRY_SHEET ||
+      (this.#cluster?.gossip.member(owner)?.status ?? copy.fleet.host(owner)?.state ?? 'left') !== 'left';
+    return startSheetCluster({
+      name: hostId,
+      host,
+      ports: port === 0 ? [0] : [...Array.from({ length: PORTS }, (_, i) => port + i), 0],
+      ...(advertise && { advertise }),
+      label,
+      keyring: keys,
+      tags: { kind: MEMBER_KIND, role: 'agent', host: hostName.slice(0, 64), version },
+      kindTag: 'kind',
+      defaultPort: GOSSIP_PORT,
+      profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
+      // An agent that could not have its port again comes back at another one.
+      reclaimTime: 5_000,
+      sheets: { mayWrite, accepts, ...(recordLimit !== undefined && { limit: recordLimit }) },
+      log: (level, text) => logger.debug({ gossip: level }, text),
+    });
+  }
+
+  #attach(cluster: SheetCluster): void {
+    const { copy, own, stateDirectory, logger } = this.#options;
+    const { gossip, sheets } = cluster;
+    this.#cluster = cluster;
+    // What this agent says itself its copy has already; a coordinator in this process has more to say.
+    cluster.onChange((change) => {
+      if (change.owner !== this.#options.hostId) copy.take(change);
+    });
+    cluster.onEvent((event) => {
+      if (event.type === 'keys') {
+        if (this.#access) this.#access = { ...this.#access, keys: event.keys };
+        keepAccess(stateDirectory, { keys: [...event.keys] });
+      }
+      if (event.type === 'reap') {
+        sheets.drop(event.member.name);
+        copy.forget(event.member.name);
+      }
+      // Who says goodbye takes along what listens there, as at the coordinators.
+      if (event.type === 'leave' && event.member.name !== gossip.name) sheets.drop(event.member.name);
+      this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
+    });
+    for (const sheet of sheets.all()) {
+      copy.take({ owner: sheet.owner, puts: sheet.records, deletes: [], gone: false });
+    }
+    copy.attend(gossip.members());
+    own.attach(sheets);
+    logger.info({ address: `${gossip.address.host}:${gossip.address.port}` }, 'taking part in gossip');
+    this.#told = '';
+  }
+
+  #notice(cluster: SheetCluster): void {
+    const { copy, stateDirectory, gossip: settings } = this.#options;
+    this.#noticing = undefined;
+    const members = cluster.gossip.members();
+    copy.attend(members);
+    this.#learn(cluster);
+    if (settings.cluster !== undefined || members.length > PEERS_KEPT) return;
+    const seeds = members.flatMap((member) => (member.status === 'alive' ? [viewOf(member).address] : []));
+    keepAccess(stateDirectory, { seeds });
+  }
+
+  /**
+   * Coordinators that gossip names are tried, too, when those named by hand fail. Only where gossip is encrypted: they
+   * are shown this agent's token. And what another machine calls its loopback is no address here.
+   */
+  #learn({ gossip }: SheetCluster): void {
+    if (this.#options.gossip.cluster === undefined && !this.#access?.keys.length) return;
+    const urls = gossip.members().flatMap(({ status, tags, address }) => {
+      const url = status === 'alive' && isCoordinator(tags) ? URL.parse(tags.api ?? '') : null;
+      if (!url || !/^https?:$/.test(url.protocol)) return [];
+      return isLoopback(url.hostname) && !isLoopback(address.host) && address.host !== gossip.address.host
+        ? []
+        : [url.origin];
+    });
+    if (urls.length > 0) this.#options.gossip.coordinator.learn(urls);
+  }
+
+  /** Says each trouble once. */
+  #tell(text: string, error?: unknown): void {
+    if (this.#told === text) return;
+    this.#told = text;
+    this.#options.logger.warn(error ? { err: error } : {}, text);
+  }
+}
+
+const ONLY_HERE =
+  'gossip stays on this machine: the coordinators are on others; say --gossip-host ADDRESS to take part from this one';
+
+const ONLY_THERE =
+  'the coordinators gossip on their own machine alone, so this agent cannot join them: start them with --gossip-host ADDRESS';
+
+export function viewOf({ name, address, status, statusSince, tags }: Member): MemberView {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return {
+    name,
+    address: `${host}:${address.port}`,
+    status,
+    statusSince: new Date(statusSince).toISOString(),
+    tags: { ...tags },
+  };
+}
+
+function isAliveCoordinator({ status, tags }: Member): boolean {
+  return status === 'alive' && isCoordinator(tags);
+}
+
+function secretsOf({ label, keys }: Access): string {
+  return [label, ...keys].join();
+}
+
+/** Without a key anybody who reaches the port could speak for any host, and hear everything. */
+function refuseOpen(host = '127.0.0.1'): void {
+  if (isLoopback(host)) return;
+  throw new PortolanError(
+    'forbidden',
+    `It will not gossip on ${host} without a key: whoever reaches that network could speak for any host. ` +
+      'Let it ask a coordinator, which has the key, or give it one with --gossip-key FILE.',
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function hostOf(seed: string): string {
+  return seed.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}

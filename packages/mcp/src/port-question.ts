@@ -1,0 +1,191 @@
+import {
+  type Host,
+  type HostListener,
+  type Interval,
+  Name,
+  Port,
+  Protocol,
+  parseServiceId,
+  type ServiceView,
+} from '@portolan/model';
+import { z } from 'zod';
+import { ShownAssignment, shownAssignment } from './allocation.ts';
+import { ShownFinding, shownFinding } from './finding-question.ts';
+import type { Registry } from './registry.ts';
+import { LOOKS, plain, tool } from './tool.ts';
+
+const ShownListener = z.object({
+  service: z.string().optional(),
+  protocol: Protocol,
+  port: Port,
+  address: z.string(),
+  host: z.string(),
+  pid: z.int().optional(),
+  command: z.string().optional(),
+  container: z.string().optional(),
+  evidence: z.string().optional().describe('How it is known which service it is.'),
+});
+
+export const whoUsesPort = tool({
+  name: 'who_uses_port',
+  title: 'Who uses a port',
+  description:
+    'Everything known of one port number: who reserved it, which process listens on it on which host, whether it is blocked or lies in a range of somebody, and what is wrong with it.',
+  input: z.object({ port: Port, protocol: Protocol.optional() }),
+  output: z.object({
+    port: Port,
+    free: z.boolean().describe('Nobody has it, nobody listens on it, nothing blocks it.'),
+    assignments: z.array(ShownAssignment),
+    listeners: z.array(ShownListener),
+    blockedBecause: z.array(z.string()),
+    ranges: z.array(z.object({ name: z.string(), owner: z.string().optional(), purpose: z.string() })),
+    findings: z.array(ShownFinding),
+  }),
+  annotations: LOOKS,
+  async run(registry, { port, protocol }) {
+    const report = await registry.port(port, { protocol });
+    const name = (host: string) => report.hosts[host]?.name ?? host;
+    const shut = [
+      ...report.blocks.map(({ reason }) => reason),
+      ...report.ranges.filter(({ policy }) => policy === 'blocked').map(({ purpose }) => purpose),
+    ];
+    const { assignments, listeners, resting, findings } = report;
+    const data = {
+      port,
+      free: assignments.length + listeners.length + shut.length + resting.length === 0,
+      assignments: assignments.map(shownAssignment),
+      listeners: listeners.slice(0, LISTENERS_MAX).map((each) => shownListener(each, name(each.host))),
+      blockedBecause: shut,
+      ranges: report.ranges.map(({ name, owner, purpose }) => ({ name, owner: owner ?? undefined, purpose })),
+      findings: findings.map(shownFinding),
+    };
+    const lines = [
+      data.free ? `Port ${port} is free.` : [],
+      data.assignments.map(
+        (each) =>
+          `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.purpose ? `, ${plain(each.purpose)}` : ''}).`,
+      ),
+      data.listeners.map(told),
+      listeners.length > LISTENERS_MAX ? `${listeners.length - LISTENERS_MAX} more listen there.` : [],
+      resting.map(({ until }) => `It rests until ${until}: the lease of its last owner ended.`),
+      shut.map((reason) => `It is blocked: ${plain(reason)}.`),
+      data.ranges.map((each) => `It lies in the range ${each.name}${each.owner ? ` of ${each.owner}` : ''}.`),
+      data.findings.map((each) => `Finding ${each.id}: ${each.summary}`),
+    ];
+    return { text: lines.flat().join('\n'), data };
+  },
+});
+
+const LISTENERS_MAX = 100;
+
+const Listed = z.object({
+  id: z.string().describe('project/name'),
+  description: z.string().optional(),
+  runtime: z.string().optional(),
+  ports: z.array(ShownAssignment),
+  observed: z.array(ShownListener),
+  health: z.array(z.object({ label: z.string(), host: z.string(), state: z.string() })),
+});
+
+export const listPorts = tool({
+  name: 'list_ports',
+  title: 'List services and their ports',
+  description:
+    'Services with the ports that they reserved and the ports that they are seen listening on, by name. Narrow it by project or by ports; go on with `after`.',
+  input: z.object({
+    projectName: Name.optional(),
+    from: Port.optional().describe('Lowest port of interest.'),
+    to: Port.optional().describe('Highest port of interest.'),
+    limit: z.int().min(1).max(500).default(100).describe('How many services at most.'),
+    after: z.string().max(127).optional().describe('`next` of the answer before.'),
+  }),
+  output: z.object({ services: z.array(Listed), next: z.string().optional() }),
+  annotations: LOOKS,
+  async run(registry, { projectName: project, from = 1, to = 65_535, limit, after }) {
+    const wanted = { from, to } satisfies Interval;
+    const names = await hostNames(registry);
+    const page = await registry.services({ limit, ...(project && { project }), ...(after && { after }) });
+    const within = ({ port }: { port: number }) => port >= wanted.from && port <= wanted.to;
+    const services = page.items
+      .map((view) => ({
+        ...listed(view, names),
+        ports: view.assignments.filter(within).map(shownAssignment),
+        observed: view.listeners
+          .filter(within)
+          .slice(0, LISTENERS_MAX)
+          .map((each) => shownListener(each, names.get(each.host) ?? each.host)),
+      }))
+      .filter(({ ports, observed }) => ports.length + observed.length > 0 || (from === 1 && to === 65_535));
+    const text = services.map(
+      ({ id, ports, observed }) =>
+        `${id}: ${[...ports.map((each) => `${labelOf(each.endpoint)} ${each.port}/${each.protocol} ${each.state}`), ...seenElsewhere(ports, observed)].join(', ') || 'no port'}`,
+    );
+    if (page.next !== null) text.push(`There are more: ask again with after "${page.next}".`);
+    return { text: text.join('\n') || 'There are none.', data: { services, next: page.next ?? undefined } };
+  },
+});
+
+function listed({ id, plan, health }: ServiceView, names: ReadonlyMap<string, string>) {
+  return {
+    id,
+    description: plan?.description,
+    runtime: plan?.runtime,
+    health: health.map(({ label, host, state }) => ({ label, host: names.get(host) ?? host, state })),
+  };
+}
+
+/** Ports that it listens on and has not reserved. */
+function seenElsewhere(
+  ports: readonly z.input<typeof ShownAssignment>[],
+  observed: readonly z.input<typeof ShownListener>[],
+): string[] {
+  const reserved = new Set(ports.map(({ protocol, port }) => `${port}/${protocol}`));
+  const seen = new Set(observed.map(({ protocol, port }) => `${port}/${protocol}`));
+  return Array.from(seen)
+    .filter((each) => !reserved.has(each))
+    .map((each) => `${each} observed, not reserved`);
+}
+
+async function hostNames(registry: Registry): Promise<Map<string, string>> {
+  const { items } = await registry.hosts({ limit: 10_000 });
+  return new Map(items.map(({ id, name }: Host) => [id, name]));
+}
+
+function labelOf(endpoint: string): string {
+  return endpoint.slice(endpoint.indexOf(':') + 1);
+}
+
+function shownListener(listener: HostListener, host: string): z.input<typeof ShownListener> {
+  const { identity, protocol, port, address, process, container } = listener;
+  return {
+    service: identity?.service,
+    protocol,
+    port,
+    address,
+    host: plain(host),
+    pid: process?.pid,
+    command: process ? plain(process.command) : undefined,
+    container: container ? plain(container.name ?? container.id) : undefined,
+    evidence: identity ? plain(`${identity.evidence.kind}: ${identity.evidence.detail}`) : undefined,
+  };
+}
+
+function told({
+  service,
+  protocol,
+  port,
+  address,
+  host,
+  pid,
+  command,
+  container,
+}: z.input<typeof ShownListener>): string {
+  const who = service ? parseServiceId(service).service : (command ?? 'a process that cannot be identified');
+  const notes = [
+    service && `service ${service}`,
+    pid !== undefined && `pid ${pid}`,
+    command && `command ${command}`,
+    container && `container ${container}`,
+  ];
+  return `${who} listens on ${protocol} ${address}:${port} on ${host} (${notes.filter(Boolean).join(', ')}).`;
+}

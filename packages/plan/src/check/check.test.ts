@@ -1,0 +1,144 @@
+import type { HostListener } from '@portolan/model';
+import { describe, expect, test } from 'vitest';
+import { check } from './check.ts';
+import type { PlanFinding } from './finding.ts';
+import type { Live } from './live.ts';
+import { subjectOfTree } from './tree-subject.ts';
+
+const idsOf = (findings: readonly PlanFinding[]) => findings.filter(({ doubt }) => !doubt).map(({ id }) => id);
+const checked = (files: Record<string, string>, live?: Live) => check(subjectOfTree(files, live));
+
+const plan = `project: shop
+ranges:
+  shop: { ports: 4000-4099, owner: shop }
+services:
+  cart:
+    status: required
+    endpoints: { default: { port: 4001 } }
+  pay:
+    internalOnly: true
+    endpoints: { default: { port: 4002 } }
+`;
+
+describe('without a plan, what may be in order is in doubt and counts for nothing', () => {
+  test('defaults of sources that one stronger than they overrides, or that are inside of containers', () => {
+    const files = {
+      'compose.yaml':
+        'services:\n  cart:\n    build: ./cart\n    ports: ["4001:3000"]\n  pay:\n    build: ./pay\n    ports: ["4002:3000"]\n',
+      'cart/package.json': '{"name":"cart"}',
+      'cart/index.js': 'app.listen(process.env.PORT || 3000);\n',
+      'pay/package.json': '{"name":"pay"}',
+      'pay/index.js': 'app.listen(process.env.PORT || 3000);\n',
+    };
+    expect(checked(files)).toEqual([]);
+  });
+
+  test('examples beside one another that use the same port', () => {
+    const compose = (name: string) => `services:\n  ${name}:\n    build: .\n    ports: ["8080:8080"]\n`;
+    const findings = checked({ 'one/compose.yaml': compose('one'), 'two/compose.yaml': compose('two') });
+    expect(idsOf(findings)).toEqual([]);
+  });
+
+  test('the same file for another environment', () => {
+    const files = {
+      'compose.yaml': 'services:\n  cart:\n    image: cart\n    ports: ["4001:80"]\n',
+      'compose.prod.yaml': 'services:\n  cart:\n    image: cart\n    ports: ["80:80"]\n',
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+  });
+});
+
+test('services of one compose file with one port collide, those of different profiles perhaps', () => {
+  const service = (name: string, more = '') => `  ${name}:\n    image: x/${name}\n    ports: ["4001:80"]\n${more}`;
+  expect(idsOf(checked({ 'compose.yaml': `services:\n${service('cart')}${service('pay')}` }))).toEqual([
+    'collision:tcp:4001:cart+pay',
+  ]);
+  const profiles = `services:\n${service('cart', '    profiles: [a]\n')}${service('pay', '    profiles: [b]\n')}`;
+  expect(idsOf(checked({ 'compose.yaml': profiles }))).toEqual([]);
+});
+
+test('a service on another host collides tomorrow, which is a warning', () => {
+  const on = (host: string) => `\n    hosts: [${host}]\n    endpoints: { default: { port: 4001 } }`;
+  const [finding] = checked({ 'portolan.yaml': `project: shop\nservices:\n  cart:${on('a')}\n  pay:${on('b')}\n` });
+  expect(finding).toMatchObject({ kind: 'collision', severity: 'warning' });
+  expect(finding!.summary).toContain('different hosts today');
+});
+
+test('a service of another project with the same port collides, and who it is is told', () => {
+  const subject = subjectOfTree({ 'portolan.yaml': plan });
+  const { manifest } = subjectOfTree({ 'portolan.yaml': plan.replaceAll('shop', 'bank').replace('cart', 'till') });
+  const findings = check({ ...subject, others: [manifest] });
+  expect(idsOf(findings)).toEqual(['collision:tcp:4001:bank/till+cart', 'collision:tcp:4002:bank/pay+pay']);
+});
+
+test('a service that files start and the plan does not have is told', () => {
+  const compose = 'services:\n  extra:\n    image: x\n    ports: ["4050:80"]\n';
+  expect(idsOf(checked({ 'portolan.yaml': plan, 'compose.yaml': compose }))).toEqual(['unregistered:extra:default']);
+});
+
+test('findings keep their id when lines move, so that a baseline holds', () => {
+  const files = { 'portolan.yaml': plan, 'cart/.env.example': 'PORT=4011\n', 'cart/package.json': '{"name":"cart"}' };
+  const before = idsOf(checked(files));
+  expect(before).toEqual(['drift:cart:default:4011']);
+  expect(idsOf(checked({ ...files, 'cart/.env.example': '# a comment\n\nPORT=4011\n' }))).toEqual(before);
+});
+
+describe('beside the fleet', () => {
+  const host = { id: 'h1', name: 'alpha' } as Live['hosts'][number];
+  const nobody: Live = { hosts: [host], listeners: [], assignments: [], health: [] };
+  const listener = (service: string | null, port: number, address = '127.0.0.1') =>
+    ({
+      host: 'h1',
+      protocol: 'tcp',
+      address,
+      port,
+      netns: 'host',
+      container: null,
+      process: { pid: 77, command: 'node' },
+      identity: service === null ? null : { service, label: null, evidence: { kind: 'systemd', detail: '' } },
+    }) as HostListener;
+  const beside = (live: Partial<Live>) => idsOf(checked({ 'portolan.yaml': plan }, { ...nobody, ...live }));
+
+  test('a required service that listens nowhere is told, one that listens where it should is in order', () => {
+    expect(beside({})).toEqual(['not-listening:cart:default']);
+    expect(beside({ listeners: [listener('shop/cart', 4001), listener('unknown/pay', 4002)] })).toEqual([]);
+  });
+
+  test('a service on another port than planned has drifted', () => {
+    expect(beside({ listeners: [listener('shop/cart', 4011)] })).toEqual(['drift:cart:default:observed:4011']);
+  });
+
+  test('an internal service on all addresses is exposed', () => {
+    const listeners = [listener('shop/cart', 4001), listener('shop/pay', 4002, '0.0.0.0')];
+    expect(beside({ listeners })).toEqual(['exposed:pay:default:observed']);
+  });
+
+  test('somebody unknown within the ranges of the project is unregistered, elsewhere not its business', () => {
+    const listeners = [
+      listener('shop/cart', 4001),
+      listener('other/x', 4050),
+      listener(null, 4051),
+      listener(null, 9999),
+    ];
+    expect(beside({ listeners })).toEqual(['unregistered:tcp:4050', 'unregistered:tcp:4051']);
+  });
+
+  test('a health check that fails and a promise of another port are told', () => {
+    const assignment = {
+      protocol: 'tcp',
+      port: 4005,
+      endpoint: { project: 'shop', service: 'cart', label: 'default', instance: 1 },
+    } as Live['assignments'][number];
+    const health = {
+      host: 'h1',
+      service: 'shop/cart',
+      label: 'default',
+      state: 'failing',
+      detail: 'status 500',
+      since: '2026-01-01T00:00:00Z',
+      check: { kind: 'http', port: 4001, path: '/health', name: null },
+    } as Live['health'][number];
+    const found = beside({ listeners: [listener('shop/cart', 4001)], assignments: [assignment], health: [health] });
+    expect(found).toEqual(['drift:cart:default:promised:4005', 'health-failing:cart:default']);
+  });
+});

@@ -1,0 +1,156 @@
+import { dirname } from 'node:path/posix';
+import { type Claim, judgePort, parseServiceId } from '@portolan/model';
+import type { Binds, Place } from '../fact.ts';
+import type { Manifest } from '../manifest/schema.ts';
+import { bare, type Chart, type Charted, nameOf } from './chart.ts';
+import type { PlanFinding, Witness } from './finding.ts';
+import { claimed, evidenceOf, list } from './words.ts';
+
+/** One service that wants a port, by the plan or by a file that gives it that port. */
+interface Claimant extends Charted {
+  readonly wants: number;
+  readonly hosts: readonly string[];
+  readonly by: readonly Binds[];
+  /** Of another project's plan; `service` is written `project/name`. */
+  readonly foreign: boolean;
+}
+
+/** Two services that are to have one port. The fleet's own rules say how bad that is. */
+export function collisions(chart: Chart): PlanFinding[] {
+  const { project } = chart.manifest;
+  const all = [...chart.endpoints.flatMap(claimsOf), ...chart.others.flatMap(foreignClaims)];
+  const claims = Map.groupBy(all, ({ protocol, wants }) => `${protocol}/${wants}`);
+  return [...claims.values()].flatMap((claimants) => {
+    const services = [...new Set(claimants.map(({ service }) => service))].sort();
+    // What other projects have among themselves is for their own check.
+    if (services.length < 2 || claimants.every(({ foreign }) => foreign)) return [];
+    const [{ protocol, wants: port }] = claimants as [Claimant];
+    const verdict = judgePort({
+      protocol,
+      port,
+      claims: claimants.flatMap((claimant) => modelClaims(project, claimant)),
+      listeners: [],
+      blocks: [],
+      host: () => undefined,
+    }).find(({ kind }) => kind === 'collision');
+    if (!verdict) return [];
+    return [
+      {
+        id: `collision:${protocol}:${port}:${services.join('+')}`,
+        kind: 'collision' as const,
+        severity: verdict.severity,
+        ...doubtOf(chart, claimants),
+        port,
+        protocol,
+        services,
+        summary: `${list(claimants.map(nameOf))} ${services.length === 2 ? 'both' : 'all'} have ${protocol} port ${port}${
+          verdict.class === 'latent' ? '; they are placed on different hosts today' : ''
+        }.`,
+        witnesses: claimants.flatMap((claimant) => claimWitnesses(chart, claimant)),
+        fixes: [
+          'portolan plan (gives all but one of them another port, with the fewest moves; --write edits the files)',
+          ...[...services].slice(1, 3).map((service) => `or by hand: give ${service} a port of its own`),
+        ],
+      },
+    ];
+  });
+}
+
+/** The port of the plan, and those that its files really give it: a default that something stronger overrides is none. */
+function claimsOf(endpoint: Charted): Claimant[] {
+  const binding = endpoint.binds.filter(({ fallback }) => !fallback);
+  const real = binding.length > 0 ? binding : endpoint.binds;
+  const wanted = new Map<number, Binds[]>();
+  if (endpoint.port !== null) wanted.set(endpoint.port, []);
+  for (const fact of real) wanted.set(fact.port, [...(wanted.get(fact.port) ?? []), fact]);
+  return [...wanted].map(([wants, by]) => ({
+    ...endpoint,
+    wants,
+    by,
+    foreign: false,
+    hosts: endpoint.of.hosts.length > 0 ? endpoint.of.hosts : (by.find(({ hosts }) => hosts?.length)?.hosts ?? []),
+  }));
+}
+
+function foreignClaims({ project, services }: Manifest): Claimant[] {
+  return Object.entries(services).flatMap(([service, of]) =>
+    Object.entries(of.endpoints).flatMap(([label, plan]) =>
+      typeof plan.port !== 'number'
+        ? []
+        : [
+            {
+              ...bare(`${project}/${service}`, label, of),
+              wants: plan.port,
+              hosts: of.hosts,
+              by: [],
+              foreign: true,
+            },
+          ],
+    ),
+  );
+}
+
+function modelClaims(own: string, { service: name, label, hosts, foreign }: Claimant): Claim[] {
+  const { project, service } = foreign ? parseServiceId(name) : { project: own, service: name };
+  const endpoint = { project, service, label, instance: 1 };
+  const places = hosts.length > 0 ? hosts : [null];
+  return places.map((host) => ({ endpoint, host, since: null }));
+}
+
+function claimWitnesses(chart: Chart, claimant: Claimant): Witness[] {
+  const files = claimant.by.map((fact) => evidenceOf(fact, claimed(claimant, fact)));
+  const stated = claimant.states
+    .filter(({ port, planned }) => port === claimant.wants && !planned)
+    .map((fact) => evidenceOf(fact, `${nameOf(claimant)} has ${fact.port}`));
+  const place = chart.written(['services', claimant.service, 'endpoints', claimant.label, 'port']);
+  const plan =
+    place && claimant.port === claimant.wants ? [{ place, says: `${nameOf(claimant)} has ${claimant.wants}` }] : [];
+  return [...files, ...plan, ...stated].slice(0, 6);
+}
+
+/**
+ * Of drafts: services of different corners of a tree may be alternatives, examples or each in a container of its own.
+ * They run side by side where one file starts or lists them both.
+ */
+function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string } {
+  const profiles = claimants.map(({ by }) => by.flatMap((fact) => fact.profiles ?? []));
+  if (
+    claimants.every((_, index) => profiles[index]!.length > 0) &&
+    new Set(profiles.flat()).size === profiles.flat().length
+  ) {
+    return { doubt: 'they are started by different profiles, perhaps never together' };
+  }
+  const variants = claimants.map(({ by }) => new Set(by.map(({ variant }) => variant)));
+  const [first, ...others] = variants.filter(({ size }) => size > 0);
+  if (
+    first &&
+    variants.every(({ size }) => size > 0) &&
+    others.every((each) => [...each].every((variant) => !first.has(variant)))
+  ) {
+    return { doubt: 'they are started for different environments, perhaps never together' };
+  }
+  if (!chart.drafted) return {};
+  const sources = claimants.map(({ by, states, wants, service }) => ({
+    service,
+    places: [
+      ...by.filter(({ fallback }) => !fallback).map((fact) => corner(fact)),
+      ...states
+        .filter(({ port, planned }) => port === wants && !planned)
+        .map(({ place, list = '' }) => `${place.file} ${list}`),
+    ],
+  }));
+  const together = sources.some(({ service, places }) =>
+    sources.some((other) => other.service !== service && other.places.some((place) => places.includes(place))),
+  );
+  return together
+    ? {}
+    : {
+        doubt:
+          'no file starts or lists them together: they may never run on one host, or be one service under two names',
+      };
+}
+
+/** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */
+function corner({ by, place }: { by: Binds['by']; place: Place }): string {
+  return by === 'unit' ? dirname(place.file) : place.file;
+}

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PlanRequest } from '@portolan/model';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { chartOf } from '../check/chart.ts';
+import { subjectOfTree } from '../check/tree-subject.ts';
+import { declarationOf } from './declaration.ts';
+import { exportFormats } from './export.ts';
+
+const files = {
+  'portolan.yaml': `project: shop
+ranges:
+  shop: { ports: 4000-4099, owner: shop, reserved: [{ ports: 4090-4099, reason: later }] }
+services:
+  cart:
+    description: '=HYPERLINK("http://x"), "quoted"'
+    hosts: [alpha, 10.0.0.7]
+    endpoints: { api: { port: 4001 }, dns: { port: 4003, protocol: udp } }
+    dependencies: [pay]
+  pay: { internalOnly: true, endpoints: { default: { port: 4002 } } }
+  clock: { endpoints: { default: { port: none } } }
+`,
+  'compose.yaml': `services:
+  cart:
+    image: cart
+    ports: ["127.0.0.1:4001:80", "4003:53/udp"]
+  pay:
+    image: pay
+    expose: ["4002"]
+`,
+};
+const chart = chartOf(subjectOfTree(files));
+
+test('an env file has a variable for each port', () => {
+  expect(exportFormats.env(chart).split('\n').slice(1)).toEqual([
+    'CART_API_PORT=4001',
+    'CART_DNS_PORT=4003',
+    'PAY_PORT=4002',
+    '',
+  ]);
+  const twins = subjectOfTree({
+    'portolan.yaml':
+      'project: p\nservices:\n  a-b: { endpoints: { default: { port: 1 } } }\n  a.b: { endpoints: { default: { port: 2 } } }\n',
+  });
+  expect(() => exportFormats.env(chartOf(twins))).toThrow(/would both be A_B_PORT/);
+});
+
+test('a compose override takes the place of the lists of ports, with address, inside port and protocol', () => {
+  const text = exportFormats.compose(chart);
+  expect(text).toContain('ports: !override');
+  const value = parse(text, {
+    customTags: [{ tag: '!override', collection: 'seq' as const, resolve: (items: unknown) => items }],
+  });
+  expect(value).toEqual({ services: { cart: { ports: ['127.0.0.1:4001:80', '4003:53/udp'] }, pay: { ports: [] } } });
+});
+
+test('the module for PM2 is one, with the ports and the environment of each service', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'portolan-pm2-'));
+  try {
+    writeFileSync(join(directory, 'ports.cjs'), exportFormats.pm2(chart));
+    expect(createRequire(import.meta.url)(join(directory, 'ports.cjs'))).toEqual({
+      cart: { ports: { api: 4001, dns: 4003 }, env: { PORT: 4001, DNS_PORT: 4003 } },
+      pay: { ports: { default: 4002 }, env: { PORT: 4002 } },
+    });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('Prometheus has the targets of TCP on their hosts', () => {
+  expect(JSON.parse(exportFormats.prometheus(chart))).toEqual([
+    { targets: ['alpha:4001', '10.0.0.7:4001'], labels: { project: 'shop', service: 'cart', endpoint: 'api' } },
+    { targets: ['localhost:4002'], labels: { project: 'shop', service: 'pay', endpoint: 'default' } },
+  ]);
+});
+
+test('CSV has a row for each endpoint, and no cell that a spreadsheet runs', () => {
+  const [head, first, , third, fourth] = exportFormats.csv(chart).split('\r\n');
+  expect(head).toBe('project,service,label,protocol,port,range,status,runtime,hosts,description');
+  expect(first).toBe(`shop,cart,api,tcp,4001,shop,,,alpha 10.0.0.7,"'=HYPERLINK(""http://x""), ""quoted"""`);
+  expect(third).toBe('shop,pay,default,tcp,4002,shop,,,,');
+  expect(fourth).toBe('shop,clock,default,tcp,none,,,,,');
+});
+
+test('JSON has every endpoint', () => {
+  const { project, endpoints } = JSON.parse(exportFormats.json(chart));
+  expect(project).toBe('shop');
+  expect(endpoints).toHaveLength(4);
+  expect(endpoints[0]).toMatchObject({
+    service: 'shop/cart',
+    label: 'api',
+    port: 4001,
+    range: 'shop',
+    hosts: ['alpha', '10.0.0.7'],
+  });
+});
+
+test('the declaration is one that the registry takes; what is reserved is blocked there', () => {
+  const declared = PlanRequest.parse(declarationOf(chart.manifest));
+  expect(declared.blocks).toEqual([{ from: 4090, to: 4099, protocol: null, reason: 'reserved in range shop: later' }]);
+  expect(declared.services.map(({ name, endpoints }) => [name, endpoints.length])).toEqual([
+    ['cart', 2],
+    ['pay', 1],
+    ['clock', 1],
+  ]);
+  expect(declared.services[0]!.dependencies).toEqual(['shop/pay']);
+});

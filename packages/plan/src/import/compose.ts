@@ -1,0 +1,446 @@
+import { posix } from 'node:path';
+import type { Interval } from '@portolan/model';
+import type { Node } from 'yaml';
+import type { Binds, Fact, NameHint, Place } from '../fact.ts';
+import { addressesIn, isHealthPath } from './address-text.ts';
+import { commandPorts } from './command-line.ts';
+import { reference, type Setting, settingsOf } from './dotenv.ts';
+import type { Importer, Note, Reading, Surroundings } from './importer.ts';
+import { portOf, protocolOf } from './port-number.ts';
+import { portVariable } from './port-variable.ts';
+import { SourceFile } from './source-file.ts';
+import { variantOf } from './variant.ts';
+import { type Written, YamlTree } from './yaml-tree.ts';
+
+/** Compose files, in their short and long forms, whatever they are called beside `compose` or `stack`. */
+export const compose: Importer = {
+  name: 'compose',
+  matches: (path) => /(?:^|\/)(?:[\w.-]*[._-])?(?:docker-)?(?:compose|stack)(?:[._-][\w.-]*)?\.ya?ml$/i.test(path),
+  sizeMax: 2 << 20,
+  read: (file, around) => new ComposeFile(file, around).read(),
+};
+
+/** Ports of one published interval, at most: who publishes more of them has no plan of single ports. */
+const SPAN_MAX = 1000;
+
+class ComposeFile {
+  readonly #file: SourceFile;
+  readonly #around: Surroundings;
+  readonly #yaml: YamlTree;
+  readonly #variables: Map<string, ComposeVariable>;
+  readonly #facts: Fact[] = [];
+  readonly #notes: Note[];
+  readonly #variant: string | undefined;
+
+  constructor(file: SourceFile, around: Surroundings) {
+    this.#file = file;
+    this.#around = around;
+    this.#yaml = new YamlTree(file);
+    this.#notes = this.#yaml.notes;
+    this.#variables = variablesBeside(file, around);
+    this.#variant = variantOf(file.name);
+  }
+
+  read(): Reading {
+    const services = this.#yaml.get(this.#yaml.documents[0], 'services');
+    for (const { key, keyAt, value } of this.#yaml.entries(services)) this.#service(key, keyAt, value);
+    return { facts: this.#facts, notes: this.#notes };
+  }
+
+  #service(key: string, keyAt: Written, service: Node | null): void {
+    const yaml = this.#yaml;
+    if (!yaml.isMap(service)) return;
+    const names: NameHint[] = [{ name: key, from: 'compose' }];
+    const container = yaml.text(yaml.get(service, 'container_name'));
+    if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
+    const build = yaml.get(service, 'build');
+    const context = yaml.text(build) ?? yaml.text(yaml.get(build, 'context'));
+    const directory = context === undefined ? undefined : this.#inTree(this.#builtFrom(context, build));
+    if (directory !== undefined) names.push({ name: directory, from: 'directory' });
+    const place = this.#file.place(keyAt.offset, keyAt.text.length);
+    const about = { place, importer: 'compose', names, sure: 'certain' as const };
+
+    const onHost = yaml.text(yaml.get(service, 'network_mode')) === 'host';
+    const profiles = yaml.items(yaml.get(service, 'profiles')).flatMap((item) => yaml.text(item) ?? []);
+    const extra = {
+      ...(profiles.length > 0 ? { profiles } : {}),
+      ...(this.#variant ? { variant: this.#variant } : {}),
+    };
+    const published = this.#ports(service, names, extra);
+    for (const item of yaml.items(yaml.get(service, 'expose'))) this.#exposed(item, names);
+    this.#environment(service, names, onHost, extra);
+    this.#command(service, names, onHost, extra);
+
+    const needs = yaml.get(service, 'depends_on');
+    const needed = yaml.isMap(needs)
+      ? yaml.entries(needs).map(({ keyAt: at }) => at)
+      : yaml.items(needs).flatMap((item) => yaml.written(item) ?? []);
+    for (const { text, offset } of needed) {
+      this.#facts.push({
+        kind: 'depends',
+        ...about,
+        place: this.#file.place(offset, text.length),
+        on: [{ name: text, from: 'compose' }],
+      });
+    }
+    const replicas = yaml.written(yaml.get(service, 'deploy', 'replicas'));
+    if (replicas && /^\d+$/.test(replicas.text)) {
+      const at = this.#file.place(replicas.offset, replicas.text.length);
+      this.#facts.push({ kind: 'describes', ...about, place: at, what: 'replicas', value: replicas.text });
+    }
+    for (const item of yaml.items(yaml.get(service, 'deploy', 'placement', 'constraints'))) {
+      const written = yaml.written(item);
+      const host = /^node\.hostname\s*==\s*(\S+)$/.exec(written?.text ?? '')?.[1];
+      if (written && host) {
+        this.#facts.push({
+          kind: 'describes',
+          ...about,
+          place: this.#file.place(written.offset),
+          what: 'host',
+          value: host,
+        });
+      }
+    }
+    this.#facts.push({ kind: 'named', ...about });
+    if (!published && !onHost && yaml.get(service, 'extends') !== undefined) this.#extended(service, names, extra);
+  }
+
+  /** @returns whether there was a list of ports */
+  #ports(service: Node | null, names: NameHint[], extra: Partial<Binds>): boolean {
+    const list = this.#yaml.get(service, 'ports');
+    if (this.#yaml.tag(list) === '!reset') return true;
+    const items = this.#yaml.items(list);
+    for (const item of items) {
+      if (this.#yaml.isMap(item)) this.#longForm(item, names, extra);
+      else this.#shortForm(item, names, extra);
+    }
+    return items.length > 0;
+  }
+
+  /** `[address:]published[:target][/protocol]` */
+  #shortForm(item: Node, names: NameHint[], extra: Partial<Binds>): void {
+    const written = this.#yaml.written(item);
+    if (!written) return;
+    const parts = partsOf(written);
+    const last = parts.pop();
+    if (!last) return;
+    const [, protocol] = /\/(tcp|udp)$/i.exec(last.text) ?? [];
+    const target = protocol ? { ...last, text: last.text.slice(0, -protocol.length - 1) } : last;
+    const published = parts.pop();
+    const address = parts.length > 0 ? parts.map(({ text }) => text).join(':') : undefined;
+    const inside = this.#values(target);
+    for (const each of inside) this.#internal(each, names, protocol);
+    if (!published || published.text === '') return;
+    this.#published(this.#values(published), inside, { names, protocol, address, extra, label: undefined });
+  }
+
+  #longForm(item: Node, names: NameHint[], extra: Partial<Binds>): void {
+    const field = (key: string) => this.#yaml.written(this.#yaml.get(item, key));
+    const target = field('target');
+    const published = field('published');
+    const protocol = field('protocol')?.text;
+    const inside = target ? this.#values(target) : [];
+    for (const each of inside) this.#internal(each, names, protocol);
+    if (!published) return;
+    const options = { names, protocol, address: field('host_ip')?.text, extra, label: field('name')?.text };
+    this.#published(this.#values(published), inside, options);
+  }
+
+  #published(
+    values: readonly PortValue[],
+    inside: readonly PortValue[],
+    options: {
+      names: NameHint[];
+      protocol: string | undefined;
+      address: string | undefined;
+      label: string | undefined;
+      extra: Partial<Binds>;
+    },
+  ): void {
+    for (const { from, to, place, end, variable, fallback, unclear } of values) {
+      const whole: Interval = { from, to };
+      if (to - from >= SPAN_MAX) {
+        this.#notes.push({
+          place,
+          text: `publishes ${to - from + 1} ports at once (${from}-${to}): taken for no single service's plan`,
+        });
+        continue;
+      }
+      for (let port = from; port <= to; port++) {
+        const target = inside[0];
+        this.#facts.push({
+          kind: 'binds',
+          by: 'compose',
+          importer: 'compose',
+          port,
+          protocol: protocolOf(options.protocol),
+          names: options.names,
+          place: port === from ? place : port === to && end ? end : { ...place, length: 0 },
+          ...(target ? { inside: target.to > target.from ? target.from + port - from : target.from } : {}),
+          ...(options.address ? { address: options.address } : {}),
+          ...(options.label ? { label: options.label } : {}),
+          ...(variable ? { variable } : {}),
+          ...(fallback ? { fallback } : {}),
+          ...(to > from ? { ofRange: whole } : {}),
+          ...options.extra,
+          ...(unclear ? { sure: 'likely', why: unclear } : { sure: 'certain' }),
+        });
+      }
+    }
+  }
+
+  #internal(
+    { from, place, variable }: PortValue,
+    names: NameHint[],
+    protocol: string | undefined,
+    label?: string,
+  ): void {
+    this.#facts.push({
+      kind: 'internal',
+      importer: 'compose',
+      names,
+      port: from,
+      protocol: protocolOf(protocol),
+      place,
+      sure: 'certain',
+      ...(variable ? { variable } : {}),
+      ...(label ? { label } : {}),
+    });
+  }
+
+  #exposed(item: Node, names: NameHint[]): void {
+    const written = this.#yaml.written(item);
+    if (!written) return;
+    const [, protocol] = /\/(tcp|udp)$/i.exec(written.text) ?? [];
+    const text = protocol ? written.text.slice(0, -protocol.length - 1) : written.text;
+    for (const each of this.#values({ ...written, text })) this.#internal(each, names, protocol);
+  }
+
+  #environment(service: Node | null, names: NameHint[], onHost: boolean, extra: Partial<Binds>): void {
+    const yaml = this.#yaml;
+    const environment = yaml.get(service, 'environment');
+    const settings: Setting[] = yaml.isMap(environment)
+      ? yaml.entries(environment).flatMap(({ key, value }) => {
+          const written = yaml.written(value);
+          return written ? [{ key, value: written.text, offset: written.offset }] : [];
+        })
+      : yaml.items(environment).flatMap((item) => {
+          const written = yaml.written(item);
+          const equals = written?.text.indexOf('=') ?? -1;
+          if (!written || equals < 0) return [];
+          const value = written.text.slice(equals + 1);
+          return [{ key: written.text.slice(0, equals), value, offset: written.offset + equals + 1 }];
+        });
+    for (const { key, value, offset } of settings) {
+      const variable = portVariable(key);
+      if (variable?.role === 'own') {
+        for (const each of this.#values({ text: value, offset })) {
+          if (onHost) this.#inHostNetwork(each, names, variable.label, extra, key);
+          else this.#internal({ ...each, variable: key }, names, undefined, variable.label);
+        }
+      }
+      for (const address of addressesIn(value)) {
+        this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+      }
+    }
+  }
+
+  /** Flags of the command, and the address of the health check: inside the container, unless it has the host's network. */
+  #command(service: Node | null, names: NameHint[], onHost: boolean, extra: Partial<Binds>): void {
+    const yaml = this.#yaml;
+    for (const key of ['command', 'entrypoint']) {
+      for (const item of yaml.items(yaml.get(service, key))) {
+        const written = yaml.written(item);
+        if (!written) continue;
+        for (const { port, offset, length } of commandPorts(written.text)) {
+          const place = this.#file.place(written.offset + offset, length);
+          const value: PortValue = { from: port, to: port, place };
+          if (onHost) this.#inHostNetwork(value, names, undefined, extra);
+          else this.#internal(value, names, undefined);
+        }
+      }
+    }
+    for (const item of yaml.items(yaml.get(service, 'healthcheck', 'test'))) {
+      const written = yaml.written(item);
+      for (const { port, offset, length, host, url, path } of written ? addressesIn(written.text) : []) {
+        const place = this.#file.place(written!.offset + offset, length);
+        const scope = onHost ? 'host' : 'network';
+        this.#facts.push({
+          kind: 'refers',
+          importer: 'compose',
+          place,
+          names,
+          by: names,
+          host,
+          scope,
+          port,
+          protocol: 'tcp',
+          health: isHealthPath(path),
+          ...(url ? { url } : {}),
+          sure: 'certain',
+        });
+      }
+    }
+  }
+
+  #inHostNetwork(
+    { from, place }: PortValue,
+    names: NameHint[],
+    label: string | undefined,
+    extra: Partial<Binds>,
+    variable?: string,
+  ) {
+    this.#facts.push({
+      kind: 'binds',
+      by: 'compose',
+      importer: 'compose',
+      port: from,
+      protocol: 'tcp',
+      names,
+      place,
+      sure: 'certain',
+      ...(label ? { label } : {}),
+      ...(variable ? { variable } : {}),
+      ...extra,
+    });
+  }
+
+  /** A service that extends one of another file publishes that one's ports, and has its place there. */
+  #extended(service: Node | null, names: NameHint[], extra: Partial<Binds>): void {
+    const link = this.#yaml.get(service, 'extends');
+    const base = this.#yaml.text(this.#yaml.get(link, 'service')) ?? this.#yaml.text(link);
+    const written = this.#yaml.text(this.#yaml.get(link, 'file'));
+    if (base === undefined) return;
+    const path = written === undefined ? this.#file.path : this.#inTree(written);
+    const text = path === undefined ? undefined : this.#around.text(path);
+    if (path === undefined || text === undefined) return;
+    const other = path === this.#file.path ? this : new ComposeFile(new SourceFile(path, text), this.#around);
+    const from = other.#yaml.get(other.#yaml.documents[0], 'services', base);
+    if (!from) return;
+    const before = other.#facts.length;
+    other.#ports(from, names, extra);
+    if (other !== this) this.#facts.push(...other.#facts.slice(before));
+  }
+
+  /** The value of a part of a port entry: digits, an interval, or a variable with or without a default. */
+  #values(part: Written): PortValue[] {
+    const text = part.text.trim();
+    const offset = part.offset + part.text.indexOf(text);
+    const plain = interval(this.#file, text, offset);
+    if (plain) return [plain];
+    const variable = interpolation(text);
+    if (!variable) {
+      if (text.includes('$')) {
+        const place = this.#file.place(offset, text.length);
+        this.#notes.push({ place, text: `"${text}" puts a port together from parts: not read` });
+      }
+      return [];
+    }
+    const set = this.#variables.get(variable.name);
+    const values: PortValue[] = [];
+    const given = set && interval(set.file, set.setting.value, set.setting.offset);
+    if (given) {
+      const unclear = `${variable.name} is set in ${set.file.path}, an example`;
+      values.push({ ...given, variable: variable.name, ...(set.example ? { unclear } : {}) });
+    }
+    const otherwise =
+      variable.otherwise === undefined ? [] : this.#values({ text: variable.otherwise, offset: offset + variable.at });
+    for (const each of otherwise) {
+      values.push({ ...each, variable: variable.name, ...(given ? { fallback: true } : {}) });
+    }
+    if (values.length === 0) {
+      const place = this.#file.place(offset, text.length);
+      this.#notes.push({
+        place,
+        text: `the port is that of the variable ${variable.name}, which no .env beside it sets`,
+      });
+    }
+    return values;
+  }
+
+  #builtFrom(context: string, build: Node | null | undefined): string {
+    const file = this.#yaml.text(this.#yaml.get(build, 'dockerfile'));
+    // With the whole repository as context, the Dockerfile's folder tells what is built.
+    if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
+    return context;
+  }
+
+  /** @returns a path of the tree, `undefined` for one outside of it */
+  #inTree(path: string): string | undefined {
+    if (/^(\/|~|[a-z]+:\/\/|git@)|\$/.test(path)) return undefined;
+    const joined = posix.normalize(posix.join(this.#file.directory, path)).replace(/\/$/, '');
+    return joined === '..' || joined.startsWith('../') ? undefined : joined;
+  }
+}
+
+interface ComposeVariable {
+  setting: Setting;
+  file: SourceFile;
+  example: boolean;
+}
+
+interface PortValue extends Interval {
+  place: Place;
+  end?: Place;
+  variable?: string;
+  fallback?: boolean;
+  unclear?: string;
+}
+
+function interval(file: SourceFile, text: string, offset: number): PortValue | undefined {
+  const [, low, high] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const from = portOf(low ?? '');
+  const to = high === undefined ? from : portOf(high);
+  if (from === undefined || to === undefined || to < from) return undefined;
+  return {
+    from,
+    to,
+    place: file.place(offset, low!.length),
+    ...(high === undefined ? {} : { end: file.place(offset + low!.length + 1, high.length) }),
+  };
+}
+
+/** `${NAME}`, `${NAME:-default}`, `$NAME`; the default may be another one of these. */
+function interpolation(text: string): { name: string; otherwise?: string; at: number } | undefined {
+  const [, bare] = /^\$([A-Za-z_]\w*)$/.exec(text) ?? [];
+  if (bare) return { name: bare, at: 0 };
+  const match = /^\$\{([A-Za-z_]\w*)(?:(:?[-?+])([\s\S]*))?\}$/.exec(text);
+  if (!match) return undefined;
+  const [, name = '', operator = '', rest = ''] = match;
+  if (!operator.endsWith('-')) return { name, at: 0 };
+  return { name, otherwise: rest, at: 2 + name.length + operator.length };
+}
+
+/** Parts at colons, except those within `${…}` and `[…]`. */
+function partsOf({ text, offset }: Written): Written[] {
+  const parts: Written[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const character = text[at];
+    if (character === '{' || character === '[') depth++;
+    else if (character === '}' || character === ']') depth--;
+    else if (character === undefined || (character === ':' && depth === 0)) {
+      parts.push({ text: text.slice(start, at), offset: offset + start });
+      start = at + 1;
+    }
+  }
+  return parts;
+}
+
+/**
+ * Compose takes variables from the `.env` in its folder. Where nobody has made one, the example of it tells what they are
+ * meant to be.
+ */
+function variablesBeside(file: SourceFile, around: Surroundings): Map<string, ComposeVariable> {
+  for (const name of ['.env', '.env.example', '.env.sample', 'env.example', '.env.template', 'example.env']) {
+    const path = posix.join(file.directory, name);
+    const text = around.text(path);
+    if (text === undefined) continue;
+    const beside = new SourceFile(path, text);
+    return new Map(
+      settingsOf(beside).map((setting) => [setting.key, { setting, file: beside, example: name !== '.env' }]),
+    );
+  }
+  return new Map();
+}

@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest';
+import { read, said } from './reading.fixture.ts';
+
+describe('Dockerfile', () => {
+  test('all of its ports are inside the container', () => {
+    const text =
+      'FROM node\nARG PORT=3001\nENV HEALTH_PORT=3002 X=1\nENV METRICS_PORT 3003\n# EXPOSE 9\nEXPOSE 3001/tcp 5353/udp $' +
+      '{PORT}\nHEALTHCHECK CMD curl -f http://localhost:3001/health\nCMD ["node", "server.js", \\\n  "--port", "3004"]\n';
+    expect(said('services/x/Dockerfile', text)).toEqual([
+      'internal 3001 services/x',
+      'internal 3002 health services/x',
+      'internal 3003 metrics services/x',
+      'internal 3001 services/x',
+      'internal 5353 udp services/x',
+      'refers 3001 localhost/network health services/x',
+      'internal 3004 services/x',
+    ]);
+  });
+});
+
+describe('package.json and Procfile', () => {
+  test('a script starts the service of its folder, unless it goes elsewhere', () => {
+    const scripts = {
+      dev: 'vite --port 5173',
+      start: 'PORT=3001 node .',
+      'dev:api': 'cd ../api && PORT=3002 npm start',
+      test: 'vite --port 9999',
+    };
+    const text = JSON.stringify({ name: '@x/web', scripts });
+    expect(said('apps/web/package.json', text)).toEqual([
+      'binds 5173 dev apps/web+@x/web',
+      'binds 3001 apps/web+@x/web',
+      'binds 3002 dev apps/api',
+    ]);
+  });
+
+  test('in the package of a workspace the script has to say whom it starts', () => {
+    const text = JSON.stringify({
+      name: 'all',
+      workspaces: ['*'],
+      scripts: { 'dev:chat': 'vite --port 5173', docs: 'vite --port 6000' },
+    });
+    expect(said('package.json', text)).toEqual(['binds 5173 dev chat', 'binds 6000 unsure']);
+  });
+
+  test('Procfile entries are services of their own', () => {
+    expect(said('Procfile', 'web: bundle exec puma --port 3000\nsync: cd services/sync && PORT=3050 ./run\n')).toEqual([
+      'binds 3000 web',
+      'binds 3050 sync+services/sync',
+    ]);
+  });
+});
+
+describe('prometheus.yml', () => {
+  test('a target is the service of its host name, else of its job', () => {
+    const text = `scrape_configs:
+  - job_name: mana-sync
+    static_configs: [{ targets: ['mana-sync:3050'] }]
+  - job_name: llm
+    static_configs:
+      - targets: ["host.docker.internal:3025"]
+  - job_name: nodes
+    static_configs: [{ targets: ["localhost:9100", "localhost:9187"] }]
+  - job_name: probe
+    static_configs: [{ targets: ["http://localhost:3001/health"] }]
+alerting:
+  alertmanagers: [{ static_configs: [{ targets: [alertmanager:9093] }] }]
+`;
+    expect(said('docker/prometheus/prometheus.yml', text)).toEqual([
+      'refers 3050 mana-sync/network mana-sync+mana-sync',
+      'refers 3025 host.docker.internal/host llm',
+      'refers 9100 localhost/host',
+      'refers 9187 localhost/host',
+      'refers 3001 localhost/host health probe',
+      'refers 9093 alertmanager/network alertmanager',
+    ]);
+  });
+
+  test('lists of targets in JSON', () => {
+    expect(said('targets.json', '[{"targets": ["10.0.0.1:9100"], "labels": {"service": "node-exporter"}}]')).toEqual([
+      'refers 9100 10.0.0.1/unknown node-exporter',
+    ]);
+  });
+});
+
+describe('proxies', () => {
+  test('nginx', () => {
+    const text =
+      'upstream sync {\n  server mana-sync:3050;\n}\nserver {\n  listen 8080;\n  location / { proxy_pass http://sync; }\n' +
+      '  location /auth { proxy_pass http://127.0.0.1:3001/; }\n  # proxy_pass http://old:1234;\n  location /g { grpc_pass chat:4000; }\n}\n';
+    expect(said('infra/nginx.conf', text)).toEqual([
+      'refers 3050 mana-sync/network mana-sync+sync',
+      'binds 8080 unsure',
+      'refers 3001 127.0.0.1/host',
+      'refers 4000 chat/network chat',
+    ]);
+  });
+
+  test('Caddy', () => {
+    const text =
+      'auth.example.net {\n  reverse_proxy localhost:3001 backup:3002\n}\nchat.example.net {\n  handle /api/* {\n    reverse_proxy chat-server:3030\n  }\n}\n:8080 {\n  respond "x"\n}\n';
+    expect(said('Caddyfile', text)).toEqual([
+      'refers 3001 localhost/host auth',
+      'refers 3002 backup/network backup',
+      'refers 3030 chat-server/network chat-server',
+      'binds 8080 unsure',
+    ]);
+  });
+
+  test('cloudflared', () => {
+    const text =
+      'ingress:\n  - hostname: sync.example.net\n    service: http://localhost:3050\n  - service: http_status:404\n';
+    expect(said('cloudflared/config.yml', text)).toEqual(['refers 3050 localhost/host sync']);
+  });
+});
+
+describe('systemd', () => {
+  test('services and sockets', () => {
+    const text =
+      '[Service]\nWorkingDirectory=/opt/app/services/llm\nEnvironment=PORT=3025 "HEALTH_PORT=3026"\nExecStart=/usr/bin/python app.py --port 3027\n';
+    expect(said('units/llm.service', text, { 'services/llm/package.json': '{}' })).toEqual([
+      'binds 3025 llm+services/llm',
+      'binds 3026 health llm+services/llm',
+      'binds 3027 llm+services/llm',
+    ]);
+    expect(
+      said('x.socket', '[Socket]\nListenStream=127.0.0.1:8080\nListenDatagram=5353\nListenStream=/run/x.sock\n'),
+    ).toEqual(['binds 8080 127.0.0.1 x', 'binds 5353 udp x']);
+  });
+});
+
+describe('Kubernetes', () => {
+  test('only nodePort, hostPort and the network of the host are ports of hosts', () => {
+    const text = `apiVersion: v1
+kind: Service
+metadata: { name: auth }
+spec: { ports: [{ name: http, port: 80, targetPort: 3001, nodePort: 30001 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: sync }
+spec:
+  replicas: 2
+  template:
+    spec:
+      containers:
+        - name: sync
+          ports: [{ containerPort: 3050, hostPort: 3055, name: api }]
+          env: [{ name: PORT, value: "3050" }, { name: AUTH_URL, value: "http://auth:80" }]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: exporter }
+spec: { template: { spec: { hostNetwork: true, containers: [{ ports: [{ containerPort: 9100 }] }] } } }
+`;
+    expect(said('k8s/all.yaml', text)).toEqual([
+      'internal 80 auth',
+      'internal 3001 auth',
+      'binds 30001 <3001 kubernetes auth',
+      'internal 3050 api sync',
+      'binds 3055 api <3050 kubernetes sync',
+      'internal 3050 sync',
+      'refers 80 auth/network auth+auth',
+      'binds 9100 kubernetes exporter',
+    ]);
+  });
+
+  test('a template is told, not guessed', () => {
+    const { facts, notes } = read(
+      'chart/a.yaml',
+      'apiVersion: v1\nkind: Service\nspec: { ports: [{ nodePort: {{ .port }} }] }\n',
+    );
+    expect(facts).toEqual([]);
+    expect(notes).toHaveLength(1);
+  });
+});
+
+describe('shell scripts', () => {
+  test('a script in a service is about that service, one above says whom it starts or is not sure', () => {
+    const text = '#!/bin/sh\nexport PORT=$' + '{PORT:-3001}\ncurl http://localhost:3001/health\n';
+    expect(said('services/x/start.sh', text, { 'services/x/package.json': '{}' })).toEqual([
+      'binds 3001 services/x',
+      'refers 3001 localhost/host health',
+    ]);
+    expect(
+      said('start.sh', 'SYNC_PORT=3050 ./sync\nvite --port 5173\ndocker run --name db -p 5433:5432 postgres\n'),
+    ).toEqual(['binds 3050 sync', 'binds 5173 unsure', 'binds 5433 <5432 db']);
+  });
+});

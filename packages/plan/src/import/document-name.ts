@@ -1,0 +1,97 @@
+import { type Fact, formatPlace, isPortFact } from '../fact.ts';
+import type { Identities } from './identity.ts';
+import { slugOf } from './service-name.ts';
+
+/**
+ * Documents call services by names of their own: "Auth API", "Frontend". Such a name, which no other file has, is taken
+ * for the service that has its port, when one word of both is the same and the document has not both as two services. When
+ * no word is, it is not known who is meant; what is said of it is unsure then.
+ *
+ * @param files what files other than documents tell
+ * @param project whose name in front of services' names tells nothing
+ */
+export function settleDocumentNames(facts: readonly Fact[], files: Identities, project: string): Fact[] {
+  const namesakes = new Set<string>();
+  for (const fact of facts) {
+    const known = isOfDocument(fact) ? files.byName(fact)?.name : undefined;
+    if (known !== undefined) namesakes.add(`${fact.place.file} ${known}`);
+  }
+  const strange = facts.filter(
+    (fact) => isOfDocument(fact) && fact.kind === 'states' && !fact.planned && !files.byName(fact),
+  );
+  const settled = new Map<string, { owner: string; port: number } | 'other'>();
+  for (const fact of strange) {
+    const key = keyOf(fact);
+    const owner = isPortFact(fact) ? files.byPort(fact.port) : undefined;
+    const before = settled.get(key);
+    // Of a service that the document has under its own name, only a part of that name is another one.
+    const same =
+      owner !== undefined &&
+      (fact.sure === 'likely' ||
+        !namesakes.has(`${fact.place.file} ${owner.name}`) ||
+        isPart(fact.names[0]!.name, owner.name));
+    if (!same || (before !== undefined && (before === 'other' || before.owner !== owner.name)))
+      settled.set(key, 'other');
+    else settled.set(key, { owner: owner.name, port: isPortFact(fact) ? fact.port : 0 });
+  }
+  return facts.map((fact) => {
+    const verdict = isOfDocument(fact) ? settled.get(keyOf(fact)) : undefined;
+    if (verdict === undefined || fact.sure === 'unsure') return fact;
+    if (verdict === 'other') return fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact);
+    const { owner, port } = verdict;
+    if (sharesWord(fact.names[0]!.name, owner, project))
+      return { ...fact, names: [...fact.names, { name: owner, from: 'document' }] };
+    if (fact.kind === 'states' && fact.sure === 'likely') {
+      const { kind: _kind, planned: _planned, updated: _updated, health, ...rest } = fact;
+      return {
+        ...rest,
+        names: [],
+        kind: 'refers',
+        host: 'localhost',
+        scope: 'host',
+        example: true,
+        ...(health ? { health: true } : {}),
+      };
+    }
+    const why = `no other file knows "${fact.names[0]!.name}", and ${port} is the port of ${owner}: it may be another name for that`;
+    return { ...fact, sure: 'unsure', why };
+  });
+}
+
+function isOfDocument(fact: Fact): boolean {
+  return fact.importer === 'markdown' && fact.names.length > 0 && fact.names.every(({ from }) => from === 'document');
+}
+
+function keyOf({ place, names }: Fact): string {
+  return `${place.file} ${slugOf(names[0]!.name)}`;
+}
+
+/** A name that is written as one: `mana-auth`, `Grafana`. What stands in a sentence otherwise may be any words. */
+function isProper(name: string): boolean {
+  return (/^[A-Z]/.test(name) && !/\s[a-z]+\s/.test(name)) || (/[-_\d]/.test(name) && !/\s/.test(name));
+}
+
+function doubted(fact: Fact): Fact {
+  return { ...fact, sure: 'unsure', why: `"${fact.names[0]!.name}" in ${formatPlace(fact.place)} may be no name` };
+}
+
+/** Words of names that tell nothing. */
+const PLAIN = new Set(
+  'service services server app api web ui frontend backend the dev local main http test site client db'.split(' '),
+);
+
+function isPart(name: string, of: string): boolean {
+  const whole = new Set(slugOf(of).split('-'));
+  return slugOf(name)
+    .split('-')
+    .every((word) => whole.has(word));
+}
+
+function sharesWord(a: string, b: string, project: string): boolean {
+  const telling = (name: string) =>
+    slugOf(name)
+      .split('-')
+      .filter((word) => word.length > 1 && !PLAIN.has(word) && word !== slugOf(project));
+  const words = new Set(telling(a));
+  return telling(b).some((word) => words.has(word));
+}

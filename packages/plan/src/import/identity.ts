@@ -1,0 +1,465 @@
+import { posix } from 'node:path';
+import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, type Refers } from '../fact.ts';
+import { DisjointSets } from './disjoint-sets.ts';
+import { compact, isGeneric, slugOf, tellingParts } from './service-name.ts';
+
+/** Sources that define a service; the others only speak of one. The first of them names it best. */
+const DEFINING: readonly NameSource[] = [
+  'compose',
+  'pm2',
+  'kubernetes',
+  'unit',
+  'procfile',
+  'directory',
+  'package',
+  'container',
+  'image',
+  'document',
+];
+
+interface Group {
+  name: string;
+  directory?: string;
+  /** Each spelling, by its slug. */
+  aliases: Map<string, string>;
+  reasons: string[];
+  /** Ports that it binds or is said to have. */
+  ports: Set<number>;
+  /** Of these, those that it binds; where nothing binds one, those that it is said to have. */
+  main: Set<number>;
+  /** Folders of the files that define it. */
+  scopes: Set<string>;
+}
+
+/** Which names mean one service, and so whose each fact is. */
+export class Identities {
+  readonly #project: string;
+  readonly #sets = new DisjointSets();
+  readonly #groups = new Map<string, Group>();
+  readonly #bySlug = new Map<string, Set<Group>>();
+  readonly #byPort = new Map<number, Set<Group>>();
+  /** Folders that several services of one file are built from: they name none of them. */
+  readonly #shared = new Set<string>();
+  /** Keys of generic names, by the name. */
+  readonly #scoped = new Map<string, Set<string>>();
+
+  constructor(facts: readonly Fact[], { project, homes }: { project: string; homes: readonly string[] }) {
+    this.#project = slugOf(project);
+    // A diagram's arrow may lead from somebody who is no service of the plan.
+    const defining = facts.filter(
+      ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
+    );
+    this.#claimFolders(defining);
+    // Documents last: their generic names are those of what the other files define.
+    const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
+    for (const fact of [...others, ...documents]) this.#join(fact);
+    this.#joinFolders(
+      new Set([
+        ...homes,
+        ...defining.flatMap(({ names }) => names.flatMap(({ name, from }) => (from === 'directory' ? [name] : []))),
+      ]),
+    );
+    this.#joinAlike(defining);
+    this.#draw(defining);
+  }
+
+  services(): Group[] {
+    return [...this.#groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Whom a fact's names name. */
+  byName(fact: Fact): { name: string } | undefined {
+    return this.#find(fact.names, fact)?.group;
+  }
+
+  /** The only one that has a port. */
+  byPort(port: number): { name: string } | undefined {
+    const candidates = this.#byPort.get(port);
+    return candidates?.size === 1 ? [...candidates][0] : undefined;
+  }
+
+  /** The fact with its service, where one can be told. */
+  attach(fact: Fact): Fact {
+    if (fact.kind === 'binds' && fact.names[0]?.from === 'variable') return this.#ofVariable(fact);
+    const found = this.#find(fact.names, fact);
+    const attached = found ? { ...fact, service: found.group.name, reason: found.reason } : fact;
+    if (attached.kind === 'depends') {
+      const on = this.#find(attached.on, fact)?.group.name;
+      return on === undefined ? attached : { ...attached, onService: on };
+    }
+    if (attached.kind === 'pair') {
+      const other = this.#find(attached.other, fact)?.group.name;
+      return other === undefined ? attached : { ...attached, otherService: other };
+    }
+    if (attached.kind === 'states' && !found && fact.names[0]?.from === 'heading') {
+      return { ...attached, sure: 'unsure', why: `no service that is known here is called "${fact.names[0].name}"` };
+    }
+    if (attached.kind === 'refers') return found ? attached : this.#byItsPort(attached);
+    return attached;
+  }
+
+  /** `MANA_SYNC_PORT`: of the service that it names; in another's file it is a reference to it. */
+  #ofVariable(fact: Extract<Fact, { kind: 'binds' }>): Fact {
+    const [variable, ...others] = fact.names;
+    const named = this.#find([variable!], fact);
+    const own = this.#find(others, fact);
+    const ownFolder = others.find(({ from }) => from === 'directory')?.name;
+    if (named && (!own || own.group === named.group || ownFolder === '.')) {
+      return { ...fact, service: named.group.name, reason: named.reason };
+    }
+    if (named) {
+      const { kind: _kind, by: _by, fallback: _fallback, inside: _inside, ...rest } = fact;
+      const refers: Refers = {
+        ...rest,
+        kind: 'refers',
+        host: '',
+        scope: 'unknown',
+        by: others,
+        service: named.group.name,
+        reason: named.reason,
+      };
+      return refers;
+    }
+    const label = slugOf(variable!.name);
+    const alone = this.#groups.size === 1;
+    if (own && (alone || (ownFolder !== '.' && (fact.by === 'pm2' || fact.by === 'compose')))) {
+      return { ...fact, label: fact.label ?? label, service: own.group.name, reason: own.reason };
+    }
+    const why = `${fact.variable ?? variable!.name} names no service that is known here: it may be its own further port or somebody else's`;
+    return {
+      ...fact,
+      label: fact.label ?? label,
+      sure: 'unsure',
+      why,
+      ...(own ? { service: own.group.name, reason: own.reason } : {}),
+    };
+  }
+
+  /** An address on this host leads to whoever has that port, when there is just one. */
+  #byItsPort(fact: Refers): Fact {
+    const group = fact.scope === 'network' ? undefined : this.byPort(fact.port);
+    return group === undefined ? fact : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
+  }
+
+  #find(hints: readonly NameHint[], fact: Fact): { group: Group; reason: string } | undefined {
+    for (const hint of hints) {
+      const group = this.#groupOf(hint, fact);
+      if (group) return { group, reason: reasonOf(hint) };
+    }
+    return undefined;
+  }
+
+  #groupOf(hint: NameHint, fact: Fact): Group | undefined {
+    const key = this.#keyOf(hint, fact.place.file);
+    const known = key === undefined ? undefined : this.#groups.get(this.#sets.find(key));
+    if (known) return known;
+    const slug = hint.from === 'directory' ? slugOf(tellingParts(hint.name).join('-')) : slugOf(hint.name);
+    const folder = posix.dirname(fact.place.file);
+    const candidates = [...(this.#bySlug.get(compact(slug)) ?? [])];
+    if (candidates.length > 1 && isPortFact(fact)) {
+      const same = candidates.filter(({ ports }) => ports.has(fact.port));
+      if (same.length === 1) return same[0];
+    }
+    if (candidates.length > 1) return nearest(candidates, folder);
+    if (candidates.length === 1) {
+      // `api` names the only one of that name, unless a file elsewhere in the tree means its own.
+      const weak = hint.from === 'variable' || hint.from === 'upstream';
+      const [only] = candidates;
+      const meant =
+        !weak || !isGeneric(slug) || only!.scopes.has(folder) || (isPortFact(fact) && only!.ports.has(fact.port));
+      return meant ? only : undefined;
+    }
+    if (!isPortFact(fact)) return undefined;
+    const stem = this.#stemOf(slug);
+    const alike = [...(this.#byPort.get(fact.port) ?? [])].filter(({ aliases }) =>
+      [...aliases.keys()].some((alias) => this.#stemOf(alias) === stem),
+    );
+    return alike.length === 1 ? alike[0] : undefined;
+  }
+
+  /** Folders that two services of one kind of file are built from belong to the one that has ports, or is called so. */
+  #claimFolders(facts: readonly Fact[]): void {
+    const claims = new Map<string, Map<string, boolean>>();
+    const nested = facts.some(({ names }) => names.some(({ name, from }) => from === 'directory' && name !== '.'));
+    for (const fact of facts) {
+      const [first] = fact.names;
+      const folder = fact.names.find(({ from }) => from === 'directory')?.name;
+      if (
+        folder === undefined ||
+        !first ||
+        first.from === 'directory' ||
+        first.from === 'variable' ||
+        first.from === 'document'
+      )
+        continue;
+      if (folder === '.' && nested && first.from !== 'package')
+        this.#shared.add(`${first.from} ${slugOf(first.name)} .`);
+      const claim = `${first.from} ${folder}`;
+      const slugs = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
+      const slug = slugOf(first.name);
+      slugs.set(slug, (slugs.get(slug) ?? false) || isPortFact(fact));
+    }
+    for (const [claim, slugs] of claims) {
+      if (slugs.size < 2) continue;
+      const [from, ...rest] = claim.split(' ');
+      const folder = rest.join(' ');
+      const withPorts = [...slugs].filter(([, ports]) => ports).map(([slug]) => slug);
+      const called = [...slugs.keys()].find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
+      const owner = withPorts.length === 1 ? withPorts[0] : called;
+      for (const slug of slugs.keys()) if (slug !== owner) this.#shared.add(`${from} ${slug} ${folder}`);
+    }
+  }
+
+  #join(fact: Fact): void {
+    const keys: string[] = [];
+    const [first] = fact.names;
+    for (const hint of fact.names) {
+      if (
+        hint.from === 'directory' &&
+        first !== hint &&
+        first &&
+        this.#shared.has(`${first.from} ${slugOf(first.name)} ${hint.name}`)
+      )
+        continue;
+      const key = this.#keyOf(hint, fact.place.file);
+      if (key !== undefined) keys.push(key);
+    }
+    // What a document calls a folder and a name is one; a variable's name is not one of the folder that it stands in.
+    const joined = first?.from === 'variable' || first?.from === 'flag' ? [] : keys;
+    for (const key of keys) {
+      this.#sets.add(key);
+      const [, slug] = /^name:([^@]+)@/.exec(key) ?? [];
+      if (slug !== undefined) this.#scoped.set(slug, (this.#scoped.get(slug) ?? new Set()).add(key));
+    }
+    for (const key of joined.slice(1)) {
+      if (this.#sets.union(joined[0]!, key))
+        this.#because(key, `${formatPlace(fact.place)} has ${fact.names.map(reasonOf).join(' and ')} together`);
+    }
+  }
+
+  readonly #reasons: [key: string, reason: string][] = [];
+
+  #because(key: string, reason: string): void {
+    this.#reasons.push([key, reason]);
+  }
+
+  /** A folder and a name that is just the folder's are one, where no second folder has it. */
+  #joinFolders(folders: ReadonlySet<string>): void {
+    const bySlug = new Map<string, string[]>();
+    for (const folder of folders) {
+      for (const slug of folderSlugs(folder, this.#project)) {
+        const key = isGeneric(slug) ? slug : compact(slug);
+        bySlug.set(key, [...(bySlug.get(key) ?? []), folder]);
+      }
+    }
+    for (const key of this.#sets.keys()) {
+      const [, slug = '', scope] = /^name:([^@]*)(?:@(.*))?$/.exec(key) ?? [];
+      const candidates = (bySlug.get(slug) ?? []).filter(
+        (folder) => scope === undefined || scope === '.' || folder === scope || folder.startsWith(`${scope}/`),
+      );
+      const inUse =
+        candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
+      const [only] = inUse;
+      if (inUse.length !== 1 || only === undefined) continue;
+      const folderKey = `folder:${only}`;
+      // Another name of the same kind may have the folder already: then it is not this one's.
+      this.#sets.add(folderKey);
+      if (this.#sets.union(folderKey, key))
+        this.#because(key, `the folder ${only} is the only one that is called ${slug}`);
+    }
+  }
+
+  /** Names that differ by the project's name or by the word "service" are one when they have one port, too. */
+  #joinAlike(facts: readonly Fact[]): void {
+    const byStem = new Map<string, Map<string, Set<number>>>();
+    for (const fact of facts) {
+      if (!isPortFact(fact) || fact.kind === 'internal' || fact.kind === 'refers') continue;
+      for (const hint of fact.names) {
+        const key = this.#keyOf(hint, fact.place.file);
+        if (key === undefined || hint.from === 'directory') continue;
+        const stem = this.#stemOf(slugOf(hint.name));
+        const keys = byStem.get(stem) ?? byStem.set(stem, new Map()).get(stem)!;
+        const ports = keys.get(key) ?? keys.set(key, new Set()).get(key)!;
+        ports.add(fact.port);
+      }
+    }
+    const foldered = new Set(
+      [...this.#sets.keys()].filter((key) => key.startsWith('folder:')).map((key) => this.#sets.find(key)),
+    );
+    for (const [stem, keys] of byStem) {
+      if (keys.size < 2 || keys.size > 50) continue;
+      const list = [...keys];
+      for (const [index, [key, ports]] of list.entries()) {
+        for (const [other, others] of list.slice(index + 1)) {
+          const [port] = [...ports].filter((each) => others.has(each));
+          const roots = [this.#sets.find(key), this.#sets.find(other)];
+          if (port === undefined || roots[0] === roots[1] || roots.every((root) => foldered.has(root))) continue;
+          this.#sets.union(key, other);
+          this.#because(other, `two names of ${stem} have one port, ${port}`);
+        }
+      }
+    }
+  }
+
+  /** Gives each set of names its group, and its name in the manifest. */
+  #draw(facts: readonly Fact[]): void {
+    const spoken = new Map<
+      string,
+      { hints: NameHint[]; ports: Set<number>; bound: Set<number>; scopes: Set<string> }
+    >();
+    for (const fact of facts) {
+      if (fact.names[0]?.from === 'variable') continue;
+      for (const hint of fact.names) {
+        const key = this.#keyOf(hint, fact.place.file);
+        if (key === undefined || !this.#sets.has(key)) continue;
+        const root = this.#sets.find(key);
+        const group =
+          spoken.get(root) ??
+          spoken.set(root, { hints: [], ports: new Set(), bound: new Set(), scopes: new Set() }).get(root)!;
+        if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
+        if (
+          hint !== fact.names[0] &&
+          this.#shared.has(`${fact.names[0]!.from} ${slugOf(fact.names[0]!.name)} ${hint.name}`)
+        )
+          continue;
+        group.scopes.add(posix.dirname(fact.place.file));
+        if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
+        if (fact.kind === 'binds') group.bound.add(fact.port);
+      }
+    }
+    for (const key of this.#sets.keys()) {
+      // A folder that only its name ties to a service is its folder all the same.
+      const root = this.#sets.find(key);
+      const folder = /^folder:(.*)$/.exec(key)?.[1];
+      const group = spoken.get(root);
+      if (folder !== undefined && group && !group.hints.some(({ from }) => from === 'directory'))
+        group.hints.push({ name: folder, from: 'directory' });
+    }
+    const wanted = Map.groupBy(spoken.values(), ({ hints }) => this.#bestName(hints));
+    const taken = new Set<string>();
+    for (const [root, { hints, ports, bound, scopes }] of spoken) {
+      const folders = hints
+        .filter(({ from }) => from === 'directory')
+        .map(({ name }) => name)
+        .sort((a, b) => a.length - b.length);
+      const best = this.#bestName(hints);
+      // The folder that its own stands in, or that the file which defines it stands in.
+      const around = folders[0] === undefined ? [...scopes].sort()[0]! : posix.dirname(folders[0]);
+      const name = unique(best, taken, around, wanted.get(best)!.length > 1);
+      taken.add(name);
+      const aliases = new Map<string, string>([[name, name]]);
+      for (const { name: alias, from } of hints) {
+        if (from !== 'directory') aliases.set(slugOf(alias), alias);
+        if (from === 'package') aliases.set(slugOf(alias.replace(/^@/, '').replaceAll('/', '-')), alias);
+      }
+      for (const folder of folders) for (const slug of folderSlugs(folder, this.#project)) aliases.set(slug, slug);
+      const reasons = this.#reasons.filter(([key]) => this.#sets.find(key) === root).map(([, reason]) => reason);
+      const group: Group = {
+        name,
+        aliases,
+        reasons: [...new Set(reasons)],
+        ports,
+        main: bound.size > 0 ? bound : ports,
+        scopes,
+        ...(folders[0] === undefined ? {} : { directory: folders[0] }),
+      };
+      this.#groups.set(root, group);
+      for (const slug of new Set([...aliases.keys()].map(compact)))
+        this.#bySlug.set(slug, (this.#bySlug.get(slug) ?? new Set()).add(group));
+      for (const port of group.main) this.#byPort.set(port, (this.#byPort.get(port) ?? new Set()).add(group));
+    }
+  }
+
+  #bestName(hints: readonly NameHint[]): string {
+    const ranked = hints
+      .map(({ name, from }) => ({
+        from,
+        slug: from === 'directory' ? slugOf(folderName(name) || this.#project) : slugOf(name),
+      }))
+      .filter(({ slug }) => slug !== '')
+      .sort((a, b) => DEFINING.indexOf(a.from) - DEFINING.indexOf(b.from));
+    const telling = ranked.find(({ slug, from }) => from !== 'document' && !isGeneric(slug));
+    return (telling ?? ranked[0])?.slug ?? 'service';
+  }
+
+  /** What two hints have to have in common to be one at once. Generic names hold within the folder of their file. */
+  #keyOf({ name, from }: NameHint, file: string): string | undefined {
+    if (from === 'directory') return `folder:${name}`;
+    if (!DEFINING.includes(from)) return undefined;
+    const slug = slugOf(name);
+    if (slug === '') return undefined;
+    if (!isGeneric(slug)) return `name:${compact(slug)}`;
+    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
+  }
+
+  /** A document's `postgres` is that of the tree where there is one, else one that documents alone know. */
+  #genericOfDocument(slug: string): string {
+    const defined = this.#scoped.get(slug);
+    return defined?.size === 1 ? [...defined][0]! : `name:${slug}`;
+  }
+
+  #stemOf(slug: string): string {
+    const short = slug.replace(/-(?:service|services|server|svc|daemon|app)$/, '');
+    return short.startsWith(`${this.#project}-`) ? short.slice(this.#project.length + 1) : short;
+  }
+}
+
+function inDocument({ names }: Fact): boolean {
+  return names.every(({ from }) => from === 'document' || from === 'directory');
+}
+
+function reasonOf({ name, from }: NameHint): string {
+  const words: Record<NameSource, string> = {
+    compose: 'compose service',
+    container: 'container',
+    directory: 'folder',
+    package: 'package',
+    pm2: 'PM2 process',
+    procfile: 'Procfile entry',
+    unit: 'unit',
+    kubernetes: 'Kubernetes object',
+    target: 'target',
+    upstream: 'upstream',
+    host: 'host name',
+    variable: 'variable',
+    document: 'name',
+    heading: 'title',
+    image: 'image',
+    flag: 'script',
+  };
+  return `${words[from]} ${name}`;
+}
+
+/** The name that a folder gives: that of its last part, or of all telling parts where that alone tells nothing. */
+function folderName(folder: string): string {
+  const parts = tellingParts(folder);
+  const last = parts.at(-1) ?? '';
+  return isGeneric(slugOf(last)) ? parts.slice(-2).join('-') : last;
+}
+
+function folderSlugs(folder: string, project: string): Set<string> {
+  const parts = tellingParts(folder);
+  if (parts.length === 0) return new Set([project]);
+  return new Set(
+    [slugOf(parts.at(-1)!), slugOf(parts.slice(-2).join('-')), slugOf(parts.join('-'))].filter((slug) => slug !== ''),
+  );
+}
+
+/** The one that is defined in the folder of the file, or in the nearest above it. */
+function nearest(candidates: readonly Group[], folder: string): Group | undefined {
+  for (let at = folder; ; at = posix.dirname(at)) {
+    const here = candidates.filter(({ scopes, directory }) => scopes.has(at) || directory === at);
+    if (here.length > 0) return here.length === 1 ? here[0] : undefined;
+    if (at === '.' || at === '/') return undefined;
+  }
+}
+
+/** Several that want one name each have that of the folder around them in front of it. */
+function unique(name: string, taken: ReadonlySet<string>, around: string, contested: boolean): string {
+  if (!taken.has(name) && !contested) return name;
+  const qualified = slugOf(`${tellingParts(around).join('-')}-${name}`) || name;
+  for (let count = 1; ; count++) {
+    const candidate = count === 1 ? qualified : `${qualified.slice(0, 58)}-${count}`;
+    if (!taken.has(candidate)) return candidate;
+  }
+}

@@ -1,0 +1,37 @@
+import { compose } from './compose.ts';
+import { dockerfile } from './dockerfile.ts';
+import { dotenv } from './dotenv.ts';
+import type { Importer } from './importer.ts';
+import { kubernetes } from './kubernetes.ts';
+import { markdown } from './markdown/document.ts';
+import { packageScript } from './package-script.ts';
+import { pm2 } from './pm2.ts';
+import { procfile } from './procfile.ts';
+import { prometheus } from './prometheus.ts';
+import { caddy, cloudflared, nginx } from './proxy.ts';
+import { shellScript } from './shell-script.ts';
+import { sourceDefault } from './source-default.ts';
+import { unit } from './unit.ts';
+
+/** All formats. The first that matches a path reads the file, so the particular stand before the general. */
+export const importers: readonly Importer[] = [
+  dotenv,
+  compose,
+  prometheus,
+  cloudflared,
+  kubernetes,
+  pm2,
+  packageScript,
+  procfile,
+  dockerfile,
+  caddy,
+  nginx,
+  unit,
+  shellScript,
+  markdown,
+  sourceDefault,
+];
+
+export function importerOf(path: string): Importer | undefined {
+  return importers.find((importer) => importer.matches(path));
+}

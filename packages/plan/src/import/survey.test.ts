@@ -1,0 +1,280 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Survey, survey } from './survey.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'portolan-survey-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function tree(files: Record<string, string | Buffer>, fileTime = 60_000): Survey {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
+  return survey([root], { project: 'mana', fileTime });
+}
+
+/** `name:label` with the port, as the manifest would have it. */
+function endpoints(found: Survey): string[] {
+  return found.services.flatMap(({ name, endpoints: own }) =>
+    own.map(
+      ({ label, port, planned }) => `${name}:${label} ${port}${planned === undefined ? '' : ` planned ${planned}`}`,
+    ),
+  );
+}
+
+const notes = (found: Survey, file: string) =>
+  found.notes.filter(({ place }) => place.file === file).map(({ text }) => text);
+const facts = (found: Survey, file: string) => found.facts.filter(({ place }) => place.file === file);
+
+describe('one service by many names', () => {
+  test('compose service, folder, package, container, target, unit and document are one', () => {
+    const found = tree({
+      'docker-compose.yml':
+        'services:\n  mana_sync:\n    container_name: mana-sync-prod\n    build: ./services/mana-sync\n    ports: ["3050:3050"]\n',
+      'services/mana-sync/go.mod': '',
+      'services/mana-sync/main.go': 'port := getEnv("PORT", "3050")',
+      'services/auth/src/index.ts': "const url = process.env.MANA_SYNC_URL || 'http://localhost:3050';",
+      'services/auth/package.json': '{"name":"@mana/auth"}',
+      'prometheus.yml': 'scrape_configs: [{ job_name: sync, static_configs: [{ targets: ["mana-sync:3050"] }] }]',
+      'mana-sync.service': '[Service]\nEnvironment=PORT=3050\n',
+      'docs/ports.md': '| Service | Port |\n|---|---|\n| Mana Sync | 3050 |\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-sync:default 3050']);
+    expect(found.services[0]).toMatchObject({ directory: 'services/mana-sync' });
+    expect(found.services[0]!.reasons.join(' ')).toContain('docker-compose.yml:5');
+    const own = found.facts.filter((fact) => 'port' in fact && fact.port === 3050);
+    expect(own.map(({ service }) => service)).toEqual(own.map(() => 'mana-sync'));
+    expect(own).toHaveLength(7);
+  });
+
+  test('names that are only alike are two services', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  sync: { ports: ["3050:1"] }\n  sync-server: { ports: ["3051:1"] }\n  mana-sync: { ports: ["3052:1"] }\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-sync:default 3052', 'sync:default 3050', 'sync-server:default 3051']);
+  });
+
+  test('but with one port, what differs by the project or by "service" is one', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  mana-sync: { ports: ["3050:1"] }\n',
+      'docs/ports.md': '| Service | Port |\n|---|---|\n| Sync Service | 3050 |\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-sync:default 3050']);
+  });
+
+  test('names that everybody has are those of their own folder', () => {
+    const found = tree({
+      'apps/chat/compose.yaml': 'services:\n  db: { image: postgres, ports: ["5432:5432"] }\n',
+      'apps/todo/compose.yaml': 'services:\n  db: { image: postgres, ports: ["5433:5432"] }\n',
+      'apps/chat/web/package.json': '{"name":"@chat/web","scripts":{"dev":"vite --port 5010"}}',
+      'apps/todo/web/package.json': '{"name":"@todo/web","scripts":{"dev":"vite --port 5011"}}',
+    });
+    expect(endpoints(found)).toEqual([
+      'chat-db:default 5432',
+      'chat-web:default 5010',
+      'todo-db:default 5433',
+      'todo-web:default 5011',
+    ]);
+  });
+
+  test('two services of one image share its folder: it belongs to the one with ports', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  api: { build: ./backend, ports: ["8000:8000"] }\n  jobs: { build: ./backend, command: work }\n',
+      'backend/Dockerfile': 'EXPOSE 8000',
+      'backend/main.py': 'uvicorn.run(app, port=8000)',
+    });
+    expect(endpoints(found)).toEqual(['api:default 8000']);
+    expect(found.services.map(({ name }) => name)).toEqual(['api', 'jobs']);
+  });
+
+  test('a document’s own name for a port that is somebody’s is that service, or unsure', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  mana-auth: { ports: ["3001:1"] }\n  gateway-x: { ports: ["3002:1"] }\n',
+      'docs/ports.md':
+        '# Ports\n\n- Auth API: http://localhost:3001\n\n| Name | Port |\n|---|---|\n| Entrance | 3002 |\n',
+    });
+    expect(endpoints(found)).toEqual(['gateway-x:default 3002', 'mana-auth:default 3001']);
+    expect(facts(found, 'docs/ports.md')).toMatchObject([
+      { service: 'mana-auth' },
+      { sure: 'unsure', why: expect.stringContaining('3002 is the port of gateway-x') },
+    ]);
+  });
+
+  test('a document that has both names has two services on one port', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  mana-sync: { ports: ["3050:1"] }\n',
+      'docs/ports.md': '| Name | Port |\n|---|---|\n| mana-sync | 3050 |\n| voice-bot | 3050 |\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-sync:default 3050', 'voice-bot:default 3050']);
+  });
+});
+
+describe('the one real port', () => {
+  test('what is bound beats what is said, and both stay', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  mana-sync: { ports: ["3050:80"] }\n',
+      'docs/ports.md': '| Service | Port |\n|---|---|\n| mana-sync | 3051 |\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-sync:default 3050']);
+    expect(notes(found, 'compose.yaml').join()).toContain('3051 in docs/ports.md:3');
+  });
+
+  test('the source’s default is the port inside where the container publishes that one', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  web-x: { build: ./web-x, ports: ["8080:3000"] }\n',
+      'web-x/package.json': '{}',
+      'web-x/index.ts': 'app.listen(process.env.PORT || 3000)',
+    });
+    expect(endpoints(found)).toEqual(['web-x:default 8080']);
+    expect(facts(found, 'web-x/index.ts')).toMatchObject([{ kind: 'internal', port: 3000 }]);
+  });
+
+  test('and is the real one where it is another: that is for the check to tell', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  web-x: { build: ./web-x, ports: ["8080:3000"] }\n',
+      'web-x/package.json': '{}',
+      'web-x/index.ts': 'app.listen(process.env.PORT || 3009)',
+    });
+    expect(facts(found, 'web-x/index.ts')).toMatchObject([
+      { kind: 'binds', port: 3009, service: 'web-x', label: 'default' },
+    ]);
+  });
+
+  test('a variable of the .env that compose only uses inside is no port of the host', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  ad: { image: x, ports: ["$' +
+        '{AD_PORT}"] }\n  proxy-x: { image: x, ports: ["$' +
+        '{PROXY_PORT}:$' +
+        '{PROXY_PORT}"] }\n',
+      '.env': 'AD_PORT=9555\nPROXY_PORT=8080\n',
+    });
+    expect(endpoints(found)).toEqual(['proxy-x:default 8080']);
+    expect(facts(found, '.env')).toMatchObject([
+      { kind: 'internal', port: 9555, service: 'ad' },
+      { kind: 'binds', port: 8080, service: 'proxy-x' },
+    ]);
+  });
+
+  test('several ports of one service have labels, by what the files call them', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  store-x: { image: x, ports: ["9000:9000", "9001:9001"] }\n',
+      'docs/ports.md': '| Service | Port |\n|---|---|\n| store-x (API) | 9000 |\n| store-x (Console) | 9001 |\n',
+    });
+    expect(endpoints(found)).toEqual(['store-x:api 9000', 'store-x:console 9001']);
+  });
+
+  test('a second program of a service, and examples, are not sure', () => {
+    const found = tree({
+      'x/package.json': '{"name":"thing"}',
+      'x/src/index.ts': 'app.listen(process.env.PORT || 3001)',
+      'x/src/tool.ts': 'app.listen(process.env.PORT || 3002)',
+      'x/examples/demo.ts': 'app.listen(3003)',
+    });
+    expect(endpoints(found)).toEqual(['x:default 3001']);
+    expect(facts(found, 'x/src/tool.ts')).toMatchObject([{ sure: 'unsure' }]);
+    expect(facts(found, 'x/examples/demo.ts')).toMatchObject([
+      { sure: 'unsure', why: expect.stringContaining('examples') },
+    ]);
+  });
+});
+
+describe('hostile input', () => {
+  test('a YAML bomb, aliases without end and deep nesting end in a note, quickly', () => {
+    const letters = 'abcdefghij'.split('');
+    const bomb = letters
+      .map(
+        (name, i) =>
+          `${name}: &${name} [${
+            i === 0
+              ? '"x"'
+              : Array(9)
+                  .fill(`*${letters[i - 1]}`)
+                  .join(', ')
+          }]`,
+      )
+      .join('\n');
+    const merges = Array.from({ length: 40 }, (_, i) => `m${i + 1}: &m${i + 1} { <<: [*m${i}, *m${i}, *m${i}] }`).join(
+      '\n',
+    );
+    const start = performance.now();
+    const found = tree({
+      'a/compose.yaml': `${bomb}\nservices:\n  web-x:\n    ports: *j\n    environment: *j\n`,
+      'b/compose.yaml': `m0: &m0 { ports: ["1:1"] }\n${merges}\nservices:\n  web-x: *m40\n`,
+      'c/compose.yaml': `services: ${'['.repeat(200_000)}`,
+    });
+    expect(performance.now() - start).toBeLessThan(20_000);
+    expect(endpoints(found)).toEqual([]);
+    expect(notes(found, 'b/compose.yaml').join()).toContain('more than 10000 aliases');
+    expect(notes(found, 'c/compose.yaml').join()).toContain('nested too deep');
+  });
+
+  test('a parser that takes too long is ended', () => {
+    const found = tree({ 'compose.yaml': '&a '.repeat(300_000), 'ok.md': 'mana-auth runs on port 3001.' }, 500);
+    expect(notes(found, 'compose.yaml')).toEqual([expect.stringContaining('took more than 0.5 s')]);
+    expect(endpoints(found)).toEqual(['mana-auth:default 3001']);
+  }, 60_000);
+
+  test('a table of 100 MB is told and not read', () => {
+    writeFileSync(join(root, 'huge.md'), '| Port | Service |\n|---|---|\n');
+    truncateSync(join(root, 'huge.md'), 100 << 20);
+    const before = process.memoryUsage().rss;
+    const found = tree({});
+    expect(notes(found, 'huge.md')).toEqual([
+      expect.stringMatching(/^is passed over: 100 MiB is more than the 1 MiB .* Split it/),
+    ]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(60 << 20);
+  });
+
+  test('a table of 10,000 rows is read', () => {
+    const rows = Array.from({ length: 10_000 }, (_, i) => `| ${10_000 + i} | svc-${i} |\n`).join('');
+    const found = tree({ 'ports.md': `| Port | Service |\n|---|---|\n${rows}` });
+    expect(found.services).toHaveLength(10_000);
+  }, 60_000);
+
+  test('binary files are passed over, one that was named is told', () => {
+    const binary = Buffer.concat([Buffer.from('port 3001\n'), Buffer.alloc(3), Buffer.from('port 3002')]);
+    expect(tree({ 'a.md': binary }).facts).toEqual([]);
+    expect(survey([join(root, 'a.md')]).notes).toMatchObject([{ text: expect.stringContaining('NUL') }]);
+  });
+
+  test('links that lead in circles or out of the tree are not followed', () => {
+    tree({ 'a/a.md': '| Port | Service |\n|---|---|\n| 3001 | api-x |\n' });
+    symlinkSync('..', join(root, 'a/loop'));
+    symlinkSync('/etc', join(root, 'a/etc'));
+    writeFileSync(
+      join(root, 'compose.yaml'),
+      'services:\n  x1: { extends: { file: ../../../etc/passwd, service: a } }\n',
+    );
+    expect(endpoints(survey([root]))).toEqual(['api-x:default 3001']);
+  });
+
+  test('an ecosystem file that would run code is parsed', () => {
+    const mark = join(root, 'ran');
+    const code = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, ''); for (;;);`;
+    const found = tree({
+      'ecosystem.config.cjs': `${code}\nmodule.exports = { apps: [{ name: 'a1', env: { PORT: 3001 } }] };`,
+    });
+    expect(endpoints(found)).toEqual(['a1:default 3001']);
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  test('names and texts with control characters, __proto__ and the like stay data', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  __proto__: { ports: ["3001:1"] }\n  constructor: { ports: ["3002:1"] }\n  "a\\e[2J": { ports: ["3003:1"] }\n',
+    });
+    expect(
+      endpoints(found)
+        .map((line) => line.split(' ')[1])
+        .sort(),
+    ).toEqual(['3001', '3002', '3003']);
+  });
+});

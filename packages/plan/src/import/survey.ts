@@ -1,0 +1,193 @@
+import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { basename, join, posix, relative, sep } from 'node:path';
+import type { Fact } from '../fact.ts';
+import type { Importer, Note, Reading, Surroundings } from './importer.ts';
+import { markdown } from './markdown/document.ts';
+import { reconcile, type SurveyedService } from './reconcile.ts';
+import { importerOf } from './registry.ts';
+import { SourceFile } from './source-file.ts';
+import { withinTime } from './time-limit.ts';
+import { type WalkedFile, walk } from './walk.ts';
+
+export interface SurveyOptions {
+  /** Project that the services belong to; else the name of the root folder. */
+  project?: string;
+  /** Further patterns to pass over, as in a .gitignore at the root. */
+  ignore?: readonly string[];
+  /** Files of plans: they lie in the tree, and so below its root, and are no source of facts. */
+  manifests?: readonly string[];
+  /** ms that the reading of one file may take; 15,000 unless told otherwise. */
+  fileTime?: number;
+  /** Told now and then how far it is. */
+  progress?: (state: { found: number; read: number }) => void;
+}
+
+/** All that the files below some paths say of ports, and of whom. */
+export interface Survey {
+  /** Absolute; the places of facts are relative to it. */
+  root: string;
+  project: string;
+  services: SurveyedService[];
+  facts: Fact[];
+  notes: Note[];
+  /** Files that facts were looked for in, with what read them. */
+  files: { path: string; importer: string }[];
+  /** Files that the walk came past. */
+  walked: number;
+}
+
+/** A file that takes longer is passed over, unless told otherwise. ms */
+const FILE_TIME_MAX = 15_000;
+/** Below this many characters no parser is slow enough to be watched: the watch costs more. */
+const WATCHED_FROM = 4_096;
+/** Facts of one file, at most. */
+const FACTS_MAX = 50_000;
+
+/**
+ * Reads what is there and makes one picture of it. Runs nothing of the tree and changes nothing.
+ *
+ * @param paths files and folders; a file that is named is read whatever its name is
+ * @throws PortolanError `not-found`, `too-large`
+ */
+export function survey(paths: readonly string[], options: SurveyOptions = {}): Survey {
+  const { progress = () => {}, manifests = [], fileTime = FILE_TIME_MAX } = options;
+  const walked = walk([...paths, ...manifests], options.ignore, (found) => progress({ found, read: 0 }));
+  const plans = new Set(manifests.map((path) => relative(walked.root, realpathSync(path)).split(sep).join('/')));
+  const around = surroundings(walked.root, walked.files);
+  const notes: Note[] = [...walked.notes];
+  const facts: Fact[] = [];
+  const files: Survey['files'] = [];
+  for (const [index, file] of walked.files.entries()) {
+    const importer = importerOf(file.path) ?? (file.named ? markdown : undefined);
+    if (!importer || plans.has(file.path)) continue;
+    const reading = readFile(walked.root, file, importer, around, fileTime);
+    if (!reading) continue;
+    files.push({ path: file.path, importer: importer.name });
+    notes.push(...reading.notes);
+    // One by one: an array of 50,000 does not go on the stack as arguments.
+    for (const fact of reading.facts) facts.push(inExample(fact));
+    progress({ found: walked.files.length, read: index + 1 });
+  }
+  const project = options.project ?? projectOf(walked.root);
+  const reconciled = reconcile(facts, { project, homes: around.homes() });
+  return {
+    root: walked.root,
+    project,
+    ...reconciled,
+    notes: [...notes, ...reconciled.notes],
+    files,
+    walked: walked.files.length,
+  };
+}
+
+function readFile(
+  root: string,
+  file: WalkedFile,
+  importer: Importer,
+  around: Surroundings,
+  fileTime: number,
+): Reading | undefined {
+  const note = (text: string): Reading => ({ facts: [], notes: [{ place: { file: file.path }, text }] });
+  if (file.size > importer.sizeMax) {
+    // Large files of general kinds are data and nobody's plan; only who named one, or a format of ports, is told.
+    if (importer.name === 'source' && !file.named) return undefined;
+    const limit = `${importer.sizeMax >> 20 || 1} MiB`;
+    return note(
+      `is passed over: ${Math.ceil(file.size / 2 ** 20)} MiB is more than the ${limit} that are read of such a file. Split it, or leave it out with a .gitignore`,
+    );
+  }
+  const text = textAt(join(root, file.path), importer.sizeMax);
+  if (text === undefined) return file.named ? note('is no text: it holds NUL bytes, or could not be read') : undefined;
+  if (importer.worth && !importer.worth(text)) return { facts: [], notes: [] };
+  const source = new SourceFile(file.path, text);
+  try {
+    const work = () => importer.read(source, around);
+    const done = text.length < WATCHED_FROM ? { value: work() } : withinTime(fileTime, work);
+    if (!done) return note(`is passed over: reading it took more than ${fileTime / 1000} s`);
+    if (done.value.facts.length <= FACTS_MAX) return done.value;
+    return {
+      facts: done.value.facts.slice(0, FACTS_MAX),
+      notes: [
+        ...done.value.notes,
+        ...note(`says more than ${FACTS_MAX} things of ports: the rest is passed over`).notes,
+      ],
+    };
+  } catch (error) {
+    if (error instanceof RangeError || (error as Error).name === 'RangeError')
+      return note('is passed over: it is nested too deep');
+    throw error;
+  }
+}
+
+/** @returns `undefined` for what is no text, not there, or too large */
+function textAt(path: string, sizeMax: number): string | undefined {
+  let file: number | undefined;
+  try {
+    const stat = lstatSync(path);
+    if (!stat.isFile() || stat.size > sizeMax) return undefined;
+    file = openSync(path, 'r');
+    const bytes = Buffer.allocUnsafe(stat.size);
+    let length = 0;
+    while (length < bytes.length) {
+      const got = readSync(file, bytes, length, bytes.length - length, length);
+      if (got === 0) break;
+      length += got;
+    }
+    const read = bytes.subarray(0, length);
+    return read.includes(0) ? undefined : read.toString('utf8');
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** Files that make a folder one of a service or a package of its own. */
+const HOME =
+  /^(?:package\.json|go\.mod|pyproject\.toml|requirements\.txt|setup\.py|Pipfile|Cargo\.toml|Dockerfile|Containerfile|pom\.xml|build\.gradle(?:\.kts)?|mix\.exs|Gemfile|composer\.json|deno\.jsonc?|.+\.csproj)$/;
+
+function surroundings(root: string, files: readonly WalkedFile[]): Surroundings {
+  const paths = new Set(files.map(({ path }) => path));
+  const homes = new Set<string>();
+  for (const path of paths) {
+    if (HOME.test(posix.basename(path))) homes.add(posix.dirname(path));
+    // Go keeps several programs of one module so.
+    const [program] = /^(?:.*\/)?cmd\/[^/]+(?=\/main\.go$)/.exec(path) ?? [];
+    if (program !== undefined) homes.add(program);
+  }
+  const listed = [...homes];
+  const texts = new Map<string, string | undefined>();
+  const homeOf = (directory: string): string | undefined => {
+    for (let at = directory; ; at = posix.dirname(at)) {
+      if (homes.has(at)) return at;
+      if (at === '.' || at === '/' || at === '..') return undefined;
+    }
+  };
+  return {
+    has: (path) => paths.has(path),
+    home: homeOf,
+    homes: () => listed,
+    text: (path) => {
+      if (path.startsWith('../') || path.startsWith('/')) return undefined;
+      if (!texts.has(path)) texts.set(path, textAt(join(root, path), 1 << 20));
+      return texts.get(path);
+    },
+  };
+}
+
+const EXAMPLES =
+  /(?:^|\/)(?:examples?|samples?|fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|demos?|templates?|playground|cookbook|benchmarks?)\//i;
+
+/** What examples and tests say holds for nobody's plan, but it may well be a mention of a port. */
+function inExample(fact: Fact): Fact {
+  if (fact.sure === 'unsure' || !EXAMPLES.test(fact.place.file)) return fact;
+  return { ...fact, sure: 'unsure', why: 'it stands in a folder of examples or tests' };
+}
+
+function projectOf(root: string): string {
+  const name = basename(root)
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 63);
+  return name || 'project';
+}

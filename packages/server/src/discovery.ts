@@ -1,0 +1,137 @@
+import { z } from '@hono/zod-openapi';
+import {
+  type Host,
+  type HostListener,
+  isContainerInternal,
+  isPlannedAs,
+  type PlannedService,
+  plannedId,
+  sameService,
+  serviceId,
+} from '@portolan/model';
+import type { Fleet } from './fleet.ts';
+
+/** One group of Prometheus's `http_sd` format. */
+export const TargetGroup = z
+  .object({ targets: z.array(z.string()), labels: z.record(z.string(), z.string()) })
+  .openapi('TargetGroup');
+export type TargetGroup = z.infer<typeof TargetGroup>;
+
+export interface TargetQuery {
+  readonly project?: string | undefined;
+  readonly service?: string | undefined;
+  /** Of the endpoint. */
+  readonly label?: string | undefined;
+  /** Id or name. */
+  readonly host?: string | undefined;
+}
+
+/** A tcp port that somebody is to have. */
+interface Source {
+  readonly project: string;
+  readonly service: string;
+  readonly label: string;
+  readonly instance: number;
+  readonly port: number;
+  /** Ids or names of the hosts that it is for, where somebody said so. */
+  readonly hosts: readonly string[];
+  readonly planned: PlannedService | undefined;
+}
+
+/**
+ * Targets by endpoint and host: where the service is seen on its port, and where it is planned to be and is not seen, so
+ * that its absence shows. Of a port on loopback alone nobody else gets an answer, so it is told only to who asks for that
+ * very host.
+ *
+ * Labels: `project`, `service`, `endpoint`, `host`; and `__meta_portolan_*`, which Prometheus drops after relabelling.
+ */
+export function prometheusTargets(fleet: Fleet, query: TargetQuery): TargetGroup[] {
+  const only = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
+  return sources(fleet)
+    .filter(
+      ({ project, service, label }) =>
+        (query.project === undefined || project === query.project) &&
+        (query.service === undefined || service === query.service) &&
+        (query.label === undefined || label === query.label),
+    )
+    .flatMap((source) => groupsOf(fleet, source, only));
+}
+
+/** In the order of their names, so that the answer changes only when they do. */
+function sources(fleet: Fleet): Source[] {
+  const found: Source[] = [];
+  for (const { value } of fleet.all('assignment')) {
+    const { protocol, port, endpoint, host } = value;
+    if (protocol !== 'tcp') continue;
+    const planned = fleet.get('service', `service/${serviceId(endpoint)}`)?.value;
+    const hosts = host !== undefined ? [host] : (planned?.hosts ?? []);
+    found.push({ ...endpoint, port, hosts, planned });
+  }
+  for (const { value } of fleet.all('service')) {
+    for (const { label, protocol, port } of value.endpoints) {
+      // Others have an assignment; a system port is only written down.
+      if (protocol !== 'tcp' || typeof port !== 'number' || fleet.assignment('tcp', port)) continue;
+      const { project, name, hosts } = value;
+      found.push({ project, service: name, label, instance: 1, port, hosts, planned: value });
+    }
+  }
+  const nameOf = ({ project, service, label, instance }: Source) => `${project}/${service}:${label}#${instance}`;
+  return found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+function groupsOf(fleet: Fleet, source: Source, only: string | undefined): TargetGroup[] {
+  const addresses = new Map<string, string>();
+  for (const { value } of fleet.listeners('tcp', source.port)) {
+    if (isContainerInternal(value) || !isIts(source, value)) continue;
+    const address = reachable(value.address, fleet.host(value.host), only !== undefined);
+    if (address !== undefined) addresses.set(value.host, address);
+  }
+  const seen = new Set(Array.from(fleet.listeners('tcp', source.port), ({ value }) => value.host));
+  for (const name of source.hosts) {
+    const host = fleet.findHost(name);
+    if (!host || seen.has(host.id) || addresses.has(host.id)) continue;
+    const address = reachable('0.0.0.0', host, only !== undefined);
+    if (address !== undefined) addresses.set(host.id, address);
+  }
+  return Array.from(addresses)
+    .filter(([host]) => only === undefined || host === only)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, address]) => ({
+      targets: [`${address.includes(':') ? `[${address}]` : address}:${source.port}`],
+      labels: labelsOf(source, fleet.host(id), id, seen.has(id)),
+    }));
+}
+
+/** Who cannot be identified may well be the one that was promised the port. */
+function isIts({ planned, ...source }: Source, { identity }: HostListener): boolean {
+  if (!identity) return true;
+  return planned ? isPlannedAs(planned, identity) : sameService(identity.service, serviceId(source));
+}
+
+/** @returns the address at which others reach a socket; `undefined` when they cannot */
+function reachable(address: string, host: Host | undefined, loopbackToo: boolean): string | undefined {
+  const plain = address.split('%', 1)[0]!.replace(/^::ffff:(?=\d+\.)/, '');
+  if (isLoopback(plain)) return loopbackToo ? plain : undefined;
+  if (plain !== '0.0.0.0' && plain !== '::') return plain;
+  const usable = (host?.addresses ?? []).filter((each) => !isLoopback(each) && !/^(fe80:|169\.254\.)/i.test(each));
+  return usable.find((each) => !each.includes(':')) ?? usable[0] ?? host?.name;
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function labelsOf(source: Source, host: Host | undefined, id: string, up: boolean): Record<string, string> {
+  const { project, service, label, instance, planned } = source;
+  return {
+    project,
+    service,
+    endpoint: label,
+    host: host?.name ?? id,
+    __meta_portolan_host_id: id,
+    __meta_portolan_instance: `${instance}`,
+    __meta_portolan_seen: `${up}`,
+    ...(planned?.runtime !== undefined && { __meta_portolan_runtime: planned.runtime }),
+    ...(planned && { __meta_portolan_status: planned.status, __meta_portolan_service_id: plannedId(planned) }),
+  };
+}

@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createGossipKey, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import { type GossipAccess, type KeyReport, key, type MemberView, REGISTRY_SHEET } from '@portolan/model';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type RunningServer, startServer } from '../main.ts';
+
+const patient = { timeout: 20_000, interval: 50 };
+const token = 'ptn_of_the_start';
+
+let directory: string;
+let server: RunningServer;
+const joined: SheetCluster[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'portolan-gossip-'));
+  server = await start();
+});
+afterAll(async () => {
+  await Promise.all(joined.map(({ gossip }) => gossip.stop()));
+  await server?.stop();
+  await rm(directory, { recursive: true });
+});
+
+function start(): Promise<RunningServer> {
+  return startServer({
+    port: 0,
+    token,
+    logger: pino({ level: 'silent' }),
+    store: { kind: 'sqlite', path: join(directory, 'fleet.db') },
+    gossip: { port: 0 },
+  });
+}
+
+async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return (await response.json()) as T;
+}
+
+/** Somebody who knows what the coordinator tells agents. */
+async function member(name: string, over: Partial<GossipAccess> = {}): Promise<SheetCluster> {
+  const { label, keys, seeds } = { ...(await call<GossipAccess>('GET', '/v1/gossip')), ...over };
+  const cluster = await startSheetCluster({
+    name,
+    host: '127.0.0.1',
+    ports: [0],
+    profile: 'local',
+    label,
+    keyring: keys,
+    tags: { kind: 'portolan', role: 'agent', host: name, version: '1' },
+    kindTag: 'kind',
+    sheets: { mayWrite: () => true },
+  });
+  joined.push(cluster);
+  await cluster.gossip.join(seeds);
+  return cluster;
+}
+
+const items = async () => (await call<{ items: MemberView[] }>('GET', '/v1/members')).items;
+
+test('a coordinator tells an agent how to take part, and is known to it with its URL', async () => {
+  const access = await call<GossipAccess>('GET', '/v1/gossip');
+  expect(access).toMatchObject({ label: 'portolan/default', keys: [expect.stringMatching(/^.{43}=$/)] });
+  expect(access.seeds).toHaveLength(1);
+  const a = await member('a');
+  await vi.waitFor(async () => {
+    expect((await items()).map(({ name, status }) => [name, status])).toContainEqual(['a', 'alive']);
+  }, patient);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toMatch(/^portolan_gossip_members\{status="alive"\} 2$/m);
+  const coordinators = a.gossip.members().filter(({ tags }) => tags.role === 'coordinator');
+  expect(coordinators.map(({ tags }) => tags.api)).toEqual([server.url]);
+});
+
+test('what is reserved, released and found is in the sheet of the registry, and no secret of a token', async () => {
+  const a = await member('b');
+  const records = () => a.sheets.get(REGISTRY_SHEET)?.records;
+  await call('POST', '/v1/assignments', { project: 'shop', service: 'cart', port: 20_300 });
+  await vi.waitFor(() => expect(records()?.get(key.assignment('tcp', 20_300))).toContain('"cart"'), patient);
+  await call('POST', '/v1/assignments/release', { port: 20_300 });
+  await vi.waitFor(() => expect(records()?.has(key.assignment('tcp', 20_300))).toBe(false), patient);
+  const made = await call<{ id: string; token: string }>('POST', '/v1/tokens', { role: 'viewer', name: 'board' });
+  await vi.waitFor(() => expect(records()?.has(key.token(made.id))).toBe(true), patient);
+  const all = [...records()!.values()].join();
+  expect(all).not.toContain(made.token);
+  expect(all).not.toContain(token);
+});
+
+test('keys: a new one is known to all, used, the old one forgotten; whoever has the old one alone stays outside', async () => {
+  const [before] = (await call<KeyReport>('GET', '/v1/gossip/keys')).keys;
+  expect(before).toMatchObject({ primary: true });
+  expect(await call('POST', '/v1/gossip/keys/remove', { key: before!.key })).toMatchObject({ code: 'invalid-request' });
+  expect(await call('POST', '/v1/gossip/keys/use', { key: createGossipKey() })).toMatchObject({ code: 'not-found' });
+
+  const installed = await call<KeyReport>('POST', '/v1/gossip/keys/install', {});
+  const [fresh] = installed.keys.filter(({ primary }) => !primary);
+  expect(fresh!.members).toBe(installed.members);
+  const used = await call<KeyReport>('POST', '/v1/gossip/keys/use', { key: fresh!.key });
+  expect(used.keys.find(({ primary }) => primary)?.key).toBe(fresh!.key);
+  const removed = await call<KeyReport>('POST', '/v1/gossip/keys/remove', { key: before!.key });
+  expect(removed.keys.map((each) => each.key)).toEqual([fresh!.key]);
+
+  expect((await call<GossipAccess>('GET', '/v1/gossip')).keys).toEqual([fresh!.key]);
+  const late = await member('late', { keys: [before!.key] });
+  expect(late.gossip.members().map(({ name }) => name)).toEqual(['late']);
+  const right = await member('right');
+  expect(right.gossip.members().map(({ name }) => name)).toContain('a');
+});
+
+test('a coordinator that starts again has the keys of the store', async () => {
+  const { keys } = await call<GossipAccess>('GET', '/v1/gossip');
+  await server.stop();
+  server = await start();
+  const access = await call<GossipAccess>('GET', '/v1/gossip');
+  expect(access.keys).toEqual(keys);
+  expect(access.seeds, 'the place of before is forgotten').toHaveLength(1);
+});

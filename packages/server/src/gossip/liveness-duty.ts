@@ -1,0 +1,168 @@
+import type { Member } from '@portolan/gossip';
+import { type Host, key } from '@portolan/model';
+import type { Logger } from 'pino';
+import { put } from '../commands/entries.ts';
+import { GOSSIP_TTL, type Hosts, hostLease } from '../commands/hosts.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Duty, Term } from '../leader.ts';
+import type { Replica } from '../replica.ts';
+import { Damping } from './damping.ts';
+import type { FleetGossip } from './fleet-gossip.ts';
+
+/** How long the leases of a host that failed are kept, unless told otherwise, seconds. */
+export const LOCK_DELAY = 45;
+
+const LOOK_EVERY = 1_000;
+/** When more than this part of the agents, and more than this many, are gone at once, the fault may be on our side. */
+const MASS_PART = 0.5;
+const MASS_MIN = 2;
+/** What failed within this time counts as gone at once, ms. */
+const MASS_WITHIN = 60_000;
+/** How long a host may then say nothing before it counts as unreachable, ms: longer than between two of its reports. */
+const IN_DOUBT = 120_000;
+/** An agent that leaves says so to a coordinator, too; so long its own word is waited for, ms. */
+const GOODBYE = 5_000;
+
+export interface LivenessOptions {
+  readonly replica: Replica;
+  readonly gossip: FleetGossip;
+  readonly hosts: Pick<Hosts, 'leave'>;
+  readonly logger: Logger;
+  /** Seconds that the leases of a host which failed are kept; 45 unless told otherwise. */
+  readonly lockDelay?: number | undefined;
+}
+
+/**
+ * Writes down what gossip says of hosts. One whose agent failed becomes `unreachable`, and what its processes hold ends
+ * after a grace time unless somebody renews it. That costs nobody anything who lives: its agent's next report, or its
+ * return to gossip, makes it `alive` again, and its leases are the same as before.
+ *
+ * Gossip alone is not believed when most agents seem to be gone, for then it may well be this coordinator that is cut off:
+ * those whose reports go on are alive. Nor is it believed again after a report came from a host that it had declared dead.
+ */
+export class LivenessDuty implements Duty {
+  readonly #options: LivenessOptions;
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+  }
+
+  lead(term: Term, signal: AbortSignal): void {
+    const { gossip, logger } = this.#options;
+    const damping = new Damping();
+    /** When the failure began that was written down last, by host. */
+    const written = new Map<string, number>();
+    let running = false;
+    let again = false;
+    const look = async () => {
+      again = running;
+      if (running || signal.aborted) return;
+      running = true;
+      try {
+        await this.#settle(term, damping, written);
+      } catch (error) {
+        logger.error({ err: error }, 'what gossip says of hosts could not be written down');
+      } finally {
+        running = false;
+        if (again) void look();
+      }
+    };
+    const unsubscribe = gossip.onEvent(({ type }) => {
+      if (type === 'failed' || type === 'join' || type === 'leave') void look();
+    });
+    const timer = setInterval(look, LOOK_EVERY).unref();
+    signal.addEventListener('abort', () => {
+      unsubscribe();
+      clearInterval(timer);
+    });
+  }
+
+  get #fleet(): Fleet {
+    return this.#options.replica.fleet;
+  }
+
+  async #settle(term: Term, damping: Damping, written: Map<string, number>): Promise<void> {
+    const agents = this.#options.gossip.agents();
+    const justNow = Date.now() - MASS_WITHIN;
+    const failed = agents.filter(({ status, statusSince }) => status === 'failed' && statusSince > justNow).length;
+    const alive = agents.filter(({ status }) => status === 'alive').length;
+    const inDoubt = failed > MASS_MIN && failed > (failed + alive) * MASS_PART;
+    for (const member of agents) {
+      const { name, status, statusSince } = member;
+      const host = this.#fleet.host(name);
+      if (!host) {
+        damping.forget(name);
+        written.delete(name);
+        continue;
+      }
+      // What gossip knows may be older than what the host has said since, with or without gossip.
+      const isNews = written.get(name) !== statusSince && Date.parse(host.stateSince) <= statusSince;
+      if (status === 'left' && isNews) await this.#left(host, member, written);
+      if (status !== 'failed' && status !== 'alive') continue;
+      const believed = damping.believes(name, status === 'alive', performance.now());
+      if (!believed) continue;
+      if (status === 'alive' && host.state === 'unreachable') await this.#returned(name, term);
+      if (status === 'failed' && host.state === 'alive' && isNews) {
+        written.set(name, statusSince);
+        if (inDoubt) await this.#doubted(name, term);
+        else await this.#failed(name, term);
+      }
+    }
+  }
+
+  async #failed(id: string, term: Term): Promise<void> {
+    const { logger, lockDelay = LOCK_DELAY } = this.#options;
+    const held = this.#fleet.get('host', key.host(id));
+    if (!held) return;
+    const host: Host = { ...held.value, state: 'unreachable', stateSince: new Date().toISOString() };
+    const committed = await term.commit({
+      conditions: [{ key: held.key, version: held.version }],
+      puts: [put<'host'>(held.key, host)],
+      leases: [{ id: hostLease(id), ttl: null }],
+    });
+    if (!committed) return;
+    const leases = leasesOf(this.#fleet, host);
+    logger.warn({ host: id, name: host.name, leases: leases.length }, 'gossip lost the agent of a host');
+    for (const lease of leases) {
+      await term.commit({ conditions: [{ lease }], leases: [{ id: lease, ttl: lockDelay * 1000 }] });
+    }
+  }
+
+  async #returned(id: string, term: Term): Promise<void> {
+    const held = this.#fleet.get('host', key.host(id));
+    if (!held) return;
+    const host: Host = { ...held.value, state: 'alive', stateSince: new Date().toISOString() };
+    const committed = await term.commit({
+      conditions: [{ key: held.key, version: held.version }],
+      puts: [put<'host'>(held.key, host)],
+      leases: [{ id: hostLease(id), ttl: GOSSIP_TTL * 1000 }],
+    });
+    if (committed) this.#options.logger.info({ host: id, name: host.name }, 'the agent of a host is back');
+  }
+
+  /** Its reports have to tell. */
+  async #doubted(id: string, term: Term): Promise<void> {
+    this.#options.logger.warn({ host: id }, 'gossip lost most agents at once: their reports have to tell who lives');
+    await term.commit({ leases: [{ id: hostLease(id), ttl: IN_DOUBT }] });
+  }
+
+  /** It could say goodbye to its peers, and not to a coordinator. */
+  async #left({ id, state }: Host, { statusSince }: Member, written: Map<string, number>): Promise<void> {
+    if (state === 'left' || Date.now() - statusSince < GOODBYE) return;
+    written.set(id, statusSince);
+    await this.#options.hosts.leave(id);
+  }
+}
+
+/** The leases whose holders run on a host: it was named, or a process there was started with one. */
+export function leasesOf(fleet: Fleet, { id, name }: Pick<Host, 'id' | 'name'>): string[] {
+  const leases = new Set<string>();
+  for (const { value } of fleet.all('assignment')) {
+    if (value.lease && (value.host === id || value.host === name)) leases.add(value.lease.id);
+  }
+  for (const { value } of fleet.listenersOf(id).values()) {
+    const lease = value.identity?.lease;
+    if (lease !== undefined && fleet.leased(lease).length > 0) leases.add(lease);
+  }
+  return [...leases];
+}

@@ -1,0 +1,64 @@
+import { z } from '@hono/zod-openapi';
+import { Alias, Name, Position, pageOf, ServiceId, serviceId } from '@portolan/model';
+import { may } from '../access/principal.ts';
+import { page } from '../reads.ts';
+import { type Context, callerOf } from './context.ts';
+import { Consistency, operations, Paging, reader } from './operation.ts';
+
+const tag = 'Findings';
+const AliasParams = z.object({ project: Name, service: Name });
+const AliasDone = z.object({ alias: Alias, position: Position });
+
+export function aliasRoutes(context: Context) {
+  const { aliases } = context;
+  const read = reader(context);
+  const { app, add } = operations();
+
+  add({
+    method: 'get',
+    path: '/aliases',
+    tag,
+    summary: 'List services that count as others',
+    allow: may.read,
+    query: Paging.extend(Consistency.shape),
+    answer: pageOf(Alias),
+    async run({ query }) {
+      const fleet = await read(query);
+      return page(
+        fleet,
+        fleet.all('alias'),
+        query,
+        () => true,
+        ({ value }) => value,
+      );
+    },
+  });
+
+  add({
+    method: 'put',
+    path: '/aliases/{project}/{service}',
+    tag,
+    summary: 'Say that a service is the same as another',
+    description: 'For the rules, and for choosing ports. Their collisions with one another are resolved by that.',
+    allow: may.operate,
+    act: 'set-alias',
+    params: AliasParams,
+    body: z.strictObject({ of: ServiceId }),
+    answer: AliasDone,
+    run: ({ params, body }, c) => aliases.set(serviceId(params), body.of, callerOf(c).principal.name),
+  });
+
+  add({
+    method: 'delete',
+    path: '/aliases/{project}/{service}',
+    tag,
+    summary: 'Take that back',
+    allow: may.operate,
+    act: 'remove-alias',
+    params: AliasParams,
+    answer: AliasDone,
+    run: ({ params }) => aliases.remove(serviceId(params)),
+  });
+
+  return app;
+}

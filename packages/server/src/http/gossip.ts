@@ -1,0 +1,95 @@
+import { z } from '@hono/zod-openapi';
+import {
+  GossipAccess,
+  HostId,
+  KeyReport,
+  KeyRequest,
+  keyActions,
+  MemberView,
+  PortolanError,
+  ProvisionalRequest,
+  ProvisionalResponse,
+} from '@portolan/model';
+import { may } from '../access/principal.ts';
+import { seedsOf } from '../gossip/coordinator-gossip.ts';
+import type { Context } from './context.ts';
+import { operations } from './operation.ts';
+
+const tag = 'Gossip';
+
+export function gossipRoutes({ gossip, keyrings, provisionals, fleet }: Context) {
+  const { app, add } = operations();
+
+  add({
+    method: 'get',
+    path: '/gossip',
+    tag,
+    summary: 'What an agent needs to take part in gossip',
+    description: 'The keys are secrets: whoever has one may say anything in the name of any member.',
+    allow: may.report,
+    answer: GossipAccess,
+    run() {
+      const { label } = cluster();
+      const { keys } = keyrings;
+      if (keys.length === 0) throw new PortolanError('not-ready', 'the fleet has no key yet; ask again in a moment');
+      return { label, keys: [...keys], seeds: seedsOf(fleet) };
+    },
+  });
+
+  add({
+    method: 'get',
+    path: '/members',
+    tag,
+    summary: 'Who takes part in gossip, as this coordinator sees it',
+    allow: may.read,
+    answer: z.object({ items: z.array(MemberView) }),
+    run: () => ({ items: cluster().members() }),
+  });
+
+  add({
+    method: 'get',
+    path: '/gossip/keys',
+    tag,
+    summary: 'The keys of gossip, and how many members have each',
+    allow: may.administer,
+    answer: KeyReport,
+    run: () => keyrings.report(),
+  });
+
+  add({
+    method: 'post',
+    path: '/gossip/keys/{action}',
+    tag,
+    summary: 'Change the keys of all members',
+    description: '`install` a new one (made here when none is named), `use` it to encrypt, `remove` the old one.',
+    allow: may.administer,
+    act: 'change-keys',
+    params: z.object({ action: z.enum(keyActions) }),
+    body: KeyRequest,
+    answer: KeyReport,
+    run: ({ params, body }) => keyrings.change(params.action, body.key),
+  });
+
+  add({
+    method: 'post',
+    path: '/hosts/{id}/provisional',
+    tag,
+    summary: 'Make real what the agent of a host promised while no coordinator could be reached',
+    description: 'Each becomes an assignment of the same port, or, where somebody else has it, a finding.',
+    allow: may.report,
+    act: 'reassert',
+    scope: ({ params }) => ({ host: params.id }),
+    params: z.object({ id: HostId }),
+    body: ProvisionalRequest,
+    answer: ProvisionalResponse,
+    run: ({ params, body }) => provisionals.settle(params.id, body),
+  });
+
+  return app;
+
+  function cluster() {
+    const view = gossip.view;
+    if (view) return view;
+    throw new PortolanError('not-found', 'this coordinator takes no part in gossip');
+  }
+}

@@ -1,0 +1,28 @@
+import { mcpOverHttp } from '@portolan/mcp';
+import { Hono } from 'hono';
+import manifest from '../../package.json' with { type: 'json' };
+import type { Env } from './context.ts';
+
+/**
+ * MCP for AI agents. Its tools ask the coordinator's own HTTP interface, with the token of whoever called them: so there is
+ * one gate, one set of roles and limits, and one audit trail.
+ *
+ * @param ask the coordinator's HTTP interface
+ */
+export function mcpRoutes(ask: (request: Request, bindings: Env['Bindings']) => Response | Promise<Response>) {
+  const mcp = mcpOverHttp(manifest.version);
+  const app = new Hono<Env>();
+  app.all('/mcp', (c) => {
+    const token = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    const host = c.req.header('host') ?? '';
+    return mcp.answer(c.req.raw, {
+      token,
+      fetch: async (input, init) => {
+        const request = new Request(input, init);
+        request.headers.set('host', host);
+        return ask(request, c.env);
+      },
+    });
+  });
+  return app;
+}
