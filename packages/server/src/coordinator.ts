@@ -1,3 +1,4 @@
+import type { Fleet } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { AuditWriter } from './access/audit.ts';
@@ -19,7 +20,6 @@ import { Triage } from './commands/triage.ts';
 import { Committer } from './committer.ts';
 import { Executor } from './executor.ts';
 import { FindingsDuty } from './findings.ts';
-import type { Fleet } from './fleet.ts';
 import { FleetGossip } from './gossip/fleet-gossip.ts';
 import { addGossipMetrics } from './gossip/gossip-metrics.ts';
 import { Keyrings } from './gossip/keyrings.ts';

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import {
+  type Fleet,
   type Host,
   type HostListener,
   isContainerInternal,
@@ -9,7 +10,6 @@ import {
   sameService,
   serviceId,
 } from '@portolan/model';
-import type { Fleet } from './fleet.ts';
 
 /** One group of Prometheus's `http_sd` format. */
 export const TargetGroup = z

@@ -1,9 +1,8 @@
-import { PortolanError } from '@portolan/model';
+import { type Fleet, PortolanError } from '@portolan/model';
 import { actor, attributed } from './access/act.ts';
 import { alternative } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
 import { withHistory } from './finding-history.ts';
-import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative, Store } from './store/store.ts';
 

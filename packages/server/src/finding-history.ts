@@ -1,7 +1,6 @@
-import { changeOf, type Finding, type FindingEvent, key, kindOf, type Page } from '@portolan/model';
+import { changeOf, type Finding, type FindingEvent, type Fleet, key, kindOf, type Page } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import { put } from './commands/entries.ts';
-import type { Fleet } from './fleet.ts';
 import type { Alternative } from './store/store.ts';
 
 /** Tells the events of this coordinator from those of others in the same millisecond. */

@@ -1,7 +1,6 @@
-import { judged, key, portsInUse, portsOf } from '@portolan/model';
+import { type Fleet, judged, key, portsInUse, portsOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from './commands/entries.ts';
-import type { Fleet } from './fleet.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import type { Put } from './store/store.ts';

@@ -1,5 +1,4 @@
-import { type SheetHead, SheetWriter } from '@portolan/model';
-import type { Fleet } from './fleet.ts';
+import { type Fleet, type SheetHead, SheetWriter } from '@portolan/model';
 
 /** Listeners of one line; encoding them holds up everything else for some milliseconds. */
 const PART = 2_000;

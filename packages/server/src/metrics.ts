@@ -1,8 +1,7 @@
-import { findingKinds, hostStates, severities } from '@portolan/model';
+import { type Fleet, findingKinds, hostStates, severities } from '@portolan/model';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { waitingAlerts } from './alerts/queue.ts';
 import type { CommittedGroup } from './committer.ts';
-import type { Fleet } from './fleet.ts';
 
 /** What `/metrics` shows, beside what every Node process does. No port, host or service is ever a label. */
 export class Metrics {

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Finding, type Host, key, type RestingPort, serviceId } from '@portolan/model';
+import { type Finding, type Fleet, type Host, key, type RestingPort, serviceId } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from './commands/entries.ts';
 import { GOSSIP_TTL, HOST_TTL, hostLease } from './commands/hosts.ts';
-import type { Fleet } from './fleet.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import { Outage } from './store/outage.ts';

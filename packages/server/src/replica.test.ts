@@ -1,8 +1,7 @@
-import { key, type Position, type Range } from '@portolan/model';
+import { type Applied, key, type Position, type Range } from '@portolan/model';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { alternative, put } from './commands/entries.ts';
-import type { Applied } from './fleet.ts';
 import { Replica } from './replica.ts';
 import type { Change, GroupOutcome, Store, Transaction } from './store/store.ts';
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
+import { type Applied, Fleet, PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
 import type { Logger } from 'pino';
-import { type Applied, Fleet } from './fleet.ts';
 import { leavesTrace } from './store/log-record.ts';
 import { Outage } from './store/outage.ts';
 import { type Change, type GroupOutcome, HistoryLostError, type Store, type Transaction } from './store/store.ts';

@@ -1,5 +1,4 @@
-import { key } from '@portolan/model';
-import type { Fleet } from './fleet.ts';
+import { type Fleet, key } from '@portolan/model';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 

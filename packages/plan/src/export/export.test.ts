@@ -98,9 +98,10 @@ test('JSON has every endpoint', () => {
   });
 });
 
-test('the declaration is one that the registry takes; what is reserved is blocked there', () => {
+test('the declaration is one that the registry takes; what is reserved is kept there', () => {
   const declared = PlanRequest.parse(declarationOf(chart.manifest));
-  expect(declared.blocks).toEqual([{ from: 4090, to: 4099, protocol: null, reason: 'reserved in range shop: later' }]);
+  expect(declared.ranges[0]!.reserved).toEqual([{ from: 4090, to: 4099, reason: 'later' }]);
+  expect(declared.blocks).toEqual([]);
   expect(declared.services.map(({ name, endpoints }) => [name, endpoints.length])).toEqual([
     ['cart', 2],
     ['pay', 1],

@@ -5,6 +5,7 @@ import {
   type AuditEvent,
   type EntryKind,
   type EntryValue,
+  type Fleet,
   formatEndpoint,
   key,
   kindOf,
@@ -13,7 +14,6 @@ import {
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import { put } from '../commands/entries.ts';
-import type { Fleet } from '../fleet.ts';
 import type { Alternative } from '../store/store.ts';
 import { checkCommit } from './bounds.ts';
 import type { Principal } from './principal.ts';

@@ -1,8 +1,7 @@
-import { type AuditAction, type AuditEvent, key, type Page } from '@portolan/model';
+import { type AuditAction, type AuditEvent, type Fleet, key, type Page } from '@portolan/model';
 import type { Logger } from 'pino';
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
-import type { Fleet } from '../fleet.ts';
 import { type Act, auditEvent } from './act.ts';
 
 /** Refusals of one second that are told apart; whoever hammers at a closed door does not fill the store. */

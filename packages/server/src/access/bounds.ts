@@ -3,13 +3,13 @@ import {
   type Endpoint,
   type EntryKind,
   type EntryValue,
+  type Fleet,
   formatEndpoint,
   kindOf,
   PortolanError,
   type Role,
 } from '@portolan/model';
 import { hostLease } from '../commands/hosts.ts';
-import type { Fleet } from '../fleet.ts';
 import type { Alternative, Put } from '../store/store.ts';
 import { describe, type Principal } from './principal.ts';
 

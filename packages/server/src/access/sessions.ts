@@ -1,5 +1,4 @@
-import { key, PortolanError } from '@portolan/model';
-import type { Held } from '../fleet.ts';
+import { type Held, key, PortolanError } from '@portolan/model';
 import type { Replica } from '../replica.ts';
 import { BOOTSTRAP, describe, type Principal } from './principal.ts';
 

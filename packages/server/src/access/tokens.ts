@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import {
   formatToken,
+  type Held,
   key,
   PortolanError,
   type Position,
@@ -12,7 +13,6 @@ import {
 import { customAlphabet } from 'nanoid';
 import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
-import type { Held } from '../fleet.ts';
 
 /** How many tokens a fleet may have: one for each of its hosts, and as many again. */
 const TOKENS_MAX = 20_000;

@@ -1,6 +1,5 @@
-import { type EntryValue, key } from '@portolan/model';
+import { type EntryValue, type Held, key } from '@portolan/model';
 import type { Logger } from 'pino';
-import type { Held } from '../fleet.ts';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import { Courier } from './courier.ts';

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Delivery, isWanted, isWatched, key } from '@portolan/model';
+import { type Delivery, type Fleet, type Held, isWanted, isWatched, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Term } from '../leader.ts';
 import { STANDS_FOR } from './payload.ts';
 import { type Outcome, send } from './post.ts';

@@ -1,5 +1,13 @@
-import { compareVersions, type FindingEvent, isWanted, key, type StoredWebhook, type Version } from '@portolan/model';
-import type { Fleet, Held } from '../fleet.ts';
+import {
+  compareVersions,
+  type FindingEvent,
+  type Fleet,
+  type Held,
+  isWanted,
+  key,
+  type StoredWebhook,
+  type Version,
+} from '@portolan/model';
 
 /** An event's place in the order of what happened: its commit, and its id among those of that commit. */
 export interface Mark {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Delivery,
+  type Fleet,
   key,
   PortolanError,
   type Position,
@@ -12,7 +13,6 @@ import {
 } from '@portolan/model';
 import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
-import type { Fleet } from '../fleet.ts';
 import { sampleEvent } from './payload.ts';
 import { send } from './post.ts';
 import { pendingFor } from './queue.ts';

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import {
   type Assignment,
   draftOf,
+  type Fleet,
+  type Held,
   key,
   type Plan,
   type PlanConflict,
@@ -13,7 +15,6 @@ import {
 } from '@portolan/model';
 import { actor } from '../access/act.ts';
 import type { Plan as Decision, Executor, Settled } from '../executor.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
 import { settledLoss } from './reserve.ts';

@@ -3,6 +3,7 @@ import {
   type EndRequest,
   type EndResponse,
   type EndTarget,
+  type Fleet,
   type Host,
   type HostListener,
   PortolanError,
@@ -13,7 +14,6 @@ import {
   TASK_SIZE_MAX,
 } from '@portolan/model';
 import type { Executor } from '../executor.ts';
-import type { Fleet } from '../fleet.ts';
 import { isOrphan } from './orphan.ts';
 import type { Tasks } from './tasks.ts';
 

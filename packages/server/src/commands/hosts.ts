@@ -1,4 +1,6 @@
 import {
+  type Fleet,
+  type Held,
   HOST_LISTENERS_MAX,
   type Host,
   type HostInfo,
@@ -15,7 +17,6 @@ import {
   type TaskAnswer,
 } from '@portolan/model';
 import type { Executor, Plan, Settled } from '../executor.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
 

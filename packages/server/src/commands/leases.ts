@@ -3,7 +3,9 @@ import {
   compareVersions,
   declaredParty,
   type Finding,
+  type Fleet,
   formatEndpoint,
+  type Held,
   key,
   PortolanError,
   type Position,
@@ -16,7 +18,6 @@ import {
   serviceId,
 } from '@portolan/model';
 import type { Executor } from '../executor.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import { alternative, put } from './entries.ts';
 import { endpointOf, lostFindingId, type Reserver } from './reserve.ts';
 

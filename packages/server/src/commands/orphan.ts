@@ -1,5 +1,4 @@
-import type { HostListener } from '@portolan/model';
-import type { Fleet, Held } from '../fleet.ts';
+import type { Fleet, Held, HostListener } from '@portolan/model';
 
 /**
  * Whether the process of a listener was started with a lease (by `portolan run`, say) that nobody renews any more and

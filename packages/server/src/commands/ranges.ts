@@ -1,5 +1,6 @@
 import {
   type Block,
+  type Fleet,
   formatInterval,
   type Interval,
   key,
@@ -9,7 +10,6 @@ import {
   type Range,
 } from '@portolan/model';
 import type { Executor } from '../executor.ts';
-import type { Fleet } from '../fleet.ts';
 import { alternative, put } from './entries.ts';
 
 /** What operators lay down: ranges and blocked ports. */

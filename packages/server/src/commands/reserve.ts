@@ -1,16 +1,22 @@
 import {
+  type Asker,
   type Assignment,
   type Availability,
   choosePorts,
   type Endpoint,
+  type Field,
   type Finding,
+  type Fleet,
+  fieldOf,
   formatEndpoint,
   formatVersion,
+  type Held,
   HIGHEST_PORT,
   type Host,
   key,
   labelsOf,
   type Obstacle,
+  obstacleTo,
   PortolanError,
   protocols,
   type Reservation,
@@ -22,10 +28,8 @@ import {
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Executor, Plan } from '../executor.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
-import { type Asker, type Field, fieldOf, obstacleTo } from './ports.ts';
 import type { Prober } from './probe.ts';
 
 /** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */

@@ -3,8 +3,10 @@ import {
   type Assignment,
   type EndAnswer,
   type Endpoint,
+  type Fleet,
   formatVersion,
   GRACE_DEFAULT,
+  type Held,
   HOST_NETNS,
   type Host,
   type HostListener,
@@ -18,7 +20,6 @@ import {
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Executor } from '../executor.ts';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Endings } from './endings.ts';
 import { alternative, put } from './entries.ts';
 import type { Leases } from './leases.ts';

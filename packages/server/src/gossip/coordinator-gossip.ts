@@ -1,12 +1,19 @@
 import { hostname } from 'node:os';
 import { type GossipOptions, type SheetCluster, startSheetCluster } from '@portolan/gossip';
-import { GOSSIP_PORT, isCoordinator, key, MEMBER_KIND, type MemberTags, REGISTRY_SHEET } from '@portolan/model';
+import {
+  type Fleet,
+  GOSSIP_PORT,
+  isCoordinator,
+  key,
+  MEMBER_KIND,
+  type MemberTags,
+  REGISTRY_SHEET,
+} from '@portolan/model';
 import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { isLoopback } from '../access/origin.ts';
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
-import type { Fleet } from '../fleet.ts';
 import type { FleetGossip } from './fleet-gossip.ts';
 import type { Keyrings } from './keyrings.ts';
 

@@ -1,9 +1,8 @@
 import type { Member } from '@portolan/gossip';
-import { type Host, key } from '@portolan/model';
+import { type Fleet, type Host, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
 import { GOSSIP_TTL, type Hosts, hostLease } from '../commands/hosts.ts';
-import type { Fleet } from '../fleet.ts';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import { Damping } from './damping.ts';

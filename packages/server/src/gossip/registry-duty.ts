@@ -3,6 +3,8 @@ import {
   BOOTSTRAP_TOKEN,
   type EntryKind,
   type EntryValue,
+  type Fleet,
+  type Held,
   key,
   packEntry,
   REGISTRY_SHEET,
@@ -10,7 +12,6 @@ import {
   registryKinds,
   type StoredToken,
 } from '@portolan/model';
-import type { Fleet, Held } from '../fleet.ts';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import type { FleetGossip } from './fleet-gossip.ts';

@@ -4,6 +4,7 @@ import {
   AuditEvent,
   Caller,
   Position,
+  page,
   pageOf,
   TokenId,
   TokenMade,
@@ -13,7 +14,6 @@ import {
 import { auditPage } from '../access/audit.ts';
 import { may } from '../access/principal.ts';
 import { viewOf } from '../access/tokens.ts';
-import { page } from '../reads.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 

@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Alias, Name, Position, pageOf, ServiceId, serviceId } from '@portolan/model';
+import { Alias, Name, Position, page, pageOf, ServiceId, serviceId } from '@portolan/model';
 import { may } from '../access/principal.ts';
-import { page } from '../reads.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
 

@@ -2,10 +2,12 @@ import { z } from '@hono/zod-openapi';
 import {
   AssignmentView,
   assignmentStates,
+  assignmentView,
   Name,
   type Page,
   PortolanError,
   Protocol,
+  page,
   pageOf,
   ReassertRequest,
   ReleaseRequest,
@@ -18,7 +20,6 @@ import {
 } from '@portolan/model';
 import { acting } from '../access/act.ts';
 import { may } from '../access/principal.ts';
-import { assignmentView, page } from '../reads.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 

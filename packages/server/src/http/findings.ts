@@ -7,12 +7,12 @@ import {
   findingStates,
   key,
   PortolanError,
+  page,
   pageOf,
   severities,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { historyPage } from '../finding-history.ts';
-import { page } from '../reads.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 

@@ -1,9 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
-import { key, PortolanError, tokenIdOf } from '@portolan/model';
+import { type Fleet, key, PortolanError, tokenIdOf } from '@portolan/model';
 import { BOOTSTRAP, type Principal } from '../access/principal.ts';
 import { hasExpired } from '../access/sessions.ts';
 import { digestOf } from '../access/tokens.ts';
-import type { Fleet } from '../fleet.ts';
 
 /**
  * Tells whose token it is: that of the start, or one of the store. Each request costs one hash, of about a microsecond,

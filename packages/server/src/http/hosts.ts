@@ -8,6 +8,7 @@ import {
   PortolanError,
   Position,
   Protocol,
+  page,
   pageOf,
   ReportRequest,
   ReportResponse,
@@ -17,7 +18,6 @@ import {
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { listenerSheet } from '../listener-sheet.ts';
-import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 

@@ -1,9 +1,17 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { type AuditAction, HIGHEST_PORT, Port, PortolanError, Position, Problem, type Role } from '@portolan/model';
+import {
+  type AuditAction,
+  type Fleet,
+  HIGHEST_PORT,
+  Port,
+  PortolanError,
+  Position,
+  Problem,
+  type Role,
+} from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import { acting } from '../access/act.ts';
 import { checkRole, checkScope, type Scope } from '../access/bounds.ts';
-import type { Fleet } from '../fleet.ts';
 import { type Context, callerOf, type Env } from './context.ts';
 import { invalid } from './problems.ts';
 

@@ -1,9 +1,19 @@
 import { z } from '@hono/zod-openapi';
-import { HealthReport, HostId, Name, Plan, PlanDiff, PlanRequest, PlanView, Position, pageOf } from '@portolan/model';
+import {
+  HealthReport,
+  HostId,
+  Name,
+  Plan,
+  PlanDiff,
+  PlanRequest,
+  PlanView,
+  Position,
+  page,
+  pageOf,
+} from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { planView } from '../commands/declare.ts';
 import { prometheusTargets, TargetGroup } from '../discovery.ts';
-import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
 

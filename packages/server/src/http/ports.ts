@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import {
   Block,
+  freePorts,
   isKnown,
   Name,
   Port,
@@ -8,14 +9,16 @@ import {
   PortReport,
   Position,
   Protocol,
+  page,
   pageOf,
   parseInterval,
+  portReport,
   Range,
   ServiceView,
+  services,
   serviceView,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
-import { freePorts, page, portReport, services } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 

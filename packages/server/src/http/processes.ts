@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { EndRequest, EndResponse, HostListener, pageOf } from '@portolan/model';
+import { EndRequest, EndResponse, HostListener, page, pageOf } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { orphans } from '../commands/orphan.ts';
-import { page } from '../reads.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
 

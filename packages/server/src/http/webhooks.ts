@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { Name, Position, pageOf, WebhookRequest, WebhookSet, WebhookTest, WebhookView } from '@portolan/model';
+import { Name, Position, page, pageOf, WebhookRequest, WebhookSet, WebhookTest, WebhookView } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { webhookView } from '../alerts/webhooks.ts';
-import { page } from '../reads.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
 

@@ -1,5 +1,4 @@
-import type { EntryKind, Position, ServerFrame, StreamEvent } from '@portolan/model';
-import type { Applied, Fleet, Held } from '../fleet.ts';
+import type { Applied, EntryKind, Fleet, Held, Position, ServerFrame, StreamEvent } from '@portolan/model';
 import { eventOf, type Interest, matches, putEvent } from './filter.ts';
 
 /** Entries of one snapshot frame. */

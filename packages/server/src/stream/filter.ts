@@ -6,6 +6,7 @@ import {
   type Filter,
   type Finding,
   type Health,
+  type Held,
   type Host,
   type HostListener,
   type Interval,
@@ -18,9 +19,9 @@ import {
   serviceId,
   type Task,
   type Topic,
+  type Touch,
   topics,
 } from '@portolan/model';
-import type { Held, Touch } from '../fleet.ts';
 
 /** What a group of subscribers wants to hear of. */
 export interface Interest {

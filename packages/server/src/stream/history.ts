@@ -1,5 +1,4 @@
-import { ORIGIN, type Position } from '@portolan/model';
-import type { Applied } from '../fleet.ts';
+import { type Applied, ORIGIN, type Position } from '@portolan/model';
 
 /** Changes kept in memory for those who were away or behind for a moment. */
 const TOUCHES_MAX = 50_000;

@@ -1,4 +1,5 @@
 import {
+  type Applied,
   type ClientFrame,
   type EntryKind,
   type Filter,
@@ -6,9 +7,9 @@ import {
   type Position,
   revisionOf,
   type Topic,
+  type Touch,
 } from '@portolan/model';
 import type { Logger } from 'pino';
-import type { Applied, Touch } from '../fleet.ts';
 import type { Replica } from '../replica.ts';
 import { type Change, HistoryLostError, type Store } from '../store/store.ts';
 import { Channel } from './channel.ts';

@@ -1,5 +1,4 @@
-import type { Position, ResetReason } from '@portolan/model';
-import type { Applied } from '../fleet.ts';
+import type { Applied, Position, ResetReason } from '@portolan/model';
 import { type Channel, type Frame, frame, type Snapshot } from './channel.ts';
 
 /** Where frames go: a WebSocket, or a response that streams events. */

@@ -1,1 +1,0 @@
-export { type Asker, type Field, fieldOf, obstacleTo } from '@portolan/model';

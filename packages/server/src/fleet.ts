@@ -1,1 +1,0 @@
-export { type Applied, Fleet, type Held, type Touch } from '@portolan/model';

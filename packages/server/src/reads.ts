@@ -1,1 +1,0 @@
-export { assignmentView, freePorts, type Paging, page, portReport, services } from '@portolan/model';
