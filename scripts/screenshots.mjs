@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
+import { provideChromium } from './chromium.mjs';
 import { runInForeground } from './foreground.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'docs/screenshots');
 const node = await bootstrap();
+await provideChromium();
 mkdirSync(out, { recursive: true });
 const directory = mkdtempSync(join(tmpdir(), 'portolan-screenshots-'));
 try {

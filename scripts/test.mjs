@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap, endOnFailure } from './bootstrap.mjs';
+import { provideChromium } from './chromium.mjs';
 import { runInForeground } from './foreground.mjs';
 import { provideIp } from './iproute.mjs';
 import { nodeEnvironment } from './node24.mjs';
@@ -15,6 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const node = await bootstrap();
 const redis = await provideRedis(node).catch(endOnFailure);
 await provideIp();
+await provideChromium();
 await provideSerf();
 await providePrometheus();
 

@@ -254,7 +254,9 @@ describe('a fleet with all sorts of things in it', () => {
       { state: 'acknowledged', note: { text: 'the bot moves on Monday', assignee: 'ada', by: 'bootstrap' } },
     ]);
     await page.keyboard.press('Control+k');
+    await page.locator('input[role=combobox]:focus').waitFor();
     await page.keyboard.type('active collision on 3050');
+    await page.getByRole('option', { name: 'Active collision on 3050', selected: true }).waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Active collision on 3050' }).waitFor();
     await tabTo(/^Another port for mana\/mana-voice-bot$/);

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await ended('npx', ['-y', 'pnpm@12', '-r', '--filter', './packages/*', 'pack', ...packed], root);
   writeFileSync(join(bench.directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   const tarballs = readdirSync(join(bench.directory, 'packed')).map((name) => join(bench.directory, 'packed', name));
-  expect(tarballs).toHaveLength(5);
+  expect(tarballs).toHaveLength(9);
   await ended('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs], bench.directory);
 }, 240_000);
 afterAll(() => bench?.clear());

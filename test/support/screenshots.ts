@@ -16,7 +16,7 @@ const pages: Record<string, string> = {
   map: '/map',
   'map-near': '/map?port=41040',
   port: '/ports/41040',
-  services: '/services',
+  services: '/services?sort=-listeners',
   service: '/services/shop/orders',
   dependencies: '/graph?project=shop',
   hosts: '/hosts',
@@ -36,7 +36,12 @@ const looks = {
 const server = await startOwnCoordinator(directory, token);
 const browser = await launchBrowser();
 try {
-  await makeDemoFleet(connect({ url: server.url, token }));
+  const hosts = await makeDemoFleet(connect({ url: server.url, token }));
+  // Who says nothing for long is unreachable; the last one has left.
+  const alive = setInterval(() => {
+    for (const host of hosts.slice(0, -1)) void host.change([], []);
+  }, 8_000);
+  alive.unref();
   for (const look of Object.keys(looks) as (keyof typeof looks)[]) await shoot(browser, look);
 } finally {
   await browser.close();

@@ -5,6 +5,7 @@ import {
   Port,
   PortolanError,
   parseInterval,
+  ServiceId,
   TOKEN_TTL_MAX,
   TTL_MAX,
   TTL_MIN,
@@ -34,6 +35,13 @@ export function interval(text: string): Interval {
   const parsed = parseInterval(text);
   if (!parsed) throw new InvalidArgumentError('Ports are written 3000-3010, or 3000 for one.');
   return parsed;
+}
+
+/** `project/service`, whole. */
+export function serviceId(text: string): ServiceId {
+  const parsed = ServiceId.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError('It is written project/service, as "portolan ls" shows it.');
 }
 
 export function oneOf<const T extends string>(...allowed: T[]): (text: string) => T {

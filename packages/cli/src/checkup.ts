@@ -4,18 +4,10 @@ import { keptHostId } from '@portolan/agent';
 import { allItems, type PortolanClient } from '@portolan/client';
 import { readToken, stateDir, tokenPath } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, type Host, LEASE_VARIABLE, PortolanError, type Status } from '@portolan/model';
+import { type Check, failure, ok, warning } from './check.ts';
+import { checkGossip, checkLocalApi } from './gossip-checkup.ts';
 import { describe as describeOccupant, occupantsOf } from './occupant.ts';
 import { plain } from './output.ts';
-
-/** What was looked at, and how it is. */
-export interface Check {
-  name: string;
-  /** `warning`: it works, but not as it could. */
-  status: 'ok' | 'warning' | 'failure';
-  detail: string;
-  /** What to do about it. */
-  remedy?: string;
-}
 
 const NODE_WANTED = 24;
 const DEFAULT_PORT = 7678;
@@ -96,7 +88,7 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
     status = await client.status();
   } catch (error) {
     if (!(error instanceof PortolanError)) throw error;
-    return [whyNot(error, client.url), await checkPort(client.url)];
+    return [whyNot(error, client.url), await checkPort(client.url), ...(await checkLocalApi(client.token, undefined))];
   }
   const skew = Date.parse(status.time) - (asked + Date.now()) / 2;
   return [
@@ -171,14 +163,20 @@ async function checkAgent(client: PortolanClient, version: string): Promise<Chec
     const last = own[0]
       ? `that of this host is ${own[0].state} since ${own[0].stateSince}`
       : 'none has reported for this host';
-    return [warning('agent', last, 'portolan agent, or portolan service install agent')];
+    return [
+      warning('agent', last, 'portolan agent, or portolan service install agent'),
+      await checkGossip(client, undefined),
+      ...(await checkLocalApi(client.token, undefined)),
+    ];
   }
-  const checks = [
+  return [
     alive.agentVersion === version
       ? ok('agent', `it reports for ${plain(alive.name)} (${alive.id})`)
       : warning('agent', `it has version ${alive.agentVersion}, this is ${version}`, 'bring both to one version'),
+    ...alive.blindSpots.map((spot) => blindSpot(spot, alive)),
+    await checkGossip(client, alive),
+    ...(await checkLocalApi(client.token, alive)),
   ];
-  return [...checks, ...alive.blindSpots.map((spot) => blindSpot(spot, alive))];
 }
 
 function blindSpot(spot: string, { platform }: Host): Check {
@@ -187,16 +185,4 @@ function blindSpot(spot: string, { platform }: Host): Check {
   // What the system itself does not tell is nobody's fault.
   if (!remedy) return ok('agent', `it cannot see ${seen}`);
   return warning('agent', `it cannot see ${seen}`, platform.startsWith('linux') ? remedy : 'run the agent as root');
-}
-
-function ok(name: string, detail: string): Check {
-  return { name, status: 'ok', detail };
-}
-
-function warning(name: string, detail: string, remedy: string): Check {
-  return { name, status: 'warning', detail, remedy };
-}
-
-function failure(name: string, detail: string, remedy: string): Check {
-  return { name, status: 'failure', detail, remedy };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Check } from './checkup.ts';
+import type { Check } from './check.ts';
 import { PortolanProcess } from './portolan-process.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -38,11 +38,25 @@ describe('doctor', () => {
   }
 
   test('finds nothing to mend where all is well', async () => {
-    await vi.waitFor(async () => expect((await checks()).of('agent')?.status).toBe('ok'), patient);
+    await vi.waitFor(async () => {
+      const { of } = await checks();
+      expect([of('agent')?.status, of('local')?.status]).toEqual(['ok', 'ok']);
+    }, patient);
     const { code, all } = await checks();
     expect(code).toBe(0);
     expect(all.filter(({ status }) => status === 'failure')).toEqual([]);
-    for (const name of ['node', 'environment', 'state', 'coordinator', 'store', 'clock', 'token', 'agent']) {
+    for (const name of [
+      'node',
+      'environment',
+      'state',
+      'coordinator',
+      'store',
+      'clock',
+      'token',
+      'agent',
+      'gossip',
+      'local',
+    ]) {
       expect(all.map((check) => check.name)).toContain(name);
     }
     expect((await portolan(['doctor'])).stdout).toMatch(/^ok {4}coordinator {2}http/m);
@@ -66,6 +80,24 @@ describe('doctor', () => {
     } finally {
       other.close();
     }
+  });
+
+  test('tells who takes no part in gossip, and what is known without a coordinator', async () => {
+    const alone = mkdtempSync(join(tmpdir(), 'portolan-doctor-alone-'));
+    const quiet = new PortolanProcess(['up', '--port', '0', '--json', '--no-gossip'], { PORTOLAN_STATE_DIR: alone });
+    try {
+      const { url } = await vi.waitFor(() => JSON.parse(quiet.stdout) as { url: string }, patient);
+      const without = await checks({ PORTOLAN_URL: url, PORTOLAN_STATE_DIR: alone });
+      expect(without.of('gossip')).toMatchObject({ status: 'warning', remedy: expect.stringContaining('--no-gossip') });
+      expect(without.of('local')).toMatchObject({ status: 'warning', detail: expect.stringContaining('never heard') });
+    } finally {
+      await quiet.stop();
+      rmSync(alone, { recursive: true });
+    }
+    const { of } = await checks();
+    expect(of('gossip')?.detail).toMatch(/^1 of 1 members are alive, this host at 127\.0\.0\.1:\d+$/);
+    const away = await checks({ PORTOLAN_URL: 'http://127.0.0.1:1' });
+    expect(away.of('local')).toMatchObject({ status: 'ok', detail: expect.stringContaining('its registry is of') });
   });
 
   test('tells variables that nobody reads, and those of an outer run', async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type Server, createServer as serveHttp } from 'node:http';
 import { createServer as serveHttps, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +13,7 @@ import { Sessions } from './access/sessions.ts';
 import { readTls, type TlsContents, type TlsFiles, watchTls } from './access/tls-files.ts';
 import { digestOf, Tokens } from './access/tokens.ts';
 import { startCoordinator } from './coordinator.ts';
+import { drainOf } from './drain.ts';
 import { type GossipSettings, joinGossip } from './gossip/coordinator-gossip.ts';
 import { createApp } from './http/app.ts';
 import { Gate } from './http/gate.ts';
@@ -75,8 +75,6 @@ export interface RunningServer {
 }
 
 const WEBSOCKET_FRAME_MAX = 64 * 1024;
-/** How long requests under way may still take when the coordinator stops, ms. */
-const DRAIN_WITHIN = 5_000;
 /** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
 const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -138,6 +136,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       : { ...base, createServer: serveHttp, serverOptions: { ...PACE, shouldUpgradeCallback } },
   ) as Server;
   server.maxConnections = limits.connections;
+  const drain = drainOf(server);
   const renew = (contents: TlsContents) => (server as TlsServer).setSecureContext(contents);
   const unwatch = tls && secure && watchTls(tls, secure, renew, logger);
   const told = new Rate(0.1, 1);
@@ -162,16 +161,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger.info('the coordinator stops');
     serving = false;
     unwatch?.();
-    const closed = once(server, 'close');
-    server.close();
+    const drained = drain();
     coordinator.hub.stop();
-    // A connection that is kept alive becomes idle when its answer is out, which may be after the first look.
-    server.closeIdleConnections();
-    const idle = setInterval(() => server.closeIdleConnections(), 20);
-    const late = setTimeout(() => server.closeAllConnections(), DRAIN_WITHIN);
-    await closed;
-    clearInterval(idle);
-    clearTimeout(late);
+    await drained;
     sockets.close();
     sessions.stop();
     await gossip?.stop();

@@ -1,5 +1,6 @@
 import { allItems } from '@portolan/client';
 import { Command } from 'commander';
+import { serviceId } from '../argument.ts';
 import { plain, say, sayJson, table } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
@@ -10,8 +11,8 @@ export function alias(): Command {
   command.addCommand(
     remote(new Command('set'))
       .description('let a service count as another')
-      .argument('<service>', 'project/service, as it is seen')
-      .argument('<of>', 'project/service that it is')
+      .argument('<service>', 'project/service, as it is seen', serviceId)
+      .argument('<of>', 'project/service that it is', serviceId)
       .addHelpText('after', examples('portolan alias set unknown/sync.js mana/mana-sync'))
       .action(async (service: string, of: string, options: RemoteOptions) => {
         const made = await (await clientOf(options)).setAlias(service, of);
@@ -23,7 +24,7 @@ export function alias(): Command {
     remote(new Command('remove'))
       .alias('rm')
       .description('let it count as itself again')
-      .argument('<service>', 'project/service')
+      .argument('<service>', 'project/service', serviceId)
       .addHelpText('after', examples('portolan alias remove unknown/sync.js'))
       .action(async (service: string, options: RemoteOptions) => {
         const gone = await (await clientOf(options)).removeAlias(service);

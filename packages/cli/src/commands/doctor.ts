@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { type Check, checkup } from '../checkup.ts';
+import type { Check } from '../check.ts';
+import { checkup } from '../checkup.ts';
 import { exitCodes } from '../exit-code.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';

@@ -24,8 +24,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-function start(): Promise<RunningServer> {
+function start(host = '127.0.0.1'): Promise<RunningServer> {
   return startServer({
+    host,
+    insecureBind: true,
     port: 0,
     token,
     logger: pino({ level: 'silent' }),
@@ -120,4 +122,11 @@ test('a coordinator that starts again has the keys of the store', async () => {
   const access = await call<GossipAccess>('GET', '/v1/gossip');
   expect(access.keys).toEqual(keys);
   expect(access.seeds, 'the place of before is forgotten').toHaveLength(1);
+});
+
+test('one that listens on all addresses names one at which it is reached', async () => {
+  await server.stop();
+  server = await start('0.0.0.0');
+  const [own] = await items();
+  expect(own?.tags.api).toBe(`http://127.0.0.1:${new URL(server.url).port}`);
 });

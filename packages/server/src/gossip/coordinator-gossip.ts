@@ -84,7 +84,9 @@ export async function joinGossip(
   });
   const { address } = cluster.gossip;
   const own = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-  logger.info({ address: own, name }, 'taking part in gossip');
+  const api = urlFor(place.api, address.host);
+  if (api !== place.api) cluster.gossip.setTags(tagsOf({ ...place, api }));
+  logger.info({ address: own, name, api }, 'taking part in gossip');
   link.attach(cluster, place.label);
 
   const seedKey = key.seed(id);
@@ -131,6 +133,14 @@ export async function joinGossip(
 /** Where the coordinators of the fleet gossip. */
 export function seedsOf(fleet: Fleet): string[] {
   return Array.from(fleet.all('seed'), ({ value }) => value.address);
+}
+
+/** One that listens on all addresses has that of its gossip: to others, `0.0.0.0` would be their own machine. */
+export function urlFor(api: string, host: string): string {
+  const url = new URL(api);
+  if (!/^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) return api;
+  url.hostname = host.includes(':') ? `[${host}]` : host;
+  return url.origin;
 }
 
 function tagsOf({ agent, api }: GossipPlace): Record<string, string> {

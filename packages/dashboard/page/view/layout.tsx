@@ -1,0 +1,166 @@
+import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { ErrorBoundary, lazy, useLocation } from 'preact-iso';
+import { heardAt, line, listenersReady, loading, lostAt, reconnect, stale } from '../data/feed.ts';
+import { openFindings } from '../data/fleet.ts';
+import { leave, session } from '../data/session.ts';
+import { Icon } from './icon.tsx';
+import { Notices } from './notice.tsx';
+import { places } from './places.ts';
+import { theme, toggleTheme } from './theme.ts';
+import { At } from './time.tsx';
+
+const Palette = lazy(() => import('./palette.tsx').then(({ Palette }) => Palette));
+
+const searching = signal(false);
+
+export function Layout({ children }: { children: ComponentChildren }) {
+  useEffect(() => {
+    const open = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'k') return;
+      event.preventDefault();
+      searching.value = true;
+    };
+    addEventListener('keydown', open);
+    void Palette.preload();
+    return () => removeEventListener('keydown', open);
+  }, []);
+  return (
+    <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <div class="frame">
+        <Side />
+        <div class="body">
+          <Top />
+          <Banner />
+          <main id="content" tabIndex={-1}>
+            {children}
+          </main>
+        </div>
+      </div>
+      <Notices />
+      <ErrorBoundary>{searching.value && <Palette close={() => (searching.value = false)} />}</ErrorBoundary>
+    </>
+  );
+}
+
+function Side() {
+  const { path } = useLocation();
+  useEffect(() => {
+    // Where they stand in a row, the current one may be out of sight.
+    document.querySelector('.side a[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [path]);
+  const count = openFindings.value.filter(({ state }) => state === 'open').length;
+  return (
+    <nav class="side" aria-label="Pages">
+      <a class="brand" href="/">
+        <Rose />
+        <span>Portolan</span>
+      </a>
+      <ul>
+        {places.map((place) => {
+          const here = place.path === '/' ? path === '/' : path.startsWith(place.path);
+          return (
+            <li key={place.path}>
+              <a href={place.path} aria-current={here ? 'page' : undefined}>
+                <Icon name={place.icon} />
+                <span>{place.title}</span>
+                {place.path === '/findings' && count > 0 && (
+                  <span class="count">
+                    {count}
+                    <span class="unseen"> open</span>
+                  </span>
+                )}
+              </a>
+            </li>
+          );
+        })}
+      </ul>
+      <p class="side-foot">
+        <a href="/reference">API reference</a>
+      </p>
+    </nav>
+  );
+}
+
+function Rose() {
+  return (
+    <svg class="rose" viewBox="0 0 32 32" aria-hidden="true">
+      <circle cx="16" cy="16" r="12.5" />
+      <path class="point" d="M3 16 16 13.6 29 16 16 18.4z" />
+      <path class="point" d="M16 3 18.6 16 16 29 13.4 16z" />
+      <path class="north" d="M16 3 18.6 16h-5.2z" />
+    </svg>
+  );
+}
+
+function Top() {
+  const { caller } = session.value!;
+  return (
+    <header class="top">
+      <button type="button" class="search-button" onClick={() => (searching.value = true)} aria-haspopup="dialog">
+        <Icon name="search" />
+        <span>Go to a port, a service, a host…</span>
+        <kbd>{/Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl'} K</kbd>
+      </button>
+      <Line />
+      <span class="caller" title={`The token "${caller.name}" (${caller.role})`}>
+        {caller.name} <span class="role">{caller.role}</span>
+      </span>
+      <button
+        type="button"
+        class="plain"
+        onClick={toggleTheme}
+        aria-label={theme.value === 'dark' ? 'Light colours' : 'Dark colours'}
+      >
+        <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} />
+      </button>
+      <button type="button" class="plain" onClick={() => leave()} aria-label="Forget the token and leave">
+        <Icon name="leave" />
+      </button>
+    </header>
+  );
+}
+
+const lineWords = { opening: 'connecting', live: 'live', lost: 'no connection' } as const;
+
+function Line() {
+  const now = stale.value ? 'lost' : line.value;
+  const part = loading.value;
+  const loaded = listenersReady.value && !part;
+  const share = part && part.of > 0 ? Math.floor((100 * part.loaded) / part.of) : 0;
+  return (
+    <span class={`line ${now}`}>
+      <i aria-hidden="true" />
+      {stale.value ? 'silent' : lineWords[line.value]}
+      {now === 'live' && !loaded && <span class="share"> · listeners {share} %</span>}
+    </span>
+  );
+}
+
+function Banner() {
+  const lost = line.value === 'lost';
+  return (
+    <div role="alert" class="banner-place">
+      {(lost || stale.value) && (
+        <div class="banner">
+          <p>
+            {lost ? (
+              <strong>The connection to the coordinator is lost.</strong>
+            ) : (
+              <strong>The coordinator is silent.</strong>
+            )}{' '}
+            What you see is as of <At at={new Date(lost ? lostAt.value : heardAt.value).toISOString()} />. It goes on
+            where it stopped when the coordinator is back; nothing has to be loaded again.
+          </p>
+          <button type="button" onClick={reconnect}>
+            Try now
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
