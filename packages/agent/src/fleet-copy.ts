@@ -52,6 +52,8 @@ export class FleetCopy {
   #wasAttended = true;
   /** When coordinators were last known to be there, ms since 1970. */
   #attendedAt: number | null = null;
+  /** When what it has of the registry was surely so, ms since 1970; 0: that is not known. */
+  #registryAt = 0;
   /** Since when this agent takes part in gossip. */
   #since: number | null = null;
   #isAttended = false;
@@ -61,8 +63,9 @@ export class FleetCopy {
     this.#options = options;
   }
 
-  /** Takes in what changed of a sheet. */
-  take({ owner, puts, deletes, gone }: Pick<SheetChange, 'owner' | 'puts' | 'deletes' | 'gone'>): void {
+  /** Takes in what changed of a sheet; of the registry's the version is when that was, ms since 1970. */
+  take({ owner, version, puts, deletes, gone }: Omit<SheetChange, 'version'> & { version?: number }): void {
+    if (owner === REGISTRY_SHEET && version !== undefined) this.#registryAt = Math.min(version, this.#options.now());
     for (const recordKey of deletes) this.#delete(owner, recordKey);
     for (const [recordKey, text] of puts) {
       const record = unpackRecord(owner, recordKey, text);
@@ -106,10 +109,17 @@ export class FleetCopy {
     return this.#isAttended;
   }
 
+  /** Takes in the registry as an earlier life of this agent knew it. */
+  restore({ records, version, asOf }: { records: ReadonlyMap<string, string>; version: number; asOf: number }): void {
+    this.take({ owner: REGISTRY_SHEET, version, puts: records, deletes: [], gone: false });
+    this.#registryAt = Math.min(asOf, this.#options.now());
+  }
+
   /** As of when the registry's part is, ms since 1970; `null`: there is none. */
   get asOf(): number | null {
     if (this.#registry.size === 0) return null;
-    return this.isAttended ? this.#options.now() : this.#attendedAt;
+    if (this.isAttended) return this.#options.now();
+    return Math.max(this.#attendedAt ?? 0, this.#registryAt) || null;
   }
 
   /** As of when the listeners of a host are, ms since 1970. */

@@ -18,6 +18,7 @@ let keys: string[];
 let coordinator: SheetCluster;
 let learned: Set<string>;
 let answers: boolean;
+let warnings: string[];
 const running: { stop(): Promise<unknown> }[] = [];
 
 beforeEach(async () => {
@@ -25,6 +26,7 @@ beforeEach(async () => {
   keys = [createGossipKey()];
   learned = new Set();
   answers = true;
+  warnings = [];
   coordinator = await startCoordinator('c1');
 });
 afterEach(async () => {
@@ -76,7 +78,7 @@ function startDuty(id: string, over: Partial<AgentGossipOptions> = {}, state = j
     copy,
     own,
     clock: { ...systemClock, wait },
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) }),
   });
   duty.start();
   running.push(duty);
@@ -140,6 +142,51 @@ test('the way in is kept, for this user alone, and used when no coordinator answ
   await vi.waitFor(() => expect(peer.alive()).toEqual(['a', 'b']), patient);
 });
 
+test('what was last heard of the registry outlives all agents, with its age, and others are told of it', async () => {
+  const range = { name: 'shop', from: 20_000, to: 20_099, purpose: '', owner: 'shop', policy: 'allocate' as const };
+  const records = new Map([[key.range('shop'), packEntry(range, '1.2')]]);
+  const before = Date.now();
+  coordinator.sheets.publish(REGISTRY_SHEET, records, before);
+  const first = startDuty('a');
+  await vi.waitFor(() => expect(first.copy.fleet.count('range')).toBe(1), patient);
+  await first.duty.stop();
+  answers = false;
+  await coordinator.gossip.stop();
+
+  const again = startDuty('a');
+  expect(again.copy.fleet.count('range')).toBe(1);
+  expect(again.copy.isAttended).toBe(false);
+  expect(again.copy.asOf).toBeGreaterThanOrEqual(before);
+  expect(again.copy.asOf).toBeLessThanOrEqual(Date.now());
+  // One that never heard of it: of the way in, by hand.
+  await vi.waitFor(() => expect(again.alive()).toEqual(['a']), patient);
+  const [{ address } = { address: '' }] = again.duty.members;
+  const other = startDuty('b', { join: [address], keys, fleet: 'test' });
+  await vi.waitFor(() => expect(other.copy.fleet.count('range')).toBe(1), patient);
+  expect(other.copy.asOf).toBe(before);
+
+  // A coordinator that is back has the last word, though its clock be slow.
+  coordinator = await startCoordinator('c2');
+  answers = true;
+  coordinator.sheets.publish(REGISTRY_SHEET, new Map(), before - 60_000);
+  await vi.waitFor(() => expect(other.copy.fleet.count('range')).toBe(0), patient);
+  await vi.waitFor(() => expect(again.copy.fleet.count('range')).toBe(0), patient);
+});
+
+test('a registry kept from another fleet is forgotten', async () => {
+  const range = { name: 'shop', from: 20_000, to: 20_099, purpose: '', owner: 'shop', policy: 'allocate' as const };
+  coordinator.sheets.publish(REGISTRY_SHEET, new Map([[key.range('shop'), packEntry(range, '1.2')]]), Date.now());
+  const first = startDuty('a');
+  await vi.waitFor(() => expect(first.copy.fleet.count('range')).toBe(1), patient);
+  await first.duty.stop();
+  await rm(join(directory, 'a', 'gossip.json'));
+  answers = false;
+  const again = startDuty('a', { join: ['127.0.0.1:1'], keys, fleet: 'elsewhere' });
+  await vi.waitFor(() => expect(again.alive()).toEqual(['a']), patient);
+  expect(again.copy.fleet.count('range')).toBe(0);
+  expect(again.copy.asOf).toBe(null);
+});
+
 test('an agent that nobody can tell how waits until somebody can', async () => {
   answers = false;
   const a = startDuty('a');
@@ -158,6 +205,11 @@ test('an agent that missed a change of keys comes back with the new ones', async
   await vi.waitFor(() => expect(a.alive()).toEqual(['a', 'c2']), { timeout: 30_000, interval: 100 });
 });
 
-test('beyond this machine it does not gossip without a key', () => {
-  expect(() => startDuty('a', { host: '0.0.0.0', join: ['10.0.0.5:7679'] })).toThrow(/without a key/);
+test('beyond this machine it does not gossip without a key, and does as soon as a coordinator tells one', async () => {
+  answers = false;
+  const a = startDuty('a', { host: '0.0.0.0', join: ['127.0.0.1:1'] });
+  await vi.waitFor(() => expect(warnings.join()).toContain('It will not gossip on 0.0.0.0 without a key'), patient);
+  expect(a.duty.members).toEqual([]);
+  answers = true;
+  await vi.waitFor(() => expect(a.duty.members.map(({ name }) => name)).toContain('a'), patient);
 });

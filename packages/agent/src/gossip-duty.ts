@@ -1,4 +1,4 @@
-import { type GossipOptions, type Member, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import { type GossipOptions, type Member, type Sheet, type SheetCluster, startSheetCluster } from '@portolan/gossip';
 import {
   type Assignment,
   GOSSIP_PORT,
@@ -6,6 +6,7 @@ import {
   isCoordinator,
   MEMBER_KIND,
   type MemberView,
+  memberView,
   PortolanError,
   type ProvisionalResponse,
   REGISTRY_SHEET,
@@ -14,6 +15,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import type { FleetCopy } from './fleet-copy.ts';
 import { type Access, findAccess, type GivenAccess, keepAccess } from './gossip-access.ts';
+import { type KeptRegistry, keepRegistry, readRegistry } from './kept-registry.ts';
 import type { OwnSheet } from './own-sheet.ts';
 
 export interface AgentGossipOptions extends GivenAccess {
@@ -52,7 +54,7 @@ export interface GossipDutyOptions {
 const PORTS = 10;
 /** How often to look for a way in while there is none, and whether the way in has changed while nobody answers, ms. */
 const SEEK_EVERY = 5_000;
-const REJOIN_EVERY = 30_000;
+const REJOIN_EVERY = 10_000;
 /** After something happened, so that what happens together is looked at together, ms. */
 const NOTICE_AFTER = 20;
 /** While there are so few members, their addresses are kept for the next start. */
@@ -64,7 +66,9 @@ export class GossipDuty {
   readonly #stopping = new AbortController();
   #cluster: SheetCluster | undefined;
   #access: Access | undefined;
-  #running: Promise<void> | undefined;
+  /** From an earlier life, until it is told to others. */
+  #kept: KeptRegistry | undefined;
+  #running: Promise<unknown> | undefined;
   #told = '';
   #noticing: NodeJS.Timeout | undefined;
 
@@ -72,15 +76,19 @@ export class GossipDuty {
     this.#options = options;
   }
 
-  /** @throws PortolanError `forbidden` for an address beyond this machine without a key */
   start(): void {
-    const { gossip } = this.#options;
-    if (gossip.join?.length && !gossip.keys?.length) refuseOpen(gossip.host);
-    this.#running = this.#run();
+    const { gossip, copy, stateDirectory } = this.#options;
+    if (gossip.cluster) {
+      this.#attach(gossip.cluster);
+      return;
+    }
+    this.#kept = readRegistry(stateDirectory);
+    if (this.#kept) copy.restore(this.#kept);
+    this.#running = Promise.all([this.#run(), this.#keep()]);
   }
 
   get members(): MemberView[] {
-    return this.#cluster?.gossip.members().map(viewOf) ?? [];
+    return this.#cluster?.gossip.members().map(memberView) ?? [];
   }
 
   get leftOut(): string[] {
@@ -90,40 +98,69 @@ export class GossipDuty {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    clearTimeout(this.#noticing);
+    // Who came last is kept for the next start, too.
+    if (this.#noticing && this.#cluster) this.#notice(this.#cluster);
     if (this.#options.gossip.cluster === undefined) await this.#cluster?.stop();
   }
 
   async #run(): Promise<void> {
-    const { gossip, clock, logger } = this.#options;
-    if (gossip.cluster) {
-      this.#attach(gossip.cluster);
-      return;
-    }
+    const { clock, logger } = this.#options;
     while (!this.#stopping.signal.aborted) {
       try {
         // With other agents alone there may be a way to a coordinator again, or other keys by now.
         if (!this.#cluster?.gossip.members().some(isAliveCoordinator)) await this.#seek();
       } catch (error) {
-        this.#tell(`${error instanceof Error ? error.message : error}`, error);
+        this.#tell(`no part in gossip yet: ${error instanceof Error ? error.message : error}`);
         logger.debug({ err: error }, 'no way into gossip');
       }
-      await clock.wait(this.#cluster ? REJOIN_EVERY : SEEK_EVERY, this.#stopping.signal);
+      const alive = this.#cluster?.gossip.members().filter(({ status }) => status === 'alive').length ?? 0;
+      await clock.wait(alive > 1 ? REJOIN_EVERY : SEEK_EVERY, this.#stopping.signal);
     }
+  }
+
+  /** What it has of the registry is on disk, too. A coordinator in this process has all of it in its store. */
+  #keep(): Promise<void> {
+    const { stateDirectory, copy, clock, logger } = this.#options;
+    const current = () => {
+      const sheet = this.#cluster?.sheets.get(REGISTRY_SHEET);
+      const { asOf } = copy;
+      if (!sheet || !this.#access || asOf === null) return undefined;
+      const { owner, version, digest, records } = sheet;
+      return { owner, version, digest, records, asOf, label: this.#access.label };
+    };
+    let isTold = false;
+    const onTrouble = (error: unknown) => {
+      logger[isTold ? 'debug' : 'warn']({ err: error }, 'the registry could not be kept for the next start');
+      isTold = true;
+    };
+    return keepRegistry({ stateDirectory, current, clock, onTrouble }, this.#stopping.signal);
   }
 
   /** Finds the way in, or another one where the keys are others by now. */
   async #seek(): Promise<void> {
-    const { gossip, stateDirectory } = this.#options;
+    const { gossip, hostId, stateDirectory, copy } = this.#options;
     const access = await findAccess(gossip, gossip.coordinator.access, stateDirectory);
     if (!access || this.#stopping.signal.aborted) return;
     if (access.keys.length === 0) refuseOpen(gossip.host);
+    let known: readonly Pick<Sheet, 'owner' | 'version' | 'digest' | 'records'>[] = this.#kept ? [this.#kept] : [];
+    const label = this.#kept?.label ?? this.#access?.label;
     if (this.#cluster && this.#access && secretsOf(this.#access) !== secretsOf(access)) {
+      known = [...this.#cluster.sheets.all()].filter(({ owner }) => owner !== hostId);
       await this.#cluster.stop();
       this.#cluster = undefined;
     }
     this.#access = access;
-    if (!this.#cluster) this.#attach(await this.#join(access));
+    if (!this.#cluster) {
+      const cluster = await this.#join(access);
+      for (const sheet of known) {
+        const { owner, records } = sheet;
+        if (label === access.label) cluster.sheets.restore(sheet, records);
+        if (cluster.sheets.get(owner)) continue;
+        copy.take({ owner, puts: new Map(), deletes: [...records.keys()], gone: true });
+      }
+      this.#kept = undefined;
+      this.#attach(cluster);
+    }
     const { address } = this.#cluster!.gossip;
     const seeds = access.seeds.filter((seed) => seed !== `${address.host}:${address.port}`);
     const reachable = isLoopback(address.host) ? seeds.filter((seed) => isLoopback(hostOf(seed))) : seeds;
@@ -177,37 +214,39 @@ export class GossipDuty {
       }
       // Who says goodbye takes along what listens there, as at the coordinators.
       if (event.type === 'leave' && event.member.name !== gossip.name) sheets.drop(event.member.name);
-      this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
+      if (!this.#stopping.signal.aborted)
+        this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
     });
     for (const sheet of sheets.all()) {
       copy.take({ owner: sheet.owner, puts: sheet.records, deletes: [], gone: false });
     }
     copy.attend(gossip.members());
     own.attach(sheets);
-    logger.info({ address: `${gossip.address.host}:${gossip.address.port}` }, 'taking part in gossip');
+    logger.info({ address: memberView(gossip.member(gossip.name)!).address }, 'taking part in gossip');
     this.#told = '';
   }
 
   #notice(cluster: SheetCluster): void {
     const { copy, stateDirectory, gossip: settings } = this.#options;
+    clearTimeout(this.#noticing);
     this.#noticing = undefined;
     const members = cluster.gossip.members();
     copy.attend(members);
     this.#learn(cluster);
     if (settings.cluster !== undefined || members.length > PEERS_KEPT) return;
-    const seeds = members.flatMap((member) => (member.status === 'alive' ? [viewOf(member).address] : []));
+    const seeds = members.flatMap((member) => (member.status === 'alive' ? [memberView(member).address] : []));
     keepAccess(stateDirectory, { seeds });
   }
 
   /**
    * Coordinators that gossip names are tried, too, when those named by hand fail. Only where gossip is encrypted: they
-   * are shown this agent's token. And what another machine calls its loopback is no address here.
+   * are shown this agent's token. And what another machine calls its loopback, or all its addresses, is none here.
    */
   #learn({ gossip }: SheetCluster): void {
     if (this.#options.gossip.cluster === undefined && !this.#access?.keys.length) return;
     const urls = gossip.members().flatMap(({ status, tags, address }) => {
       const url = status === 'alive' && isCoordinator(tags) ? URL.parse(tags.api ?? '') : null;
-      if (!url || !/^https?:$/.test(url.protocol)) return [];
+      if (!url || !/^https?:$/.test(url.protocol) || /^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) return [];
       return isLoopback(url.hostname) && !isLoopback(address.host) && address.host !== gossip.address.host
         ? []
         : [url.origin];
@@ -216,10 +255,10 @@ export class GossipDuty {
   }
 
   /** Says each trouble once. */
-  #tell(text: string, error?: unknown): void {
+  #tell(text: string): void {
     if (this.#told === text) return;
     this.#told = text;
-    this.#options.logger.warn(error ? { err: error } : {}, text);
+    this.#options.logger.warn(text);
   }
 }
 
@@ -229,17 +268,6 @@ const ONLY_HERE =
 const ONLY_THERE =
   'the coordinators gossip on their own machine alone, so this agent cannot join them: start them with --gossip-host ADDRESS';
 
-export function viewOf({ name, address, status, statusSince, tags }: Member): MemberView {
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return {
-    name,
-    address: `${host}:${address.port}`,
-    status,
-    statusSince: new Date(statusSince).toISOString(),
-    tags: { ...tags },
-  };
-}
-
 function isAliveCoordinator({ status, tags }: Member): boolean {
   return status === 'alive' && isCoordinator(tags);
 }
@@ -248,13 +276,13 @@ function secretsOf({ label, keys }: Access): string {
   return [label, ...keys].join();
 }
 
-/** Without a key anybody who reaches the port could speak for any host, and hear everything. */
+/** @throws PortolanError `forbidden`: without a key anybody who reaches the port could speak for any host, and hear all */
 function refuseOpen(host = '127.0.0.1'): void {
   if (isLoopback(host)) return;
   throw new PortolanError(
     'forbidden',
     `It will not gossip on ${host} without a key: whoever reaches that network could speak for any host. ` +
-      'Let it ask a coordinator, which has the key, or give it one with --gossip-key FILE.',
+      'It asks its coordinators, which have the key, until one answers; --gossip-key FILE gives it one by hand.',
   );
 }
 

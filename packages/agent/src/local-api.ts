@@ -231,7 +231,9 @@ function createLocalApp({ host, token, copy, members, leftOut, promise, logger }
     });
   }
   app.post('/v1/assignments', async (c) => {
-    const body = await c.req.json().catch(() => undefined);
+    const body = await c.req.json().catch(() => {
+      throw new PortolanError('invalid-request', 'the body is no JSON');
+    });
     const request = ReserveSchema.safeParse(body);
     if (!request.success) throw invalid(request.error.issues);
     checkHolder(c.get('caller'), request.data.project);

@@ -5,7 +5,7 @@ import { allItems, type PortolanClient } from '@portolan/client';
 import { readToken, stateDir, tokenPath } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, type Host, LEASE_VARIABLE, PortolanError, type Status } from '@portolan/model';
 import { type Check, failure, ok, warning } from './check.ts';
-import { checkGossip, checkLocalApi } from './gossip-checkup.ts';
+import { askLocalApi, checkGossip, checkLocalApi } from './gossip-checkup.ts';
 import { describe as describeOccupant, occupantsOf } from './occupant.ts';
 import { plain } from './output.ts';
 
@@ -88,7 +88,11 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
     status = await client.status();
   } catch (error) {
     if (!(error instanceof PortolanError)) throw error;
-    return [whyNot(error, client.url), await checkPort(client.url), ...(await checkLocalApi(client.token, undefined))];
+    return [
+      whyNot(error, client.url),
+      await checkPort(client.url),
+      ...checkLocalApi(await askLocalApi(client.token), false),
+    ];
   }
   const skew = Date.parse(status.time) - (asked + Date.now()) / 2;
   return [
@@ -155,9 +159,11 @@ async function checkRole(client: PortolanClient): Promise<Check> {
 }
 
 async function checkAgent(client: PortolanClient, version: string): Promise<Check[]> {
-  const id = keptHostId(stateDir()) ?? hostname();
+  const local = await askLocalApi(client.token);
+  // One that was started with an id of its own keeps none.
+  const ids = [local.source instanceof PortolanError ? null : local.source.agent, keptHostId(stateDir())];
   const hosts = await allItems((query) => client.hosts(query), {});
-  const own = hosts.filter((host) => host.id === id || host.name === hostname());
+  const own = hosts.filter((host) => ids.includes(host.id) || host.name === hostname());
   const alive = own.find(({ state }) => state === 'alive');
   if (!alive) {
     const last = own[0]
@@ -165,8 +171,8 @@ async function checkAgent(client: PortolanClient, version: string): Promise<Chec
       : 'none has reported for this host';
     return [
       warning('agent', last, 'portolan agent, or portolan service install agent'),
-      await checkGossip(client, undefined),
-      ...(await checkLocalApi(client.token, undefined)),
+      await checkGossip(client, undefined, local),
+      ...checkLocalApi(local, false),
     ];
   }
   return [
@@ -174,8 +180,8 @@ async function checkAgent(client: PortolanClient, version: string): Promise<Chec
       ? ok('agent', `it reports for ${plain(alive.name)} (${alive.id})`)
       : warning('agent', `it has version ${alive.agentVersion}, this is ${version}`, 'bring both to one version'),
     ...alive.blindSpots.map((spot) => blindSpot(spot, alive)),
-    await checkGossip(client, alive),
-    ...(await checkLocalApi(client.token, alive)),
+    await checkGossip(client, alive, local),
+    ...checkLocalApi(local, true),
   ];
 }
 

@@ -1,13 +1,21 @@
 import type { PortolanClient } from '@portolan/client';
-import { GOSSIP_PORT, type Host, type MemberView, PortolanError } from '@portolan/model';
+import { GOSSIP_PORT, type Host, type MemberView, PortolanError, type Source } from '@portolan/model';
 import { ago } from './age.ts';
 import { type Check, ok, warning } from './check.ts';
 import { describe, occupantsOf } from './occupant.ts';
 import { plain } from './output.ts';
 import { localClient } from './reading.ts';
 
-/** How this host takes part in gossip, as the coordinator sees it. @param host `undefined`: it has no living agent */
-export async function checkGossip(client: PortolanClient, host: Host | undefined): Promise<Check> {
+/**
+ * How this host takes part in gossip, as the coordinator and its own agent see it.
+ *
+ * @param host `undefined`: it has no living agent
+ */
+export async function checkGossip(
+  client: PortolanClient,
+  host: Host | undefined,
+  { source }: LocalAnswer,
+): Promise<Check> {
   let members: MemberView[];
   try {
     members = await client.members();
@@ -21,15 +29,16 @@ export async function checkGossip(client: PortolanClient, host: Host | undefined
   }
   const alive = members.filter(({ status }) => status === 'alive');
   const told = `${alive.length} of ${members.length} members are alive`;
-  if (!host) return ok('gossip', told);
-  const own = members.find(({ name }) => name === host.id);
-  if (!own) {
+  const isCutOff = !(source instanceof PortolanError) && !source.attended;
+  const own = members.find(({ name }) => name === host?.id);
+  if (isCutOff || (host && !own)) {
     return warning(
       'gossip',
-      'the agent of this host takes no part in it',
+      'the agent of this host takes no part in it with the coordinator',
       'its log says why: it may need --gossip-host ADDRESS, or have another key than "portolan keys list" shows',
     );
   }
+  if (!own) return ok('gossip', told);
   if (own.status !== 'alive') {
     return warning(
       'gossip',
@@ -52,35 +61,41 @@ async function checkPlace(address: string): Promise<Check | undefined> {
   );
 }
 
+/** What the agent of this machine says of itself at its local API. */
+export interface LocalAnswer {
+  readonly url: string;
+  readonly source: Source | PortolanError;
+}
+
+export async function askLocalApi(token: string): Promise<LocalAnswer> {
+  const client = await localClient(token);
+  const source = await client.source().catch((error: unknown) => {
+    if (error instanceof PortolanError) return error;
+    throw error;
+  });
+  return { url: client.url, source };
+}
+
 /**
  * Whether this machine gets answers while no coordinator gives any.
  *
- * @param host `undefined`: no agent of it is known to live @returns nothing where there is no agent to answer
+ * @param hasAgent whether an agent of this host lives @returns nothing where there is none to answer
  */
-export async function checkLocalApi(token: string, host: Host | undefined): Promise<Check[]> {
-  const client = await localClient(token);
-  try {
-    const { asOf, leftOut } = await client.source();
-    if (asOf === null) {
-      return [warning('local', `${client.url} answers, but never heard of the registry`, 'see what is said of gossip')];
-    }
-    const told = `${client.url} answers while no coordinator does; its registry is of ${ago(asOf)}`;
-    if (leftOut.length === 0) return [ok('local', told)];
-    const hosts = leftOut.map(plain).join(', ');
-    return [
-      warning('local', `${told}, without what listens on ${hosts}`, 'the fleet is too large for one agent to know'),
-    ];
-  } catch (error) {
-    if (!(error instanceof PortolanError)) throw error;
-    if (error.code === 'unreachable' && !host) return [];
-    return [
-      error.code === 'unreachable'
-        ? warning(
-            'local',
-            `no agent answers at ${client.url}, so nobody will while no coordinator does`,
-            'start the agent without --no-local-api',
-          )
-        : warning('local', `${client.url}: ${error.message}`, 'see the log of the agent'),
-    ];
+export function checkLocalApi({ url, source }: LocalAnswer, hasAgent: boolean): Check[] {
+  if (source instanceof PortolanError) {
+    if (source.code !== 'unreachable')
+      return [warning('local', `${url}: ${source.message}`, 'see the log of the agent')];
+    const detail = `no agent answers at ${url}, so nobody will while no coordinator does`;
+    return hasAgent ? [warning('local', detail, 'start the agent without --no-local-api')] : [];
   }
+  const { asOf, leftOut } = source;
+  if (asOf === null) {
+    return [warning('local', `${url} answers, but never heard of the registry`, 'see what is said of gossip')];
+  }
+  const told = `${url} answers while no coordinator does; its registry is of ${ago(asOf)}`;
+  if (leftOut.length === 0) return [ok('local', told)];
+  const hosts = leftOut.map(plain).join(', ');
+  return [
+    warning('local', `${told}, without what listens on ${hosts}`, 'the fleet is too large for one agent to know'),
+  ];
 }

@@ -60,3 +60,10 @@ test('an address to be reached at may name a port', () => {
   expect(read('--gossip-advertise', '[2001:db8::5]:7000')?.advertise).toEqual({ host: '2001:db8::5', port: 7000 });
   expect(() => read('--gossip-advertise', 'a:b:c')).toThrow(/host or host:port/);
 });
+
+test('the address to gossip on is one, and no name', () => {
+  for (const address of ['10.0.0.5', '0.0.0.0', '::1']) expect(read('--gossip-host', address)?.host).toBe(address);
+  for (const text of ['localhost', 'bad..host', '10.0.0.5:7679', '']) {
+    expect(() => read('--gossip-host', text), text).toThrow(/an IP address of this machine/);
+  }
+});

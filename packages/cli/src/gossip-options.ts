@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { GossipAddress, GossipKey, PortolanError } from '@portolan/model';
 import { type Command, InvalidArgumentError } from 'commander';
 import { listenPort } from './argument.ts';
@@ -16,7 +17,7 @@ export interface GossipChoice {
 export function gossiping(command: Command): Command {
   return command
     .option('--join <host:port>', 'a member to join; may stand several times (PORTOLAN_JOIN, parted by commas)', seed)
-    .option('--gossip-host <address>', 'address to gossip on (default: 127.0.0.1, this machine alone)')
+    .option('--gossip-host <address>', 'address to gossip on (default: 127.0.0.1, this machine alone)', ownAddress)
     .option(
       '--gossip-port <port>',
       'port to gossip on, UDP and TCP (default: 7679, else the next free one)',
@@ -37,6 +38,11 @@ export function gossipOf(choice: GossipChoice) {
     join: choice.join ?? seedsOf(process.env.PORTOLAN_JOIN),
     keys: keysOf(choice.gossipKey),
   };
+}
+
+function ownAddress(text: string): string {
+  if (isIP(text) !== 0) return text;
+  throw new InvalidArgumentError('It is an IP address of this machine, such as 10.0.0.5, or 0.0.0.0 for all of them.');
 }
 
 function seed(text: string, before: string[] = []): string[] {

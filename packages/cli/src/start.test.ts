@@ -51,3 +51,16 @@ test('an agent with a wrong token ends at once, rather than try for ever', async
     await server.stop();
   }
 });
+
+test.skipIf(process.platform === 'win32')(
+  'one Ctrl-C that comes twice, as npm has it, lets it stop in good order',
+  async () => {
+    const up = new PortolanProcess(['up', '--port', '0'], { PORTOLAN_STATE_DIR: await mkdtemp(join(state, 'up-')) });
+    await vi.waitFor(() => expect(up.stdout).toContain('ready'), { timeout: 30_000, interval: 50 });
+    up.child.kill('SIGINT');
+    await vi.waitFor(() => expect(up.stdout).toContain('Stopping'), { timeout: 10_000, interval: 1 });
+    const { code, stderr } = await up.stop('SIGINT');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  },
+);

@@ -48,6 +48,24 @@ export const MemberView = z
   .meta({ id: 'MemberView' });
 export type MemberView = z.infer<typeof MemberView>;
 
+/** A member as gossip knows it; `statusSince` in ms since 1970. */
+interface KnownMember extends Pick<MemberView, 'name' | 'status'> {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly statusSince: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export function memberView({ name, address, status, statusSince, tags }: KnownMember): MemberView {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return {
+    name,
+    address: `${host}:${address.port}`,
+    status,
+    statusSince: new Date(statusSince).toISOString(),
+    tags: { ...tags },
+  };
+}
+
 /** The tags that members of a fleet have. */
 export interface MemberTags {
   /** `portolan`: only they are told of sheets. */

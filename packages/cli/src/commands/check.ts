@@ -124,5 +124,9 @@ function summaryOf({ findings, known, services, endpoints, files }: Counted): st
       ? 'Nothing is wrong'
       : `${sure.length} ${sure.length === 1 ? 'finding' : 'findings'} (${counts.join(', ')})`;
   const rest = known > 0 ? `; ${known} more in the baseline` : '';
-  return `${what} in ${services} services with ${endpoints} endpoints, by ${files} files${rest}.`;
+  return `${what} in ${counted(services, 'service')} with ${counted(endpoints, 'endpoint')}, by ${counted(files, 'file')}${rest}.`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -93,7 +93,7 @@ function reorganisationText(reorganisation: Reorganisation): string {
   const { steps, repairs, moves, kept, bound, dropped, obstacles, lookAt } = reorganisation;
   if (moves === 0 && repairs.length === 0) return `Every port is where it should be.${remainingText(reorganisation)}`;
   const best = moves === bound ? 'no way has fewer' : `no way has fewer than ${bound}`;
-  const counted = `${moves} ${moves === 1 ? 'service moves' : 'services move'} (${best}), ${kept} keep their port`;
+  const counted = `${moves} ${moves === 1 ? 'service moves' : 'services move'} (${best}), ${kept} ${kept === 1 ? 'keeps its' : 'keep their'} port`;
   const stepLines = steps.map(({ endpoint, from, to, temporary, because, places }, index) =>
     [
       `${String(index + 1).padStart(3)}. ${paint('bold', plain(endpoint))} ${from} -> ${to}${temporary ? ' for the moment' : ''}`,

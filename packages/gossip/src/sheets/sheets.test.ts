@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { WireError } from '../wire/error.ts';
 import type { Clock } from '../world.ts';
 import { decodeFrame, decodeInventory } from './frame.ts';
+import { Sheet } from './sheet.ts';
 import { type SheetChange, Sheets, type SheetsOptions } from './sheets.ts';
 
 /** Members whose messages are carried by hand: some get lost when the test says so. */
@@ -161,6 +162,42 @@ describe('a change', () => {
     network.pass(5_000);
     expect(shown(b, 'a').new).toBe('2');
     expect(network.sent - whole).toBeLessThan(1_000);
+  });
+});
+
+describe('a copy from an earlier life', () => {
+  const kept = (version: number, ...pairs: [string, string][]) => new Sheet('registry', version, records(...pairs));
+
+  test('is told to others, until somebody has a newer one', () => {
+    const network = new Network();
+    const [a, b] = [network.add('a'), network.add('b')];
+    const old = kept(5, ['x', 'old']);
+    a.restore(old, old.records);
+    network.compare('a', 'b');
+    network.pass(1_000);
+    expect(shown(b, 'registry')).toEqual({ x: 'old' });
+    const writer = network.add('c', { mayWrite: () => true });
+    writer.publish('registry', records(['y', 'new']));
+    network.compare('a', 'c');
+    network.compare('b', 'c');
+    network.pass(5_000);
+    for (const each of [a, b, writer]) expect(shown(each, 'registry')).toEqual({ y: 'new' });
+    expect(network.changes.get('a')!.at(-1)).toMatchObject({ deletes: ['x'], gone: false });
+  });
+
+  test('takes the place of none that is newer, and none that it does not fit is taken', () => {
+    const network = new Network();
+    const a = network.add('a');
+    const [newer, older] = [kept(7, ['x', '7']), kept(6, ['x', '6'])];
+    a.restore(newer, newer.records);
+    a.restore(older, older.records);
+    a.restore({ owner: 'b', version: 3, digest: newer.digest }, records(['spoilt', '1']));
+    expect(shown(a, 'registry')).toEqual({ x: '7' });
+    expect(a.get('b')).toBeUndefined();
+    a.publish('a', records(['mine', '1']));
+    const mine = new Sheet('a', 9, records(['mine', 'of before']));
+    a.restore(mine, mine.records);
+    expect(shown(a, 'a')).toEqual({ mine: '1' });
   });
 });
 

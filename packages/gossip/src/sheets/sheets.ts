@@ -21,9 +21,11 @@ export interface SheetChannel {
   send(member: string, payload: Uint8Array): Promise<void>;
 }
 
-/** A sheet that changed here: `before` is its version up to then, and `gone` that there is none any more. */
+/** A sheet that changed here; `gone`: there is none any more. */
 export interface SheetChange {
   readonly owner: string;
+  /** After the change; of one that is gone, the last. */
+  readonly version: number;
   readonly puts: ReadonlyMap<string, string>;
   readonly deletes: readonly string[];
   readonly gone: boolean;
@@ -140,6 +142,11 @@ export class Sheets {
     this.#own.delete(owner);
   }
 
+  /** Takes up a copy from an earlier life, unless there is a newer one. Whoever has a newer one still replaces it. */
+  restore(version: SheetVersion, records: ReadonlyMap<string, string>): void {
+    if (!this.#own.has(version.owner) && this.#isAcceptable(version.owner)) this.#takeWhole(version, records);
+  }
+
   /** Forgets a sheet; it comes back if another member still has it and it is accepted. */
   drop(owner: string): void {
     const sheet = this.#sheets.get(owner);
@@ -150,7 +157,8 @@ export class Sheets {
     if (!sheet) return;
     this.#sheets.delete(owner);
     this.#records -= sheet.size;
-    this.#options.changed({ owner, puts: new Map(), deletes: [...sheet.records.keys()], gone: true });
+    const deletes = [...sheet.records.keys()];
+    this.#options.changed({ owner, version: sheet.version, puts: new Map(), deletes, gone: true });
   }
 
   /** What this member has, for another one to compare. */
@@ -230,7 +238,7 @@ export class Sheets {
     if (payload.length <= DELTA_MAX) channel.broadcast(payload);
     else this.#announce(delta);
     this.#remind(owner);
-    this.#options.changed({ owner, puts, deletes, gone: false });
+    this.#options.changed({ owner, version, puts, deletes, gone: false });
     return payload.length;
   }
 
@@ -295,7 +303,7 @@ export class Sheets {
   }
 
   #take(delta: Delta, payload: Uint8Array): boolean {
-    const { owner, puts, deletes } = delta;
+    const { owner, version, puts, deletes } = delta;
     const sheet = this.#sheets.get(owner) ?? new Sheet(owner);
     const before = sheet.size;
     if (!fits(puts)) return false;
@@ -307,7 +315,7 @@ export class Sheets {
     this.#sheets.set(owner, sheet);
     this.#records += sheet.size - before;
     this.#log.add(delta, payload);
-    this.#options.changed({ owner, puts, deletes, gone: false });
+    this.#options.changed({ owner, version, puts, deletes, gone: false });
     return true;
   }
 
@@ -328,7 +336,7 @@ export class Sheets {
     this.#sheets.set(owner, sheet);
     this.#records += more;
     const difference = (before ?? new Sheet(owner)).difference(records) ?? { puts: new Map(), deletes: [] };
-    this.#options.changed({ owner, ...difference, gone: false });
+    this.#options.changed({ owner, version: version.version, ...difference, gone: false });
     this.#takeEarly(owner);
     this.#pump();
   }

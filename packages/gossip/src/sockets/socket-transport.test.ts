@@ -44,8 +44,8 @@ async function start(
   return { ...transport, packets, requests };
 }
 
-async function dial({ address }: Node): Promise<Socket & { read(): Buffer }> {
-  const socket = connect(address.port, address.host);
+async function dial({ address }: Node, localAddress = '127.0.0.1'): Promise<Socket & { read(): Buffer }> {
+  const socket = connect({ port: address.port, host: address.host, localAddress });
   socket.on('error', () => {});
   open.push({ close: () => socket.destroy() });
   await once(socket, 'connect');
@@ -176,7 +176,7 @@ describe('streams', () => {
 
   test('a peer that hangs is cut off in time, and more than may be open at once are closed', async () => {
     const node = await start({ connections: 2, timeout: 300 });
-    const hanging = [await dial(node), await dial(node)];
+    const hanging = [await dial(node, '127.0.0.1'), await dial(node, '127.0.0.2')];
     for (const socket of hanging) socket.write(Uint8Array.of(9));
     const third = await start();
     await expect(third.deliver(node.address, message(1), 5_000)).rejects.toThrow('ECONNRESET');
@@ -184,6 +184,19 @@ describe('streams', () => {
     await Promise.all(hanging.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     await (await start()).deliver(node.address, message(1), 5_000);
     expect(node.requests).toHaveLength(1);
+  });
+
+  test('one address that takes all it can get leaves room for the others', async () => {
+    const node = await start({ connections: 8, timeout: 60_000 });
+    const greedy = await Promise.all(Array.from({ length: 20 }, () => dial(node, '127.0.0.2')));
+    await vi.waitFor(() => expect(node.traffic.streamsRefused).toBe(16));
+    await (await start()).deliver(node.address, message(1), 5_000);
+    for (const socket of greedy) socket.destroy();
+    await vi.waitFor(async () => {
+      const socket = await dial(node, '127.0.0.2');
+      socket.write(message(2));
+      await vi.waitFor(() => expect(node.requests).toHaveLength(2), 500);
+    }, 10_000);
   });
 
   test('an answer that nobody reads is dropped when the time is over', async () => {

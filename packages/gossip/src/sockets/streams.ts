@@ -11,7 +11,7 @@ import type { Traffic } from './traffic.ts';
 const BUDGET = 96 * 2 ** 20;
 
 export interface StreamLimits {
-  /** Incoming ones at once; more are closed. */
+  /** Incoming ones at once; more are closed. One address may have half of them, so that it cannot keep all others out. */
   readonly connections: number;
   /** For a whole incoming exchange, ms. */
   readonly timeout: number;
@@ -26,6 +26,7 @@ export class Streams {
   readonly #budget = new Budget(BUDGET);
   readonly #open = new Set<Socket>();
   #taken = 0;
+  readonly #takenFrom = new Map<string, number>();
   #receiver: Receiver | undefined;
   #closed = false;
 
@@ -39,8 +40,11 @@ export class Streams {
       // Whatever becomes of it: an error without a listener would end the process.
       socket.on('error', () => {});
       const receiver = this.#receiver;
-      if (receiver && this.#taken < limits.connections && allow.allows(plainHost(socket.remoteAddress ?? ''))) {
-        this.#take(socket, receiver);
+      const host = plainHost(socket.remoteAddress ?? '');
+      const hasRoom =
+        this.#taken < limits.connections && (this.#takenFrom.get(host) ?? 0) < Math.ceil(limits.connections / 2);
+      if (receiver && hasRoom && allow.allows(host)) {
+        this.#take(socket, { host, port: socket.remotePort ?? 0 }, receiver);
       } else {
         traffic.streamsRefused++;
         // Not closed in good order: that would look as if all had been read.
@@ -96,11 +100,10 @@ export class Streams {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #take(socket: Socket, receiver: Receiver): void {
+  #take(socket: Socket, from: Address, receiver: Receiver): void {
     this.#traffic.streamsIn++;
-    this.#taken++;
+    this.#count(from.host, 1);
     this.#open.add(socket);
-    const from = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
     const inbox = new Inbox(receiver.measure(), this.#budget);
     const deadline = setTimeout(() => socket.resetAndDestroy(), this.#timeout);
     let answering = 0;
@@ -135,9 +138,16 @@ export class Streams {
       clearTimeout(deadline);
       inbox.close();
       this.#budget.give(answering);
-      this.#taken--;
+      this.#count(from.host, -1);
       this.#open.delete(socket);
     });
+  }
+
+  #count(host: string, more: 1 | -1): void {
+    const count = (this.#takenFrom.get(host) ?? 0) + more;
+    this.#taken += more;
+    if (count > 0) this.#takenFrom.set(host, count);
+    else this.#takenFrom.delete(host);
   }
 
   /** Connects, writes the request and lets `listen` tell the end; the connection is gone afterwards. */

@@ -115,6 +115,16 @@ test('keys: a new one is known to all, used, the old one forgotten; whoever has 
   expect(right.gossip.members().map(({ name }) => name)).toContain('a');
 });
 
+test('a key that members have and the store has not, since not all answered, can be removed', async () => {
+  const half = createGossipKey();
+  expect((await joined.at(-1)!.gossip.keys.install(half)).answered).toBeGreaterThan(1);
+  const { keys } = await call<KeyReport>('GET', '/v1/gossip/keys');
+  expect(keys.map((each) => each.key)).toContain(half);
+  const removed = await call<KeyReport>('POST', '/v1/gossip/keys/remove', { key: half });
+  expect(removed.keys.map((each) => each.key)).not.toContain(half);
+  expect(await call('POST', '/v1/gossip/keys/remove', { key: half })).toMatchObject({ code: 'not-found' });
+});
+
 test('a coordinator that starts again has the keys of the store', async () => {
   const { keys } = await call<GossipAccess>('GET', '/v1/gossip');
   await server.stop();

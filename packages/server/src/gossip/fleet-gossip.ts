@@ -1,5 +1,5 @@
 import type { GossipEvent, Member, SheetCluster } from '@portolan/gossip';
-import { isAgent, type MemberView } from '@portolan/model';
+import { isAgent, type MemberView, memberView } from '@portolan/model';
 
 /** A coordinator's part in the gossip of its fleet: there is none until it is attached, or at all. */
 export class FleetGossip {
@@ -51,15 +51,4 @@ export class FleetGossip {
     const member = this.#cluster?.gossip.member(host);
     return member?.status === 'alive' && isAgent(member.tags);
   }
-}
-
-export function memberView({ name, address, status, statusSince, tags }: Member): MemberView {
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return {
-    name,
-    address: `${host}:${address.port}`,
-    status,
-    statusSince: new Date(statusSince).toISOString(),
-    tags: { ...tags },
-  };
 }

@@ -45,7 +45,7 @@ export class Keyrings {
    * `contention` when not all members did it: nothing is changed in the store then
    */
   async change(action: KeyAction, wanted: string | undefined): Promise<KeyReport> {
-    const chosen = this.#check(action, wanted);
+    const chosen = await this.#check(action, wanted);
     const { keys } = this.#members();
     const report = await keys[action](chosen);
     if (!report.complete) throw incomplete(action, report);
@@ -58,7 +58,7 @@ export class Keyrings {
     return this.report();
   }
 
-  #check(action: KeyAction, wanted: string | undefined): string {
+  async #check(action: KeyAction, wanted: string | undefined): Promise<string> {
     const { keys } = this;
     if (wanted === undefined && action !== 'install') throw new PortolanError('invalid-request', 'name the key');
     const chosen = wanted ?? createGossipKey();
@@ -66,13 +66,18 @@ export class Keyrings {
       if (keys.length < KEYS_MAX || keys.includes(chosen)) return chosen;
       throw new PortolanError('invalid-request', `there are ${KEYS_MAX} keys already: remove one that nobody uses`);
     }
-    if (!keys.includes(chosen)) {
+    if (!keys.includes(chosen) && !(action === 'remove' && (await this.#isHeld(chosen)))) {
       throw new PortolanError('not-found', 'there is no such key: install it first; "portolan keys list" shows all');
     }
     if (action === 'remove' && keys[0] === chosen) {
       throw new PortolanError('invalid-request', 'members encrypt with this key: let them use another one first');
     }
     return chosen;
+  }
+
+  /** Members may have one that the store has not, when not all of them answered as it was installed. */
+  async #isHeld(wanted: string): Promise<boolean> {
+    return wanted in (await this.#members().keys.list()).keys;
   }
 
   #write(keys: readonly string[], version: string | null) {

@@ -1,0 +1,76 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { REGISTRY_SHEET } from '@portolan/model';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type KeptRegistry, keepRegistry, readRegistry } from './kept-registry.ts';
+
+const T0 = Date.parse('2026-11-21T12:00:00.000Z');
+const file = () => join(directory, 'registry.jsonl');
+
+let directory: string;
+let registry: KeptRegistry;
+let troubles: unknown[];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'portolan-registry-'));
+  const records = new Map(Array.from({ length: 1_234 }, (_, n) => [`assignment/tcp/${n}`, `1.${n} {"é":"\\n"}`]));
+  registry = { owner: REGISTRY_SHEET, label: 'portolan/test', version: 7, digest: '00ff', asOf: T0, records };
+  troubles = [];
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** Lets it look this often, and once more at the end. */
+async function keepFor(looks: number, next: () => KeptRegistry | undefined = () => registry): Promise<void> {
+  const stopping = new AbortController();
+  let look = 0;
+  const wait = async () => {
+    if (++look > looks) stopping.abort();
+  };
+  const onTrouble = (error: unknown) => troubles.push(error);
+  const options = { stateDirectory: join(directory), current: next, clock: { now: Date.now, wait }, onTrouble };
+  await keepRegistry(options, stopping.signal);
+}
+
+test('what was kept is read again, and is for this user alone', async () => {
+  await keepFor(1);
+  expect(readRegistry(directory)).toEqual(registry);
+  expect((await stat(file())).mode & 0o777).toBe(0o600);
+  expect(await readdir(directory)).toEqual(['registry.jsonl']);
+  expect(troubles).toEqual([]);
+});
+
+test('it is written when it changed, seldom when it only got older, and as it is at the end', async () => {
+  const written: number[] = [];
+  let look = 0;
+  const ages = [0, 1, 2, 900_000, 900_001];
+  await keepFor(ages.length - 1, () => {
+    const kept = readRegistry(directory)?.asOf;
+    if (kept !== undefined && kept !== written.at(-1)) written.push(kept);
+    return { ...registry, asOf: T0 + ages[look++]! };
+  });
+  expect(written).toEqual([T0, T0 + 900_000]);
+  expect(readRegistry(directory)?.asOf).toBe(T0 + 900_001);
+});
+
+test('nothing is written while there is no registry', async () => {
+  await keepFor(2, () => undefined);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test('one that is too large is not kept, and what was kept stays', async () => {
+  await keepFor(0);
+  const huge = new Map(Array.from({ length: 1_100 }, (_, n) => [`k${n}`, 'x'.repeat(64_000)]));
+  await keepFor(0, () => ({ ...registry, version: 8, records: huge }));
+  expect(troubles).toMatchObject([{ message: expect.stringContaining('too large') }]);
+  expect(readRegistry(directory)?.version).toBe(7);
+});
+
+test('a damaged one is as good as none', async () => {
+  expect(readRegistry(directory)).toBeUndefined();
+  await keepFor(0);
+  const whole = await readFile(file(), 'utf8');
+  for (const spoilt of ['', '{}\n', whole.slice(0, -5), `${whole}7\n`, `${whole}["a",1]\n`, 'null\n']) {
+    await writeFile(file(), spoilt);
+    expect(readRegistry(directory), spoilt.slice(-20)).toBeUndefined();
+  }
+});
