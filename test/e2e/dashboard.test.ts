@@ -82,6 +82,8 @@ describe('entering', () => {
     const second = await context.newPage();
     await second.goto(link);
     await second.getByText(/this link was used before/).waitFor();
+    await second.goto(`${url}/?cut${new URL(link).hash.slice(0, -3)}`);
+    await second.getByText(/this link is not whole/).waitFor();
   });
 
   test('a token can be typed in; a wrong one is refused with a reason; one that is revoked ends the session', async () => {
@@ -282,6 +284,58 @@ describe('a fleet with all sorts of things in it', () => {
     await page.getByRole('link', { name: 'mole-2' }).first().waitFor();
   });
 
+  test('the port map is drawn anew for what looks different, and for nothing else', async () => {
+    const page = await context.newPage();
+    const frames: string[] = [];
+    page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => frames.push(String(payload))));
+    await page.addInitScript(withToken(bench.token));
+    await page.addInitScript(`globalThis.drawn = 0;
+      const { drawImage } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.drawImage = function (...all) { drawn++; return drawImage.apply(this, all); };`);
+    await page.goto(`${url}/map`);
+    await settled(page);
+    const drawn = async () => {
+      await page.evaluate(
+        'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))',
+      );
+      return page.evaluate<number>('drawn');
+    };
+    await page.getByRole('button', { name: 'has a finding' }).and(page.locator(':enabled')).waitFor();
+    const before = await drawn();
+    expect(before).toBeGreaterThan(0);
+    // Listened on already, on other hosts.
+    const quiet = new ToldHost(client, 'quiet');
+    await quiet.begin([toldListener('infra/node-exporter', 9100)]);
+    await vi.waitFor(() => expect(frames.some((frame) => frame.includes('listener/quiet/'))).toBe(true), patient);
+    expect(await drawn()).toBe(before);
+    await quiet.change([toldListener('infra/new', 9200)], []);
+    await vi.waitFor(async () => expect(await drawn()).toBeGreaterThan(before), patient);
+  });
+
+  test('what hosts, processes and people write is text, whatever is in it', async () => {
+    const markup = '<img src=x onerror="globalThis.ran = true">';
+    const rogue = new ToldHost(client, 'rogue', { name: `rogue ${markup}` });
+    await rogue.begin([
+      toldListener('rogue/a', 4444, { command: markup }),
+      toldListener('rogue/b', 4444, { command: `</code><script>ran = true</script>${markup}`, pid: 9 }),
+    ]);
+    const id = 'collision:tcp:4444';
+    await vi.waitFor(() => client.annotate(id, { text: markup, assignee: markup.slice(0, 60) }), patient);
+    const page = await openDashboard(context, url, bench.token);
+    for (const path of [
+      '/',
+      `/findings/${encodeURIComponent(id)}`,
+      '/hosts/rogue',
+      '/ports/4444',
+      '/listeners?q=rogue',
+    ]) {
+      await page.goto(url + path);
+      await page.locator('main').getByText('<img src=x').first().waitFor();
+      expect(await page.locator('main').locator('img, script').count()).toBe(0);
+      expect(await page.evaluate('globalThis.ran')).toBeUndefined();
+    }
+  });
+
   test('the form suggests a port and says why others are not to be had; what it reserves is on the map', async () => {
     const page = await openDashboard(context, url, bench.token);
     await page.goto(`${url}/reserve`);
@@ -295,6 +349,8 @@ describe('a fleet with all sorts of things in it', () => {
     await page.getByLabel('Service', { exact: true }).fill('mana-new');
     await page.getByRole('button', { name: 'Reserve', exact: true }).click();
     await page.getByText('belongs to mana/mana-new, for good').waitFor();
+    await page.getByLabel('Or this very port', { exact: true }).fill('70000');
+    await page.getByText('Ports are numbers from 1 to 65535.').waitFor();
     expect((await client.assignment('tcp', 3051)).endpoint).toMatchObject({ project: 'mana', service: 'mana-new' });
   });
 
@@ -307,6 +363,12 @@ describe('a fleet with all sorts of things in it', () => {
     await page.goto(`${url}/ports/41040`);
     await page.getByText('shop/orders:default').first().waitFor();
     expect(await page.getByRole('button', { name: 'Release' }).count()).toBe(0);
+    await page.goto(`${url}/services/shop/orders`);
+    await page.getByRole('heading', { name: 'Promised' }).waitFor();
+    expect(await page.getByRole('link', { name: /Reserve a port/ }).count()).toBe(0);
+    await page.goto(`${url}/alerts?new=webhook`);
+    await page.getByText('Who is told is for operators to see.').waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
   });
 
   const paths = [

@@ -29,6 +29,8 @@ export const FindingEvent = z
     by: z.string().nullable(),
     /** As it was from then on. */
     finding: Finding,
+    /** Its severity before, where that was another. */
+    was: z.enum(severities).optional(),
   })
   .meta({ id: 'FindingEvent' });
 export type FindingEvent = z.infer<typeof FindingEvent>;

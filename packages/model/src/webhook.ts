@@ -19,9 +19,13 @@ const about = {
 const WebhookUrl = z
   .url({ protocol: /^https?$/, error: 'the URL of a webhook begins with http:// or https://' })
   .max(2_000)
-  .refine((text) => !URL.canParse(text) || new URL(text).username === '', {
+  .refine((text) => !URL.canParse(text) || isWithoutPassword(new URL(text)), {
     error: 'leave name and password out of the URL; the signature says who sends',
   });
+
+function isWithoutPassword({ username, password }: URL): boolean {
+  return username === '' && password === '';
+}
 
 export const WebhookRequest = z
   .strictObject({
@@ -107,14 +111,20 @@ const alerting: ReadonlySet<FindingChange> = new Set([
   'resolved',
 ]);
 
-export function isWanted(webhook: Pick<StoredWebhook, 'severity' | 'kinds'>, event: FindingEvent): boolean {
-  return alerting.has(event.change) && isWatched(webhook, event.finding);
+/** Whoever heard that something is grave is told, too, that it is so no more. */
+export function isWanted(
+  webhook: Pick<StoredWebhook, 'severity' | 'kinds'>,
+  { change, finding, was = finding.severity }: FindingEvent,
+): boolean {
+  return (
+    alerting.has(change) && [finding.severity, was].some((severity) => isWatched(webhook, { ...finding, severity }))
+  );
 }
 
 /** Whether the webhook is about such findings at all. */
 export function isWatched(
   { severity, kinds }: Pick<StoredWebhook, 'severity' | 'kinds'>,
-  finding: FindingEvent['finding'],
+  finding: Pick<FindingEvent['finding'], 'severity' | 'kind'>,
 ): boolean {
   return rankOf(finding.severity) >= rankOf(severity) && (kinds === null || kinds.includes(finding.kind));
 }

@@ -17,11 +17,14 @@ export function withHistory(each: Alternative, fleet: Fleet, by: string | null):
   const told = each.puts.flatMap(({ key: entryKey, decoded }) => {
     if (kindOf(entryKey) !== 'finding') return [];
     const finding = decoded as Finding;
-    const change = changeOf(fleet.get('finding', entryKey)?.value, finding);
+    const before = fleet.get('finding', entryKey)?.value;
+    const change = changeOf(before, finding);
     if (change === null) return [];
     const at = new Date().toISOString();
     const id = `${at}-${COORDINATOR}${(events++).toString(36).padStart(7, '0')}`;
-    return [put<'event'>(key.event(id), { id, at, change, by, finding })];
+    const was = before !== undefined && change !== 'opened' && before.severity !== finding.severity;
+    const event = { id, at, change, by, finding, ...(was && { was: before.severity }) };
+    return [put<'event'>(key.event(id), event)];
   });
   return told.length === 0 ? each : { ...each, puts: [...each.puts, ...told] };
 }

@@ -40,6 +40,7 @@ describe('a frame', () => {
     const view = loaded([finding('a')]);
     view.take({ type: 'reset', reason: 'slow' }, NOW);
     expect(frame(view, bare).join('\n')).toContain('Reading the fleet');
+    expect(frame(view, bare).join('\n')).not.toContain('Nothing is wrong');
     expect(view.standing()).toEqual([]);
   });
 

@@ -21,12 +21,10 @@ const BAR = 20;
 export function frame(view: View, { columns, rows, url, now, paint }: Frame): string[] {
   const findings = view.standing();
   const cut = (text: string) => (text.length > columns ? `${text.slice(0, Math.max(0, columns - 1))}…` : text);
-  const head = [
-    ...banner(view, { now, cut, paint }),
-    headline(view, findings, { url, now, cut, paint }),
-    '',
-    ...rangeLines(view, cut, paint),
-  ];
+  const above = banner(view, { now, cut, paint });
+  // What is not read yet must not be called fine.
+  if (!view.synced) return above.slice(0, rows);
+  const head = [...above, headline(view, findings, { url, now, cut, paint }), '', ...rangeLines(view, cut, paint)];
   const left = Math.max(0, rows - head.length - 1);
   const most = Math.ceil(left * 0.6);
   const found = findingLines(findings, most, now, cut, paint);

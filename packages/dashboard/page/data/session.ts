@@ -66,6 +66,9 @@ async function redeem(code: string): Promise<string> {
   const answer: unknown = await response.json();
   const made = TokenMade.safeParse(answer);
   if (made.success) return made.data.token;
+  if ((answer as { code?: string }).code === 'invalid-request') {
+    throw new Error('this link is not whole: copy all of it, or paste a token');
+  }
   throw new Error((answer as { detail?: string }).detail ?? `the coordinator answered ${response.status}`);
 }
 

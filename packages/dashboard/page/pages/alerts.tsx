@@ -30,12 +30,12 @@ export function Alerts() {
       actions={
         administers && (
           <button type="button" class="primary" onClick={() => change({ new: 'webhook' })}>
-            Tell somebody else
+            {hooks?.length ? 'Tell somebody else' : 'Tell somebody'}
           </button>
         )
       }
     >
-      <NewWebhook made={again} />
+      {administers && <NewWebhook made={again} />}
       {!mayOperate.value ? (
         <Empty title="Who is told is for operators to see." />
       ) : hooks === undefined ? (

@@ -1,5 +1,6 @@
 import { formatInterval, HIGHEST_PORT, LOWEST_PORT } from '@portolan/model';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { type Signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { assignments, cells, cellsVersion, listeners, ranges } from '../data/fleet.ts';
 import { type PortState, portStates, stateOf } from '../data/port-cells.ts';
@@ -8,6 +9,7 @@ import { Chart } from '../view/chart.ts';
 import { Icon } from '../view/icon.tsx';
 import { Page } from '../view/page.tsx';
 import { useQuery } from '../view/query.ts';
+import { useStill } from '../view/still.ts';
 import { theme } from '../view/theme.ts';
 import { number } from '../view/words.ts';
 
@@ -19,18 +21,14 @@ export function MapPage() {
   const { route } = useLocation();
   const canvas = useRef<HTMLCanvasElement>(null);
   const chart = useRef<Chart>(undefined);
-  const [port, setPort] = useState(portIn(query.port) ?? LOWEST_PORT);
-  const [pointed, setPointed] = useState(query.port !== undefined);
-  const version = cellsVersion.value;
+  const pointed = useSignal(portIn(query.port));
   const colours = theme.value;
-  const marked = ranges.all;
 
   useEffect(() => {
     const made = new Chart(canvas.current!, {
       bytes: cells.bytes,
-      moved: (at) => {
-        setPort(at);
-        setPointed(true);
+      moved: (port) => {
+        pointed.value = port;
       },
       opened: (at) => route(`/ports/${at}`),
       name: nameOf,
@@ -45,16 +43,18 @@ export function MapPage() {
     if (asked !== undefined) chart.current!.show(asked);
   }, [query.port]);
   useEffect(() => chart.current!.recolour(), [colours]);
-  useEffect(() => {
-    chart.current!.mark([...marked.values()]);
-  }, [marked.size, version, colours]);
+  // Not by drawing the page anew: changes come in every frame.
+  useSignalEffect(() => chart.current!.mark([...ranges.all.values()]));
+  useSignalEffect(() => {
+    void cellsVersion.value;
+    chart.current!.changed();
+  });
 
   const goTo = (event: Event) => {
     event.preventDefault();
     const asked = portIn(String(new FormData(event.currentTarget as HTMLFormElement).get('port')));
     if (asked !== undefined) chart.current!.show(asked);
   };
-  const state = stateOf(cells.bytes[port]!);
   return (
     <Page
       title="Port map"
@@ -65,7 +65,7 @@ export function MapPage() {
           <form class="go-to" onSubmit={goTo}>
             <label>
               <span>Go to port</span>
-              <input name="port" inputMode="numeric" pattern="\d{1,5}" size={6} />
+              <input name="port" type="number" min={LOWEST_PORT} max={HIGHEST_PORT} />
             </label>
             <button type="submit">Go</button>
           </form>
@@ -96,16 +96,7 @@ export function MapPage() {
           />
         </div>
         <aside class="map-side">
-          <section class="panel reading" aria-live="polite" aria-atomic="true">
-            <h2>{pointed ? <a href={`/ports/${port}`}>Port {port}</a> : 'Point at a port'}</h2>
-            {pointed ? (
-              <Reading port={port} state={state} />
-            ) : (
-              <p class="quiet-text">
-                A square is a port: 0 at the left above, 65535 at the right below. A click opens it.
-              </p>
-            )}
-          </section>
+          <Reading pointed={pointed} />
           <Legend step={(wanted) => chart.current!.step(wanted)} />
           <p id="map-keys" class="keys">
             <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move, with <kbd>Shift</kbd> by 16; <kbd>+</kbd>{' '}
@@ -118,7 +109,26 @@ export function MapPage() {
   );
 }
 
-function Reading({ port, state }: { port: number; state: PortState }) {
+/** What is known of the port under the pointer or the cursor. */
+function Reading({ pointed }: { pointed: Signal<number | undefined> }) {
+  const port = pointed.value;
+  const byte = useComputed(() => {
+    void cellsVersion.value;
+    return cells.bytes[pointed.value ?? 0]!;
+  });
+  return (
+    <section class="panel reading" aria-live="polite" aria-atomic="true">
+      <h2>{port === undefined ? 'Point at a port' : <a href={`/ports/${port}`}>Port {port}</a>}</h2>
+      {port === undefined ? (
+        <p class="quiet-text">A square is a port: 0 at the left above, 65535 at the right below. A click opens it.</p>
+      ) : (
+        <Known port={port} state={stateOf(byte.value)} />
+      )}
+    </section>
+  );
+}
+
+function Known({ port, state }: { port: number; state: PortState }) {
   const owner = ownerOf(port);
   const range = [...ranges.all.values()].find(({ from, to }) => from <= port && port <= to);
   return (
@@ -138,7 +148,7 @@ function Reading({ port, state }: { port: number; state: PortState }) {
 }
 
 function Legend({ step }: { step: (state: PortState) => void }) {
-  void cellsVersion.value;
+  useStill(cellsVersion);
   const counts = countStates();
   return (
     <section class="panel legend" aria-labelledby="legend-title">
@@ -181,7 +191,7 @@ function nameOf(port: number): string | undefined {
 }
 
 function ownerOf(port: number): string | undefined {
-  const held = assignments.all.get(`assignment/tcp/${port}`) ?? assignments.all.get(`assignment/udp/${port}`);
+  const held = assignments.peek(`assignment/tcp/${port}`) ?? assignments.peek(`assignment/udp/${port}`);
   if (held) return `${held.endpoint.project}/${held.endpoint.service}`;
   const [first] = listeners.onPort(port, 1);
   return first === undefined ? undefined : `${listeners.row(first).service ?? 'not identified'}, seen`;

@@ -102,7 +102,11 @@ function HostsSounding() {
   }
   return (
     <Sounding title="Hosts up" href="/hosts" value={number(up)} tone={unreachable > 0 ? 'warning' : ''}>
-      {unreachable === 0 ? 'all reachable' : `${number(unreachable)} unreachable`}
+      {hosts.all.size === 0
+        ? 'no agent yet'
+        : unreachable === 0
+          ? 'all reachable'
+          : `${number(unreachable)} unreachable`}
       {left > 0 && ` · ${number(left)} left`}
     </Sounding>
   );

@@ -37,24 +37,24 @@ const columns: readonly Column<Rule>[] = [
   {
     id: 'from',
     title: 'Ports',
-    width: '8rem',
+    width: '6.5rem',
     cell: (rule) => (
       <a class="port" href={`/map?port=${rule.from}`}>
         {formatInterval(rule)}
       </a>
     ),
   },
-  { id: 'name', title: 'Name', width: 'minmax(5.5rem, 1fr)', cell: ({ name }) => name },
+  { id: 'name', title: 'Name', width: 'minmax(3.75rem, 1fr)', cell: ({ name }) => name },
   { id: 'policy', title: 'Is', width: '8rem', cell: ({ policy }) => policyWords[policy], minor: true },
   { id: 'owner', title: 'Owner', width: '8rem', cell: ({ owner }) => owner ?? '', minor: true },
   {
     id: 'used',
     title: 'Taken',
-    width: 'minmax(5.5rem, 1.2fr)',
+    width: 'minmax(5rem, 1.2fr)',
     cell: (rule) => (rule.policy === 'blocked' ? '' : <Fill used={rule.used} size={sizeOf(rule)} />),
   },
   { id: 'purpose', title: 'Purpose', width: 'minmax(5.5rem, 2fr)', cell: ({ purpose }) => purpose, minor: true },
-  { id: 'undo', title: 'Undo', width: '6.5rem', cell: (rule) => <Undo rule={rule} />, sortable: false, end: true },
+  { id: 'undo', title: 'Undo', width: '5.5rem', cell: (rule) => <Undo rule={rule} />, sortable: false, end: true },
 ];
 
 const orders: Record<string, (rule: Rule) => string | number> = {

@@ -1,4 +1,13 @@
-import { DEFAULT_RANGE, formatInterval, Name, type Reservation, type ReserveInput } from '@portolan/model';
+import {
+  DEFAULT_RANGE,
+  formatInterval,
+  HIGHEST_PORT,
+  LOWEST_PORT,
+  Name,
+  Port,
+  type Reservation,
+  type ReserveInput,
+} from '@portolan/model';
 import { useEffect, useState } from 'preact/hooks';
 import { assignments, cellsVersion, hosts, planned, ranges } from '../data/fleet.ts';
 import { looksFree, obstacleOn } from '../data/obstacle.ts';
@@ -109,8 +118,9 @@ export function Reserve() {
               label="Or this very port"
               value={wish.port}
               set={set('port')}
-              inputMode="numeric"
-              pattern="\d{1,5}"
+              type="number"
+              min={LOWEST_PORT}
+              max={HIGHEST_PORT}
               placeholder="any"
             />
           </div>
@@ -163,8 +173,9 @@ interface FieldProps {
   readonly required?: boolean;
   readonly placeholder?: string;
   readonly list?: readonly string[];
-  readonly inputMode?: 'numeric';
-  readonly pattern?: string;
+  readonly type?: 'number';
+  readonly min?: number;
+  readonly max?: number;
 }
 
 function Field({ label, set, list, ...input }: FieldProps) {
@@ -187,11 +198,13 @@ function Field({ label, set, list, ...input }: FieldProps) {
 /** What would be given, and why not another: asked anew when the wish changes or the port is gone. */
 function Suggestion({ wish, take }: { wish: Wish; take: (port: number) => void }) {
   const { project, range, port } = wish;
-  const wanted = /^\d{1,5}$/.test(port) ? Number(port) : undefined;
+  const wanted = port === '' ? undefined : Number(port);
+  const impossible = wanted !== undefined && !Port.safeParse(wanted).success;
   const [look, setLook] = useState<{ ports: readonly number[]; error?: string }>({ ports: [] });
   void cellsVersion.value;
   const gone = look.ports[0] !== undefined && !looksFree(look.ports[0]);
   useEffect(() => {
+    if (impossible) return;
     let current = true;
     const timer = setTimeout(() => {
       const known = Name.safeParse(project).success;
@@ -202,7 +215,7 @@ function Suggestion({ wish, take }: { wish: Wish; take: (port: number) => void }
           order: 'lowest',
           ...(known && { project }),
           ...(wanted !== undefined
-            ? { range: { from: wanted, to: Math.min(65_535, wanted + 500) } }
+            ? { range: { from: wanted, to: Math.min(HIGHEST_PORT, wanted + 500) } }
             : range !== '' && { range }),
         })
         .then(
@@ -216,6 +229,14 @@ function Suggestion({ wish, take }: { wish: Wish; take: (port: number) => void }
     };
   }, [project, range, wanted, gone]);
 
+  if (impossible) {
+    return (
+      <section class="panel" aria-live="polite">
+        <h2>What you would get</h2>
+        <p class="refusal">Ports are numbers from 1 to 65535.</p>
+      </section>
+    );
+  }
   const [first, ...others] = look.ports;
   const from = wanted ?? startOf(wish);
   const passed = from === undefined ? [] : passedOver(from, first ?? from + 200);
@@ -292,7 +313,7 @@ function Made({ made, wish }: { made: Reservation; wish: Wish }) {
 
 function passedOver(from: number, until: number): { port: number; why: string }[] {
   const passed: { port: number; why: string }[] = [];
-  for (let port = from; port < until && port <= 65_535; port++) {
+  for (let port = from; port < until && port <= HIGHEST_PORT; port++) {
     const why = obstacleOn(port);
     if (why !== undefined) passed.push({ port, why });
   }

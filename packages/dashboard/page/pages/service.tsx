@@ -2,7 +2,7 @@ import { useRoute } from 'preact-iso';
 import { useListeners } from '../data/close-look.ts';
 import { aliases, healths, openFindings } from '../data/fleet.ts';
 import { serviceOf, services } from '../data/services.ts';
-import { mayOperate, session } from '../data/session.ts';
+import { mayHold, mayOperate, session } from '../data/session.ts';
 import { Assignments } from '../view/assignments.tsx';
 import { CommandLine } from '../view/command.tsx';
 import { Empty } from '../view/empty.tsx';
@@ -31,9 +31,14 @@ export function ServicePage() {
       title={id}
       about={plan?.description ?? (plan ? undefined : 'No plan names it.')}
       actions={
-        <a class="button" href={`/reserve?project=${encodeURIComponent(project)}&service=${encodeURIComponent(name)}`}>
-          Reserve a port for it
-        </a>
+        mayHold.value && (
+          <a
+            class="button"
+            href={`/reserve?project=${encodeURIComponent(project)}&service=${encodeURIComponent(name)}`}
+          >
+            Reserve a port for it
+          </a>
+        )
       }
     >
       {findings.length > 0 && <FindingLines findings={findings} />}

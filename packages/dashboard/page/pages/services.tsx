@@ -31,7 +31,7 @@ export function Services() {
       ]),
     );
     return sortBy(passing, orders[by] ?? orders.id!, descending);
-  }, [q, by, descending, version]);
+  }, [q, by, descending, all]);
   const columns: readonly Column<Service>[] = [
     {
       id: 'id',

@@ -1,7 +1,7 @@
 import { HIGHEST_PORT, type Interval, LOWEST_PORT } from '@portolan/model';
 import { cell, type PortState, stateOf } from '../data/port-cells.ts';
 import { outline } from './outline.ts';
-import { paintCells, palette, SIDE } from './port-paint.ts';
+import { PortImage, palette, SIDE } from './port-paint.ts';
 
 interface Options {
   /** One for each port, changed in place; see `PortCells`. */
@@ -16,6 +16,8 @@ const ZOOM_MAX = 64;
 /** Sides of a square, device-independent pixels, from which there is room for lines between, a number, a name;
  * and the length from which a range has room for its label. */
 const ROOM = { lines: 6, number: 30, name: 62, label: 60 };
+const inks = ['sheet', 'map-line', 'map-range', 'map-ink', 'map-ink-over', 'map-cursor'] as const;
+type Inks = Record<(typeof inks)[number], string>;
 /** A press that moves less than this is a click, pixels. */
 const CLICK = 4;
 
@@ -29,9 +31,11 @@ export class Chart {
   readonly #options: Options;
   /** All ports, a pixel each. */
   readonly #cells = new OffscreenCanvas(SIDE, SIDE);
+  readonly #image = new PortImage(this.#cells.getContext('2d')!);
   readonly #stop = new AbortController();
   readonly #resized: ResizeObserver;
-  #colours: Uint32Array = palette();
+  #colours!: Uint32Array;
+  #inks!: Inks;
   #ranges: readonly (Interval & { name: string })[] = [];
   /** Pixels a port at zoom 1, the zoom, and the port coordinates at the left upper corner. */
   #unit = 1;
@@ -47,6 +51,7 @@ export class Chart {
     this.#canvas = canvas;
     this.#options = options;
     this.#context = canvas.getContext('2d', { alpha: false })!;
+    this.recolour();
     this.#resized = new ResizeObserver(() => this.#resize());
     this.#resized.observe(canvas);
     this.#resize();
@@ -58,14 +63,22 @@ export class Chart {
     this.#resized.disconnect();
   }
 
-  /** The bytes or what is marked changed. */
+  /** The bytes may be others now. Nothing is drawn when it would look the same. */
+  changed(): void {
+    if (this.#image.update(this.#options.bytes, this.#colours) || this.#scale >= ROOM.name) this.#draw();
+  }
+
   mark(ranges: readonly (Interval & { name: string })[]): void {
     this.#ranges = ranges;
     this.#draw();
   }
 
+  /** Takes its colours from the style sheet, which knows light and dark. */
   recolour(): void {
     this.#colours = palette();
+    const style = getComputedStyle(this.#canvas);
+    this.#inks = Object.fromEntries(inks.map((ink) => [ink, style.getPropertyValue(`--${ink}`).trim()])) as Inks;
+    this.#image.update(this.#options.bytes, this.#colours);
     this.#draw();
   }
 
@@ -261,18 +274,15 @@ export class Chart {
     const scale = this.#scale;
     this.#hold(clientWidth / scale, clientHeight / scale);
     const context = this.#context;
-    const style = getComputedStyle(this.#canvas);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
-    paintCells(this.#cells.getContext('2d') as unknown as CanvasRenderingContext2D, this.#options.bytes, this.#colours);
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    context.fillStyle = colour('--sheet');
+    context.fillStyle = this.#inks.sheet;
     context.fillRect(0, 0, clientWidth, clientHeight);
     context.imageSmoothingEnabled = false;
     context.drawImage(this.#cells, -this.#left * scale, -this.#top * scale, SIDE * scale, SIDE * scale);
-    if (scale >= ROOM.lines) this.#rule(colour('--map-line'));
-    this.#paintRanges(colour('--map-range'), colour('--sheet'));
-    if (scale >= ROOM.number) this.#write(colour);
-    if (this.#shown) this.#paintCursor(colour('--map-cursor'), colour('--sheet'));
+    if (scale >= ROOM.lines) this.#rule();
+    this.#paintRanges();
+    if (scale >= ROOM.number) this.#write();
+    if (this.#shown) this.#paintCursor();
   }
 
   /** Keeps the map from being pushed out of its frame; what is smaller than it stands in the middle. */
@@ -283,11 +293,11 @@ export class Chart {
     this.#top = within(this.#top, high);
   }
 
-  #rule(colour: string): void {
+  #rule(): void {
     const { clientWidth, clientHeight } = this.#canvas;
     const scale = this.#scale;
     const context = this.#context;
-    context.strokeStyle = colour;
+    context.strokeStyle = this.#inks['map-line'];
     context.lineWidth = 1;
     context.beginPath();
     for (let x = Math.max(0, Math.ceil(this.#left)); x <= Math.min(SIDE, this.#left + clientWidth / scale); x++) {
@@ -303,7 +313,8 @@ export class Chart {
     context.stroke();
   }
 
-  #paintRanges(colour: string, halo: string): void {
+  #paintRanges(): void {
+    const { sheet: halo, 'map-range': colour } = this.#inks;
     const scale = this.#scale;
     const context = this.#context;
     context.save();
@@ -340,36 +351,43 @@ export class Chart {
   }
 
   /** Numbers, and names where there is room. */
-  #write(colour: (name: string) => string): void {
+  #write(): void {
     const { clientWidth, clientHeight } = this.#canvas;
     const { bytes, name } = this.#options;
+    const { 'map-ink': dark, 'map-ink-over': light } = this.#inks;
     const scale = this.#scale;
     const context = this.#context;
     const size = Math.min(14, scale / 3.2);
+    const names: { text: string; x: number; y: number; ink: string }[] = [];
     context.textAlign = 'center';
     context.textBaseline = 'middle';
-    const dark = colour('--map-ink');
-    const light = colour('--map-ink-over');
-    for (let row = Math.floor(this.#top); row <= this.#top + clientHeight / scale; row++) {
-      for (let column = Math.floor(this.#left); column <= this.#left + clientWidth / scale; column++) {
+    // To set a font costs more than to write a number.
+    context.font = `${size}px system-ui, sans-serif`;
+    const [lastRow, lastColumn] = [this.#top + clientHeight / scale, this.#left + clientWidth / scale];
+    for (let row = Math.max(0, Math.floor(this.#top)); row <= Math.min(SIDE - 1, lastRow); row++) {
+      for (let column = Math.max(0, Math.floor(this.#left)); column <= Math.min(SIDE - 1, lastColumn); column++) {
         const port = row * SIDE + column;
-        if (column < 0 || column >= SIDE || port < LOWEST_PORT || port > HIGHEST_PORT) continue;
-        const byte = bytes[port]!;
+        if (port < LOWEST_PORT) continue;
         const x = (column + 0.5 - this.#left) * scale;
         const y = (row + 0.5 - this.#top) * scale;
-        context.fillStyle = byte & (cell.assigned | cell.observed | cell.wrong) ? light : dark;
-        context.font = `${size}px system-ui, sans-serif`;
+        const ink = bytes[port]! & (cell.assigned | cell.observed | cell.wrong) ? light : dark;
         const owner = scale >= ROOM.name ? name(port) : undefined;
+        context.fillStyle = ink;
         context.fillText(String(port), x, owner ? y - size * 0.7 : y);
-        if (!owner) continue;
-        context.font = `${size * 0.8}px system-ui, sans-serif`;
-        context.fillText(owner.length > 14 ? `${owner.slice(0, 13)}…` : owner, x, y + size * 0.6, scale - 6);
+        if (owner)
+          names.push({ text: owner.length > 14 ? `${owner.slice(0, 13)}…` : owner, x, y: y + size * 0.6, ink });
       }
+    }
+    context.font = `${size * 0.8}px system-ui, sans-serif`;
+    for (const { text, x, y, ink } of names) {
+      context.fillStyle = ink;
+      context.fillText(text, x, y, scale - 6);
     }
     context.textAlign = 'start';
   }
 
-  #paintCursor(colour: string, halo: string): void {
+  #paintCursor(): void {
+    const { sheet: halo, 'map-cursor': colour } = this.#inks;
     const scale = this.#scale;
     const context = this.#context;
     const side = Math.max(scale, 7);

@@ -49,11 +49,11 @@ export function Layout({ children }: { children: ComponentChildren }) {
 
 function Side() {
   const { path } = useLocation();
+  const count = openFindings.value.filter(({ state }) => state === 'open').length;
   useEffect(() => {
     // Where they stand in a row, the current one may be out of sight.
     document.querySelector('.side a[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-  }, [path]);
-  const count = openFindings.value.filter(({ state }) => state === 'open').length;
+  }, [path, count > 0]);
   return (
     <nav class="side" aria-label="Pages">
       <a class="brand" href="/">

@@ -19,12 +19,32 @@ export function stateColours(): Record<PortState, { css: string; pixel: number }
   return Object.fromEntries(entries) as Record<PortState, { css: string; pixel: number }>;
 }
 
-/** Draws all ports, a pixel each. */
-export function paintCells(context: CanvasRenderingContext2D, bytes: Uint8Array, colours: Uint32Array): void {
-  const image = context.createImageData(SIDE, SIDE);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let port = 0; port < pixels.length; port++) pixels[port] = colours[bytes[port]!]!;
-  context.putImageData(image, 0, 0);
+/** All ports as an image, a pixel each. To bring it up to date costs a comparison, and the rows that look different. */
+export class PortImage {
+  readonly #context: Pick<CanvasRenderingContext2D, 'putImageData'>;
+  readonly #image = new ImageData(SIDE, SIDE);
+  readonly #pixels = new Uint32Array(this.#image.data.buffer);
+
+  constructor(context: Pick<CanvasRenderingContext2D, 'putImageData'>) {
+    this.#context = context;
+  }
+
+  /** @returns whether anything looks different now */
+  update(bytes: Uint8Array, colours: Uint32Array): boolean {
+    const pixels = this.#pixels;
+    let [first, last] = [-1, -1];
+    for (let port = 0; port < pixels.length; port++) {
+      const colour = colours[bytes[port]!]!;
+      if (pixels[port] === colour) continue;
+      pixels[port] = colour;
+      if (first < 0) first = port;
+      last = port;
+    }
+    if (first < 0) return false;
+    const top = Math.floor(first / SIDE);
+    this.#context.putImageData(this.#image, 0, 0, 0, top, SIDE, Math.floor(last / SIDE) - top + 1);
+    return true;
+  }
 }
 
 /** @param css `#rrggbb` @returns 0xAABBGGRR */

@@ -139,6 +139,37 @@ test('only what is heavy enough, and of the kinds that were asked for', async ()
   await others.close();
 });
 
+test('whoever heard that something is grave is told, too, that it is so no more', async () => {
+  const manager = await Receiver.open();
+  await setWebhook({ url: receiver.url, severity: 'error' });
+  await setWebhook({ url: manager.url, severity: 'error', format: 'alertmanager' }, 'manager');
+  await call('POST', '/v1/assignments', { project: 'alerts', service: 'service-4155', port: 4155 });
+  await listenOn('a', 4155, 4156);
+  await block(4155);
+  await receiver.heard(1);
+  await call('DELETE', '/v1/assignments/tcp/4155');
+  await receiver.heard(2);
+  await manager.heard(2);
+  expect(receiver.events).toMatchObject([
+    { change: 'opened', finding: { port: 4155, severity: 'error' } },
+    { change: 'eased', finding: { port: 4155, severity: 'warning' }, was: 'error' },
+  ]);
+  const [[began], [ended]] = manager.requests.map(({ body }) => JSON.parse(body));
+  expect(Date.parse(began.endsAt)).toBeGreaterThan(Date.now());
+  expect(ended.labels).toEqual(began.labels);
+  expect(Date.parse(ended.endsAt)).toBeLessThanOrEqual(Date.now());
+  // What was light from the beginning is not for them, nor is the end of what they take for over.
+  await block(4156);
+  await unblock(4155);
+  await vi.waitFor(
+    async () => expect((await call<Page<FindingEvent>>('GET', '/v1/findings/history')).items).toHaveLength(4),
+    patient,
+  );
+  expect((await webhook()).pending).toBe(0);
+  expect([receiver.requests.length, manager.requests.length]).toEqual([2, 2]);
+  await manager.close();
+});
+
 test('Slack is told in its own words, and a name can neither call a channel nor make a link', async () => {
   await setWebhook({ url: receiver.url, format: 'slack' });
   await listenOn('a<!channel>', 4161);
@@ -192,6 +223,18 @@ test('its secret is told once, its whole URL never, and neither is on the stream
   expect(told).not.toContain('secret-path');
   expect(told).not.toContain('hidden');
   expect(told).not.toContain(secret);
+});
+
+test('nobody puts a password into the URL, with a name or without one', async () => {
+  for (const user of ['ada', ':hidden', 'ada:hidden']) {
+    await expect(setWebhook({ url: `http://${user}@127.0.0.1:1/` })).rejects.toThrow('leave name and password out');
+  }
+});
+
+test('a port to which fetch sends nothing is told from a receiver that is away', async () => {
+  await setWebhook({ url: 'http://127.0.0.1:10080/' });
+  const { error } = await call<WebhookTest>('POST', '/v1/webhooks/ops/test');
+  expect(error).toContain('nothing can be posted to this port');
 });
 
 test('one that is removed is told nothing more, and is new when it is made again', async () => {

@@ -3,6 +3,7 @@ import { type Delivery, type Fleet, type Held, isWanted, isWatched, key } from '
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
 import type { Term } from '../leader.ts';
+import { KEPT } from '../trim.ts';
 import { STANDS_FOR } from './payload.ts';
 import { type Outcome, send } from './post.ts';
 import { compareMarks, isAfter, type Mark, markOf, pendingFor } from './queue.ts';
@@ -68,6 +69,7 @@ export class Courier {
   /** @param events of one commit */
   add(events: readonly Held<'event'>[]): void {
     this.#queue.push(...[...events].sort((a, b) => compareMarks(markOf(a), markOf(b))));
+    this.#trim();
     this.#wake.abort();
   }
 
@@ -125,6 +127,16 @@ export class Courier {
     // It may have been filled anew while this one was on its way.
     if (this.#queue[0]?.key === held.key) this.#queue.shift();
     this.#delivery = { ...this.#delivery, ...parts, done: markOf(held) };
+  }
+
+  /** What the store has forgotten need not be held here for a receiver that takes nothing. */
+  #trim(): void {
+    if (this.#queue.length <= KEPT) return;
+    const webhook = this.#fleet.get('webhook', key.webhook(this.#webhook))?.value;
+    // The first one may be on its way.
+    const lost = this.#queue.splice(1, this.#queue.length - KEPT);
+    const dropped = lost.filter(({ value }) => webhook && isWanted(webhook, value)).length;
+    this.#delivery = { ...this.#delivery, dropped: this.#delivery.dropped + dropped };
   }
 
   async #note(now: boolean): Promise<void> {

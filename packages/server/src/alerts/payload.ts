@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Finding, FindingChange, FindingEvent, StoredWebhook } from '@portolan/model';
+import { type Finding, type FindingChange, type FindingEvent, isWatched, type StoredWebhook } from '@portolan/model';
 
 /** What goes over the wire. */
 export interface Payload {
@@ -16,7 +16,7 @@ export const STANDS_FOR = 5 * 60_000;
  * @param events one, except for Alertmanager
  */
 export function payloadOf(webhook: StoredWebhook, events: readonly FindingEvent[], now: Date): Payload {
-  const body = JSON.stringify(bodyOf(webhook.format, events, now));
+  const body = JSON.stringify(bodyOf(webhook, events, now));
   return {
     body,
     headers: {
@@ -39,14 +39,14 @@ export function signature(secret: string, body: string, now: Date): string {
   return `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}`;
 }
 
-function bodyOf(format: StoredWebhook['format'], events: readonly FindingEvent[], now: Date): unknown {
-  switch (format) {
+function bodyOf(webhook: StoredWebhook, events: readonly FindingEvent[], now: Date): unknown {
+  switch (webhook.format) {
     case 'json':
       return events[0];
     case 'slack':
       return slackMessage(events[0]!);
     case 'alertmanager':
-      return events.map((event) => alertOf(event, now));
+      return events.map((event) => alertOf(event.finding, stands(webhook, event), now));
   }
 }
 
@@ -84,8 +84,7 @@ function slackText(text: string): string {
     .replace(/[*_~`]/g, '\u200b$&');
 }
 
-function alertOf({ change, finding }: FindingEvent, now: Date): unknown {
-  const resolved = change === 'resolved';
+function alertOf(finding: Finding, standing: boolean, now: Date): unknown {
   return {
     // What identifies it must stay the same while it stands.
     labels: {
@@ -102,8 +101,13 @@ function alertOf({ change, finding }: FindingEvent, now: Date): unknown {
       ...(finding.remedies[0] !== undefined && { remedy: finding.remedies[0] }),
     },
     startsAt: finding.firstSeen,
-    endsAt: resolved ? finding.lastChanged : new Date(now.getTime() + STANDS_FOR).toISOString(),
+    endsAt: standing ? new Date(now.getTime() + STANDS_FOR).toISOString() : finding.lastChanged,
   };
+}
+
+/** What weighs too little by now is over for this receiver, and not told again. */
+function stands(webhook: StoredWebhook, { change, finding }: FindingEvent): boolean {
+  return change === 'eased' ? isWatched(webhook, finding) : change !== 'resolved';
 }
 
 function titleOf({ kind, protocol, port, class: bite }: Finding): string {

@@ -53,6 +53,9 @@ function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError')
     return `no answer within ${ANSWER_WITHIN / 1000} s`;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  // A rule of browsers that fetch keeps, so that a page cannot talk to what is no web server.
+  if (error instanceof Error && cause !== error && (cause as Error).message === 'bad port')
+    return 'nothing can be posted to this port: it is one of those that browsers refuse, such as 6000 and 10080';
   const { code, message } = cause as { code?: string; message?: string };
   return `the receiver cannot be reached: ${code ?? message ?? String(cause)}`.slice(0, 500);
 }
