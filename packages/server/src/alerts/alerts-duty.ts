@@ -4,6 +4,9 @@ import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import { Courier } from './courier.ts';
 
+/** After a courier that failed, ms. */
+const EMPLOY_AGAIN = 5_000;
+
 /** Has a courier for each webhook while this coordinator leads. */
 export class AlertsDuty implements Duty {
   readonly #replica: Replica;
@@ -26,9 +29,12 @@ export class AlertsDuty implements Duty {
         if (couriers.has(value.name)) continue;
         const courier = new Courier(value.name, fleet, term, this.#logger, signal);
         couriers.set(value.name, courier);
-        void courier
-          .run()
-          .catch((error: unknown) => this.#logger.error({ err: error, webhook: value.name }, 'a courier failed'));
+        void courier.run().catch((error: unknown) => {
+          this.#logger.error({ err: error, webhook: value.name }, 'a courier failed; another one takes its place');
+          if (couriers.get(value.name) !== courier) return;
+          dismiss(value.name);
+          setTimeout(() => signal.aborted || employ(), EMPLOY_AGAIN).unref();
+        });
       }
     };
     const unsubscribe = this.#replica.subscribe({
