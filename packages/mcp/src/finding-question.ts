@@ -88,7 +88,7 @@ export const checkProject = tool({
   name: 'check_project',
   title: 'Check a project',
   description:
-    'How a project does: each of its services with its ports, whether it listens where it should, its health, and every finding that concerns it.',
+    'How a project does: each of its services with its ports, whether it listens where it should, its health, and every finding that concerns it. It asks the registry and the machines; it reads no files.',
   input: z.object({ projectName: Name }),
   output: z.object({
     ok: z.boolean().describe('No finding that is an error or a warning.'),

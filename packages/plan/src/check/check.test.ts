@@ -57,6 +57,15 @@ test('services of one compose file with one port collide, those of different pro
   expect(idsOf(checked({ 'compose.yaml': profiles }))).toEqual([]);
 });
 
+test('services for different environments collide perhaps, two of one environment among them do', () => {
+  const compose = (name: string) => `services:\n  ${name}:\n    image: x/${name}\n    ports: ["4001:80"]\n`;
+  const apart = { 'compose.dev.yaml': compose('cart'), '.devcontainer/compose.yaml': compose('pay') };
+  const manifest = `project: shop\nservices:\n${['cart', 'pay', 'till'].map((name) => `  ${name}: { endpoints: { default: { port: 4001 } } }\n`).join('')}`;
+  expect(idsOf(checked({ ...apart, 'portolan.yaml': manifest.replace(/.*till.*\n/, '') }))).toEqual([]);
+  const both = { ...apart, 'compose.prod.yaml': compose('till'), 'deploy/compose.prod.yaml': compose('pay') };
+  expect(idsOf(checked({ ...both, 'portolan.yaml': manifest }))).toEqual(['collision:tcp:4001:cart+pay+till']);
+});
+
 test('a service on another host collides tomorrow, which is a warning', () => {
   const on = (host: string) => `\n    hosts: [${host}]\n    endpoints: { default: { port: 4001 } }`;
   const [finding] = checked({ 'portolan.yaml': `project: shop\nservices:\n  cart:${on('a')}\n  pay:${on('b')}\n` });

@@ -121,11 +121,10 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
     return { doubt: 'they are started by different profiles, perhaps never together' };
   }
   const variants = claimants.map(({ by }) => new Set(by.map(({ variant }) => variant)));
-  const [first, ...others] = variants.filter(({ size }) => size > 0);
+  const distinct = new Set(variants.flatMap((each) => [...each]));
   if (
-    first &&
     variants.every(({ size }) => size > 0) &&
-    others.every((each) => [...each].every((variant) => !first.has(variant)))
+    distinct.size === variants.reduce((count, { size }) => count + size, 0)
   ) {
     return { doubt: 'they are started for different environments, perhaps never together' };
   }

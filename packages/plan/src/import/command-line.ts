@@ -44,6 +44,9 @@ const OTHER_P = new Set(
   ),
 );
 
+/** Programs that take jobs from a queue: they share the `PORT` of the environment with the web process and listen nowhere. */
+const WORKERS = /^(?:sidekiq|resque|resque-pool|resque:work|good_job|jobs:work|rqworker|dramatiq|celery)$/;
+
 const LONG_FLAG = /^--?(?:([a-z0-9]{1,30})[-.])?(?:listen[-.])?port(?:=(.*))?$/i;
 const ADDRESS_FLAG =
   /^--?(?:web\.|http\.|server\.|grpc[-.])?(?:b|bind|addr|address|listen|listen[-.]addr(?:ess)?|bind[-.]addr(?:ess)?|http|http[-.]addr(?:ess)?|host|urls)(?:=(.*))?$/i;
@@ -72,6 +75,7 @@ export function commandPorts(text: string, depth = 0): CommandPort[] {
 const DEPTH_MAX = 3;
 
 function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
+  if (takesJobs(all)) return;
   let words = all;
   while (words.length > 0) {
     const [assignment] = words;
@@ -160,6 +164,18 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
       if (port !== undefined) yield { port, offset: word.offset + before.length, length: digits.length, role };
     }
   }
+}
+
+function takesJobs(words: readonly Word[]): boolean {
+  const at = words.findIndex(({ text }) => WORKERS.test(text.replace(/^.*\//, '')));
+  if (at < 0) return false;
+  const runner =
+    /^(?:\w+=.*|export|env|exec|nohup|sudo|dotenv|bundle|rails|rake|bin\/(?:rails|rake)|poetry|uv|pipenv|run)$/s;
+  return (
+    words.slice(0, at).every(({ text }) => runner.test(text)) &&
+    // Its web page is a server.
+    !words.some(({ text }) => text === 'flower')
+  );
 }
 
 function* assigned(variable: string, value: string, offset: number): Generator<CommandPort> {

@@ -38,7 +38,7 @@ class ComposeFile {
     this.#yaml = new YamlTree(file);
     this.#notes = this.#yaml.notes;
     this.#variables = variablesBeside(file, around);
-    this.#variant = variantOf(file.name);
+    this.#variant = variantOf(file.path);
   }
 
   read(): Reading {

@@ -46,7 +46,7 @@ function* settings(file: SourceFile, around: Surroundings): Generator<Fact> {
   const own: NameHint[] = home === undefined ? [] : [{ name: home, from: 'directory' }];
   const example = /example|sample|template|dist|default/i.test(file.name);
   const by: Binds['by'] = example ? 'env-example' : 'env';
-  const variant = example ? undefined : variantOf(file.name);
+  const variant = example ? undefined : variantOf(file.path);
   // A folder that other services lie below sets their variables: API_PORT is that of the service api, if there is one.
   const shared = home === undefined || (home === '.' && around.homes().length > 1);
   for (const { key, value, offset } of all) {

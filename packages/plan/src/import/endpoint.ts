@@ -39,7 +39,7 @@ export interface Drawn {
 
 /** Gives each port of each service its label, and each endpoint the one port that it really has. */
 export function drawEndpoints(given: readonly Fact[]): Drawn {
-  const facts = onePerPlace(given);
+  const facts = rootDefaults(onePerPlace(given));
   const byService = new Map<string, number[]>();
   for (const [index, { service }] of facts.entries()) {
     if (service !== undefined) (byService.get(service) ?? byService.set(service, []).get(service)!).push(index);
@@ -70,6 +70,26 @@ function onePerPlace(facts: readonly Fact[]): Fact[] {
   );
 }
 
+/**
+ * Sources of the root folder are the whole tree's. A default there that is just the port which some service is started with
+ * is most likely that service's, not one of a service named after the root.
+ */
+function rootDefaults(facts: readonly Fact[]): Fact[] {
+  const started = new Map<number, Binds>();
+  for (const fact of facts) {
+    if (fact.kind === 'binds' && !fact.fallback && fact.sure !== 'unsure' && fact.service !== undefined)
+      started.set(fact.port, started.get(fact.port) ?? fact);
+  }
+  return facts.map((fact) => {
+    if (fact.kind !== 'binds' || fact.by !== 'source' || !fact.fallback) return fact;
+    if (!fact.names.some(({ from, name }) => from === 'directory' && name === '.')) return fact;
+    const start = started.get(fact.port);
+    if (!start || start.service === fact.service) return fact;
+    const why = `${formatPlace(start.place)} starts ${start.service} with ${fact.port}: this may be its default`;
+    return { ...fact, sure: 'unsure', why };
+  });
+}
+
 function rank(fact: Fact): number {
   // What compose takes from a .env is what it makes of it, whatever the variable is called.
   if (fact.importer === 'compose' && /env/i.test(posix.basename(fact.place.file)))
@@ -92,11 +112,16 @@ function inContainers(facts: Fact[]): Fact[] {
         : [],
     ),
   );
-  if (published.size === 0) return facts;
+  // A container in a cluster publishes nothing on its host: its own port is the one inside.
+  const clustered = new Set(
+    facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'kubernetes' ? [fact.port] : [])),
+  );
+  if (published.size === 0 && clustered.size === 0) return facts;
   const soft = new Set<Binds['by']>(['source', 'flag', 'env', 'env-example', 'script']);
   return facts.map((fact) => {
-    if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined || !published.has(fact.port))
-      return fact;
+    if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined) return fact;
+    const within = published.has(fact.port) || (fact.by === 'source' && clustered.has(fact.port));
+    if (!within) return fact;
     const { kind: _kind, by: _by, fallback: _fallback, address: _address, ...rest } = fact;
     return { ...rest, kind: 'internal' };
   });

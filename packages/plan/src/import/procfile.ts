@@ -18,7 +18,7 @@ export const procfile: Importer = {
 
 function* entries(file: SourceFile, around: Surroundings): Generator<Fact> {
   const home = around.home(file.directory);
-  const variant = variantOf(file.name);
+  const variant = variantOf(file.path);
   for (const { text, offset } of file.lines()) {
     const match = /^([A-Za-z0-9_-]{1,63}):\s*/.exec(text);
     if (!match || text.length > 10_000) continue;

@@ -11,6 +11,7 @@ import { prometheus } from './prometheus.ts';
 import { caddy, cloudflared, nginx } from './proxy.ts';
 import { shellScript } from './shell-script.ts';
 import { sourceDefault } from './source-default.ts';
+import { spring } from './spring.ts';
 import { unit } from './unit.ts';
 
 /** All formats. The first that matches a path reads the file, so the particular stand before the general. */
@@ -19,6 +20,7 @@ export const importers: readonly Importer[] = [
   compose,
   prometheus,
   cloudflared,
+  spring,
   kubernetes,
   pm2,
   packageScript,

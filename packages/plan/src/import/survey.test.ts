@@ -117,6 +117,29 @@ describe('one service by many names', () => {
 });
 
 describe('the one real port', () => {
+  test('a default in the sources of the root is that of the service which is started with it', () => {
+    const found = tree({
+      'package.json': '{"name":"shop"}',
+      Procfile: 'web: env PORT=3000 bundle exec puma\n',
+      'config/puma.rb': 'port ENV.fetch("PORT", 3000)\n',
+    });
+    expect(endpoints(found)).toEqual(['web:default 3000']);
+    expect(facts(found, 'config/puma.rb')).toEqual([
+      expect.objectContaining({ sure: 'unsure', why: expect.stringContaining('Procfile:1 starts web with 3000') }),
+    ]);
+  });
+
+  test('a default that is the port of a container in a cluster is no port of a host', () => {
+    const pod = 'spec: { containers: [{ name: server, ports: [{ containerPort: 8080 }] }] }';
+    const found = tree({
+      'k8s/mail.yaml': `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: mail }\nspec: { template: { ${pod} } }\n`,
+      'src/mail/requirements.txt': 'flask\n',
+      'src/mail/server.py': 'port = os.environ.get("PORT", "8080")\n',
+    });
+    expect(endpoints(found)).toEqual([]);
+    expect(facts(found, 'src/mail/server.py')).toEqual([expect.objectContaining({ kind: 'internal', port: 8080 })]);
+  });
+
   test('what is bound beats what is said, and both stay', () => {
     const found = tree({
       'compose.yaml': 'services:\n  mana-sync: { ports: ["3050:80"] }\n',
@@ -221,6 +244,15 @@ describe('hostile input', () => {
     expect(notes(found, 'compose.yaml')).toEqual([expect.stringContaining('took more than 0.5 s')]);
     expect(endpoints(found)).toEqual(['mana-auth:default 3001']);
   }, 60_000);
+
+  test('many slow files do not add up: those after the first ones have less time', () => {
+    const slow = '&a '.repeat(600_000);
+    const start = performance.now();
+    const found = tree(Object.fromEntries(Array.from({ length: 6 }, (_, at) => [`${at}/compose.yaml`, slow])), 15_000);
+    // Six times 15 s, if each had its full time.
+    expect(performance.now() - start).toBeLessThan(45_000);
+    expect(notes(found, '5/compose.yaml')).toEqual([expect.stringContaining('took more than 1.0 s')]);
+  }, 120_000);
 
   test('a table of 100 MB is told and not read', () => {
     writeFileSync(join(root, 'huge.md'), '| Port | Service |\n|---|---|\n');

@@ -16,7 +16,7 @@ export interface SurveyOptions {
   ignore?: readonly string[];
   /** Files of plans: they lie in the tree, and so below its root, and are no source of facts. */
   manifests?: readonly string[];
-  /** ms that the reading of one file may take; 15,000 unless told otherwise. */
+  /** ms that the reading of one file may take, from 1 on; 15,000 unless told otherwise, less after many slow files. */
   fileTime?: number;
   /** Told now and then how far it is. */
   progress?: (state: { found: number; read: number }) => void;
@@ -38,6 +38,10 @@ export interface Survey {
 
 /** A file that takes longer is passed over, unless told otherwise. ms */
 const FILE_TIME_MAX = 15_000;
+/** What any file may take, however slow those before it were. ms */
+const FILE_TIME_MIN = 1_000;
+/** What all files of a tree together may take beyond that, so that many slow ones do not add up. ms */
+const SLOW_TIME_MAX = 20_000;
 /** Below this many characters no parser is slow enough to be watched: the watch costs more. */
 const WATCHED_FROM = 4_096;
 /** Facts of one file, at most. */
@@ -57,10 +61,13 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   const notes: Note[] = [...walked.notes];
   const facts: Fact[] = [];
   const files: Survey['files'] = [];
+  let spare = SLOW_TIME_MAX;
   for (const [index, file] of walked.files.entries()) {
     const importer = importerOf(file.path) ?? (file.named ? markdown : undefined);
     if (!importer || plans.has(file.path)) continue;
-    const reading = readFile(walked.root, file, importer, around, fileTime);
+    const start = performance.now();
+    const reading = readFile(walked.root, file, importer, around, Math.min(fileTime, FILE_TIME_MIN + spare));
+    spare = Math.max(0, spare - Math.max(0, Math.floor(performance.now() - start) - FILE_TIME_MIN));
     if (!reading) continue;
     files.push({ path: file.path, importer: importer.name });
     notes.push(...reading.notes);
@@ -103,7 +110,7 @@ function readFile(
   try {
     const work = () => importer.read(source, around);
     const done = text.length < WATCHED_FROM ? { value: work() } : withinTime(fileTime, work);
-    if (!done) return note(`is passed over: reading it took more than ${fileTime / 1000} s`);
+    if (!done) return note(`is passed over: reading it took more than ${(fileTime / 1000).toFixed(1)} s`);
     if (done.value.facts.length <= FACTS_MAX) return done.value;
     return {
       facts: done.value.facts.slice(0, FACTS_MAX),

@@ -2,7 +2,7 @@ import { type Chart, chartOf, nameOf, type Subject } from '../check/chart.ts';
 import { check } from '../check/check.ts';
 import type { PlanFinding } from '../check/finding.ts';
 import type { Edit } from '../edit/splice.ts';
-import type { Place } from '../fact.ts';
+import { isPortFact, type Place } from '../fact.ts';
 import { relocate, type Wishes } from './relocation.ts';
 import { editsOf, type Obstacle, rewritesOf } from './rewrite.ts';
 
@@ -140,9 +140,9 @@ function reasons(
 }
 
 /** Paths that the plan lists for changes of ports, and that the edits do not touch. Patterns are passed on as they are. */
-function lookAt({ manifest }: Chart, edits: readonly Edit[]): string[] {
+function lookAt({ manifest, facts }: Chart, edits: readonly Edit[]): string[] {
   if (edits.length === 0) return [];
-  const touched = new Set(edits.map(({ file }) => file));
+  const known = new Set([...edits.map(({ file }) => file), ...facts.filter(isPortFact).map(({ place }) => place.file)]);
   const listed = [...manifest.files, ...Object.values(manifest.services).flatMap(({ files }) => files)];
-  return [...new Set(listed)].filter((path) => !touched.has(path.replace(/^\.\//, '')));
+  return [...new Set(listed)].filter((path) => !known.has(path.replace(/^\.\//, '')));
 }
