@@ -74,8 +74,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const first = bounded(await scanner.scan());
   let described = describeHost(first.blindSpots, hostName);
+  let inTouch = () => false;
   const reporter = new Reporter({
     host: hostId,
+    inTouch: () => inTouch(),
     info: described,
     coordinator,
     clock,
@@ -140,6 +142,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const duty =
       gossip && new GossipDuty({ gossip, hostId, hostName: name, version, stateDirectory, copy, own, clock, logger });
     duty?.start();
+    inTouch = () => duty?.inTouch ?? false;
     const settling = book.run(stopping.signal);
     const api =
       localApi &&

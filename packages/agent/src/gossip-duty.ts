@@ -91,6 +91,11 @@ export class GossipDuty {
     return this.#cluster?.gossip.members().map(memberView) ?? [];
   }
 
+  /** Whether a coordinator hears of this host by gossip. */
+  get inTouch(): boolean {
+    return this.#cluster?.gossip.members().some(isAliveCoordinator) ?? false;
+  }
+
   get leftOut(): string[] {
     return this.#cluster?.sheets.overflow ?? [];
   }

@@ -80,6 +80,8 @@ type Fault = 'none' | 'lost' | 'answer-lost' | 'late' | 'twice' | 'forgotten';
 
 /** A coordinator behind a network that misbehaves as it is told, call by call, and well after that. */
 class TestCoordinator {
+  /** How long it waits for a sign of life, seconds. */
+  ttl = TTL;
   readonly reports: ReportRequest[] = [];
   joins = 0;
   joined = false;
@@ -138,7 +140,7 @@ class TestCoordinator {
     this.deleted.push(...gone);
     this.listeners = next;
     this.#sync = { seq, digest };
-    return { status: 'accepted', ttl: TTL };
+    return { status: 'accepted', ttl: this.ttl };
   }
 }
 
@@ -191,6 +193,23 @@ test('the first report is full, later ones tell what changed, and quiet times ar
   await clock.advance(10 * TTL * 1000);
   expect(coordinator.reports.length).toBeGreaterThanOrEqual(30);
   expect(coordinator.reports.length).toBeLessThanOrEqual(45);
+  await reporter.stop();
+});
+
+test('it is silent for longer while gossip tells of it, and no longer than that', async () => {
+  let inTouch = true;
+  const { clock, coordinator, reporter } = start({ inTouch: () => inTouch });
+  coordinator.ttl = 10 * TTL;
+  reporter.update([listener(1)]);
+  reporter.start();
+  await clock.advance(0);
+  await clock.advance(2 * TTL * 1000);
+  expect(coordinator.reports).toHaveLength(1);
+  inTouch = false;
+  await clock.advance((TTL / 3) * 1000);
+  expect(coordinator.reports).toHaveLength(2);
+  await clock.advance(TTL * 1000);
+  expect(coordinator.reports.length).toBeGreaterThanOrEqual(5);
   await reporter.stop();
 });
 

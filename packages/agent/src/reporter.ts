@@ -19,6 +19,11 @@ export interface ReporterOptions {
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
+  /**
+   * Whether a coordinator hears of this host by gossip. Only then it is silent for as long as the coordinator waits; else a
+   * coordinator that gossip misled would not be told otherwise for minutes.
+   */
+  readonly inTouch?: () => boolean;
   /** Of one report; unless told, what a coordinator takes. */
   readonly limits?: Limits;
   /** Told of each failure, and with `null` of the first success after failures. */
@@ -78,7 +83,9 @@ export class Reporter {
   #pending: ReportRequest | null = null;
   /** Whether `#current` may differ from `#told` (and, with a pending report, from what that would make of it). */
   #dirty = true;
-  #heartbeatAt = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  /** Part of the time between heartbeats, so that agents which started together do not stay together. */
+  #jitter = 1;
   #ttl = TTL;
   /** Failures and refusals since the last success. */
   #setbacks = 0;
@@ -133,7 +140,7 @@ export class Reporter {
         this.#setbacks = setback ? this.#setbacks + 1 : 0;
         // The first full report that is asked for goes out at once; one who asks again and again is not to be stormed.
         if (setback) pause = this.#refused ? this.#backoff() : 0;
-        else pause = this.#isBusy() ? 0 : this.#heartbeatAt - clock.now();
+        else pause = this.#isBusy() ? 0 : Math.min(this.#heartbeatAt - clock.now(), (TTL * 1000) / 3);
         this.#refused = setback;
         if (this.#setbacks === 0) signal = this.#news.signal;
       } catch (error) {
@@ -166,7 +173,8 @@ export class Reporter {
       status = 'resync';
     }
     this.#pending = null;
-    this.#heartbeatAt = clock.now() + ((this.#ttl * 1000) / 3) * (0.8 + 0.2 * random());
+    this.#reportedAt = clock.now();
+    this.#jitter = 0.8 + 0.2 * random();
     if (status === 'accepted') {
       this.#settle(report);
       return false;
@@ -177,6 +185,12 @@ export class Reporter {
     this.#covered = '';
     this.#dirty = true;
     return true;
+  }
+
+  get #heartbeatAt(): number {
+    const { inTouch = () => false } = this.#options;
+    const ttl = inTouch() ? this.#ttl : Math.min(this.#ttl, TTL);
+    return this.#reportedAt + ((ttl * 1000) / 3) * this.#jitter;
   }
 
   #nextReport(): ReportRequest | null {
