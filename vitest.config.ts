@@ -10,8 +10,8 @@ const withBrowser = [
 
 const shared = {
   // Real processes, sockets and stores on machines that may be slow and shared.
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  testTimeout: 180_000,
+  hookTimeout: 120_000,
   teardownTimeout: 30_000,
   pool: 'forks',
 } as const;

@@ -7,8 +7,7 @@ import { createHosts, type Hosts, hostsUnavailable, type TestHost } from '../sup
 import { asNobody, usersUnavailable } from '../support/user.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-const patient = { timeout: 40_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 /** Listens on PORT, and says so. With STUBBORN it does not end when asked to. */
 const SERVICE = `

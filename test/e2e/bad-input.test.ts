@@ -7,7 +7,6 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
 const patient = { timeout: 60_000, interval: 100 };
 const MIB = 1024 * 1024;
 

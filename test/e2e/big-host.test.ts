@@ -4,7 +4,6 @@ import { type Listener, listenerId, type Position, type StreamEvent } from '@por
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const patient = { timeout: 60_000, interval: 50 };
 
 let bench: Workbench;

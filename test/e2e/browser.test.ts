@@ -10,7 +10,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { browserUnavailable, openBrowser } from '../support/browser.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const patient = { timeout: 90_000, interval: 100 };
 
 /** Where the modules that a page imports lie: as they are in the repository, their types taken out on the way. */

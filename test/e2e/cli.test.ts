@@ -7,8 +7,7 @@ import { freePort } from '../support/port.ts';
 import type { Program } from '../support/program.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 /** Holds a port that it does not listen on, and says which. */
 const BOUND = `

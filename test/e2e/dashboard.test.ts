@@ -12,7 +12,6 @@ import { freePort } from '../support/port.ts';
 import { ToldHost, toldListener } from '../support/told-host.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const patient = { timeout: 60_000, interval: 50 };
 
 const unavailable = browserUnavailable();
@@ -226,7 +225,7 @@ describe('a fleet with all sorts of things in it', () => {
   beforeEach(async () => {
     ({ url, client } = await coordinator());
     await makeDemoFleet(client);
-  }, 60_000);
+  });
 
   test('a collision is found, understood, acknowledged, noted and ended by keyboard alone', async () => {
     const page = await openDashboard(context, url, bench.token);

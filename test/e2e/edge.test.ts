@@ -11,8 +11,7 @@ import { browserUnavailable, openBrowser } from '../support/browser.ts';
 import { Authority, certificatesUnavailable } from '../support/certificates.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
-const patient = { timeout: 30_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 let bench: Workbench;
 beforeEach(() => {

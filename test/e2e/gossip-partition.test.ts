@@ -4,7 +4,6 @@ import { alive, type GossipFleet, hostNames, startGossipFleet } from '../support
 import { hostsUnavailable } from '../support/netns.ts';
 import { redisUnavailable } from '../support/redis.ts';
 
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 120_000 });
 const patient = { timeout: 90_000, interval: 250 };
 /** How long the network is in two parts, ms. */
 const PARTED = 30_000;

@@ -8,8 +8,7 @@ import { freePort } from '../support/port.ts';
 import type { Program } from '../support/program.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
-const patient = { timeout: 45_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 let bench: Workbench;
 let url: string;

@@ -10,8 +10,7 @@ import type { Program } from '../support/program.ts';
 import { asNobody, usersUnavailable } from '../support/user.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-const patient = { timeout: 40_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 const PORTOLAN = fileURLToPath(new URL('../../packages/cli/bin/portolan.js', import.meta.url));
 
@@ -213,12 +212,16 @@ describe('an agent', () => {
   test('tells when the port was taken again at once', async () => {
     const script = `
       const { spawn } = require('node:child_process');
-      const bind = "const s = require('node:net').createServer(); s.on('error', () => setTimeout(again, 5)); const again = () => s.listen(Number(process.env.PORT), () => console.log('again')); again(); setTimeout(() => {}, 60000)";
-      spawn(process.execPath, ['-e', bind], { stdio: 'inherit', detached: true });
-      require('node:net').createServer().listen(Number(process.env.PORT), () => console.log('listening'));
+      const listen = "require('node:net').createServer().listen({ port: Number(process.env.PORT), reusePort: true }, ";
+      const next = listen + "() => process.send('bound'))";
+      process.on('SIGTERM', () => {
+        const stdio = ['ignore', 'inherit', 'inherit', 'ipc'];
+        spawn(process.execPath, ['-e', next], { stdio, detached: true }).on('message', () => process.exit());
+      });
+      eval(listen + "() => console.log('listening'))");
     `;
     const program = await start('restarted', 3015, machine, { script });
-    const refusal = client.endListener({ host: 'machine', port: 3015, project: 'shop' });
+    const refusal = client.endListener({ host: 'machine', port: 3015, project: 'shop', grace: 30 });
     await expect(refusal).rejects.toMatchObject({ code: 'still-bound', data: { endings: [{ pid: program.pid }] } });
   });
 

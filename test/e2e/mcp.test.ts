@@ -7,8 +7,7 @@ import { type Heard, listenTo } from '../support/heard.ts';
 import { freePort } from '../support/port.ts';
 import { PORTOLAN, Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 
 let bench: Workbench;
 let url: string;

@@ -5,8 +5,7 @@ import { listenTo } from '../support/heard.ts';
 import { createHosts, hostsUnavailable, type TestHost } from '../support/netns.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
-const patient = { timeout: 30_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 const unavailable = hostsUnavailable();
 beforeEach((context) => context.skip(unavailable !== undefined, unavailable));

@@ -1,11 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PlanFinding } from '@portolan/plan';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { flawedMonorepo, monorepo, readTree, replaceIn, writeTree } from '../support/monorepo.ts';
 import { Workbench } from '../support/workbench.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let bench: Workbench;
 let tree: string;

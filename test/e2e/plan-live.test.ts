@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createHosts, type Hosts, hostsUnavailable, type TestHost } from '../support/netns.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
 const patient = { timeout: 60_000, interval: 200 };
 
 const unavailable = hostsUnavailable();

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PlanFinding } from '@portolan/plan';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   flawedMonorepo,
   monorepo,
@@ -15,8 +15,6 @@ import {
   writeTree,
 } from '../support/monorepo.ts';
 import { Workbench } from '../support/workbench.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const PORTOLAN = fileURLToPath(new URL('../../packages/cli/bin/portolan.js', import.meta.url));
 

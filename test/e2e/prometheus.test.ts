@@ -6,8 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { freePort } from '../support/port.ts';
 import { Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
-const patient = { timeout: 45_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 
 const unavailable =
   spawnSync('prometheus', ['--version']).status === 0 ? undefined : 'there is no prometheus on this machine';

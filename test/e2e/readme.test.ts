@@ -27,7 +27,7 @@ beforeAll(async () => {
   const up = bench.portolan(['up', '--port', '0', '--json']);
   const [line] = await up.says(/\{"ready":true.*\}/);
   url = JSON.parse(line).url;
-}, 60_000);
+});
 afterAll(() => bench?.clear());
 
 function shell(line: string) {

@@ -10,7 +10,6 @@ const PORTS = CLIENTS * EACH;
 const FROM = 41_000;
 const RANGE = `${FROM}-${FROM + PORTS - 1}`;
 
-vi.setConfig({ testTimeout: 120_000 });
 const patient = { timeout: 60_000, interval: 50 };
 
 let bench: Workbench;

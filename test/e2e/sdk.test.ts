@@ -8,8 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../support/port.ts';
 import { type Coordinator, Workbench } from '../support/workbench.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 let bench: Workbench;
 let coordinator: Coordinator;

@@ -1,9 +1,7 @@
 import { connect, type PortolanClient } from '@portolan/client';
 import { PortolanError, type ProblemCode } from '@portolan/model';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Workbench } from '../support/workbench.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let bench: Workbench;
 let client: PortolanClient;

@@ -7,7 +7,7 @@ import { loopbackNetwork, SerfAgent, serfUnavailable } from '../support/serf.ts'
 import { Workbench } from '../support/workbench.ts';
 
 const PORT = 27_946;
-const PATIENCE = { timeout: 45_000, interval: 100 };
+const PATIENCE = { timeout: 60_000, interval: 100 };
 const unavailable = serfUnavailable();
 
 /** Two agents of Serf and three nodes of ours, in one cluster. */
@@ -96,6 +96,9 @@ class Fleet {
   }
 }
 
+/** Asks again: gossip misses somebody now and then, one question in 180 among five agents of Serf alone. */
+const untilAllAnswer = (ask: () => Promise<unknown>) => vi.waitFor(ask, PATIENCE);
+
 const ALIVE = { s1: 'alive', s2: 'alive', p1: 'alive', p2: 'alive', p3: 'alive' };
 
 beforeEach((context) => context.skip(unavailable !== undefined, unavailable));
@@ -142,20 +145,27 @@ describe.each([
   });
 
   test('questions of each side are answered', async () => {
-    const answers = await fleet.serf().run('query', '-timeout=1s', '-relay-factor=2', 'who', 'the bell');
-    for (const name of ['p1', 'p2', 'p3']) {
-      expect(answers).toContain(`Ack from '${name}'`);
-      expect(answers).toContain(`Response from '${name}': ${name} heard the bell`);
-    }
-    const some = await fleet.serf().run('query', '-timeout=1s', '-node=p1', '-tag=name=^p[12]$', 'who', 'the knock');
-    expect(some.match(/Response from '(\w+)'/g)).toEqual(["Response from 'p1'"]);
-    const [{ acks, answers: ours }, reached] = await Promise.all([
-      fleet.node('p3').order<{ acks: string[]; answers: { from: string }[] }>('query', 'who', 'the gong'),
-      fleet.serf().run('reachability'),
-    ]);
-    expect(acks.sort()).toEqual(['p1', 'p2', 'p3', 's1', 's2']);
-    expect(ours.map(({ from }) => from).sort()).toEqual(['p1', 'p2', 'p3']);
-    expect(reached).toContain('Successfully contacted all live nodes');
+    await untilAllAnswer(async () => {
+      const answers = await fleet.serf().run('query', '-timeout=1s', '-relay-factor=2', 'who', 'the bell');
+      for (const name of ['p1', 'p2', 'p3']) {
+        expect(answers).toContain(`Ack from '${name}'`);
+        expect(answers).toContain(`Response from '${name}': ${name} heard the bell`);
+      }
+    });
+    await untilAllAnswer(async () => {
+      const some = await fleet.serf().run('query', '-timeout=1s', '-node=p1', '-tag=name=^p[12]$', 'who', 'the knock');
+      expect(some.match(/Response from '(\w+)'/g)).toEqual(["Response from 'p1'"]);
+    });
+    await untilAllAnswer(async () => {
+      const { acks, answers } = await fleet
+        .node('p3')
+        .order<{ acks: string[]; answers: { from: string }[] }>('query', 'who', 'the gong');
+      expect(acks.sort()).toEqual(['p1', 'p2', 'p3', 's1', 's2']);
+      expect(answers.map(({ from }) => from).sort()).toEqual(['p1', 'p2', 'p3']);
+    });
+    await untilAllAnswer(async () => {
+      expect(await fleet.serf().run('reachability')).toContain('Successfully contacted all live nodes');
+    });
   });
 
   test('new tags of each side are seen by the other', async () => {
@@ -186,11 +196,13 @@ describe.each([
   if (key !== undefined) {
     test('keys are changed by either side, for all', async () => {
       const [second, third] = [createGossipKey(), createGossipKey()];
-      await fleet.serf().run('keys', `-install=${second}`);
-      await fleet.serf().run('keys', `-use=${second}`);
-      await fleet.serf().run('keys', `-remove=${key}`);
-      const listed = await fleet.serf().run('keys', '-list');
-      expect(listed.split(/\s+/)).toEqual(expect.arrayContaining([second, '[5/5]']));
+      for (const step of [`-install=${second}`, `-use=${second}`, `-remove=${key}`]) {
+        await untilAllAnswer(() => fleet.serf().run('keys', step));
+      }
+      await untilAllAnswer(async () => {
+        const listed = await fleet.serf().run('keys', '-list');
+        expect(listed.split(/\s+/)).toEqual(expect.arrayContaining([second, '[5/5]']));
+      });
       await fleet.heard('p1', `keys ${second} ${key}`);
       expect(await fleet.node('p1').keys('install', third)).toMatchObject({ complete: true, members: 5, answered: 5 });
       expect(await fleet.node('p1').keys('use', third)).toMatchObject({ complete: true });
@@ -231,7 +243,7 @@ describe.each([
       await Promise.all([fleet.startSerf('s2', 2), fleet.node('p1').order('remove', 'p2')]);
       await fleet.all({ p2: 'left', s2: 'alive' });
     }
-  }, 60_000);
+  });
 
   test('a live member of which another says that it has left stays', async () => {
     const { program } = fleet.serf();

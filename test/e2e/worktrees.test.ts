@@ -2,10 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type PortolanClient } from '@portolan/client';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Workbench } from '../support/workbench.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const LISTENS = `
 require('node:net').createServer().listen(Number(process.env.PORT), '127.0.0.1', () => {

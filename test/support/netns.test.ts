@@ -38,7 +38,7 @@ test('hosts reach one another, and each has ports of its own', async () => {
     [c, b],
     [a, b],
   ] as const) {
-    await vi.waitFor(async () => expect(await connectFrom(from, to.address, 3050)).toBe(0), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await connectFrom(from, to.address, 3050)).toBe(0), { timeout: 60_000 });
   }
   expect(await connectFrom(a, c.address, 3050)).toBe(1);
 });
@@ -49,7 +49,7 @@ test('hosts reach a server of the test at the gateway', async () => {
   onTestFinished(() => void server.close());
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  await vi.waitFor(async () => expect(await connectFrom(made[0]!, gateway, port)).toBe(0), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await connectFrom(made[0]!, gateway, port)).toBe(0), { timeout: 60_000 });
 });
 
 test('a host that was cut off is reached again after it healed', async () => {
@@ -57,7 +57,7 @@ test('a host that was cut off is reached again after it healed', async () => {
   const [a, b] = made as [TestHost, TestHost];
   listenOn(b, 3050);
   const reaches = (code: number) =>
-    vi.waitFor(async () => expect(await connectFrom(a, b.address, 3050)).toBe(code), { timeout: 20_000 });
+    vi.waitFor(async () => expect(await connectFrom(a, b.address, 3050)).toBe(code), { timeout: 60_000 });
   await reaches(0);
   await b.cut();
   await reaches(2);

@@ -51,7 +51,7 @@ test('a second server can be the replica of the first', async () => {
   const primary = await start();
   const replica = await start({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
   await withClient(primary.url, async (client) => {
-    await vi.waitFor(async () => expect(await client.wait(1, 100)).toBe(1), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await client.wait(1, 100)).toBe(1), { timeout: 60_000 });
     await client.set('key', 'value');
     await client.wait(1, 5000);
   });

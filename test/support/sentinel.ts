@@ -15,7 +15,7 @@ export interface SentinelGroup {
 
 /** How long a primary is silent until the sentinels take it for down, ms. */
 const DOWN_AFTER = 1000;
-const PATIENCE = { timeout: 30_000, interval: 50 };
+const PATIENCE = { timeout: 60_000, interval: 50 };
 
 /** A primary, two replicas and three sentinels, which are all in touch; on loopback, as processes. */
 export async function startSentinelGroup(options: RedisOptions = {}): Promise<SentinelGroup> {

@@ -45,7 +45,7 @@ export class SerfAgent {
     const own = ['agent', '-node', name, '-bind', `${address}:${port}`, '-rpc-addr', rpc, '-log-level', 'debug'];
     const agent = new SerfAgent(bench.run('serf', [...own, ...args]), rpc);
     await Promise.race([
-      vi.waitFor(() => agent.run('members'), { timeout: 30_000, interval: 100 }),
+      vi.waitFor(() => agent.run('members'), { timeout: 60_000, interval: 100 }),
       agent.program.ended.then(({ stdout, stderr }) => {
         throw new Error(`serf ended: ${stdout}${stderr}`);
       }),
@@ -56,7 +56,7 @@ export class SerfAgent {
   /** Runs one of its commands. @returns what that printed @throws Error with what it printed when it failed */
   async run(command: string, ...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)('serf', [command, `-rpc-addr=${this.#rpc}`, ...args], {
-      timeout: 30_000,
+      timeout: 60_000,
     }).catch((error: Error & { stdout?: string; stderr?: string }) => {
       throw new Error(`${error.message}\n${error.stdout}${error.stderr}`);
     });

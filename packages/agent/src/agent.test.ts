@@ -17,7 +17,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Agent, startAgent } from './agent.ts';
 import type { Coordinator } from './coordinator.ts';
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const logger = { info() {}, warn() {}, error() {}, debug() {} };
 
 let directory: string;

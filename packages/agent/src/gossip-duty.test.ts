@@ -10,7 +10,7 @@ import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { OwnSheet } from './own-sheet.ts';
 
-const patient = { timeout: 20_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 const info = { name: 'n', addresses: [], platform: 'linux', agentVersion: '1', ephemeral: null, blindSpots: [] };
 
 let directory: string;
@@ -202,7 +202,7 @@ test('an agent that missed a change of keys comes back with the new ones', async
   await coordinator.gossip.stop();
   keys = [createGossipKey()];
   coordinator = await startCoordinator('c2');
-  await vi.waitFor(() => expect(a.alive()).toEqual(['a', 'c2']), { timeout: 30_000, interval: 100 });
+  await vi.waitFor(() => expect(a.alive()).toEqual(['a', 'c2']), { timeout: 60_000, interval: 100 });
 });
 
 test('beyond this machine it does not gossip without a key, and does as soon as a coordinator tells one', async () => {

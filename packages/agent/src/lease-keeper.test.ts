@@ -10,7 +10,7 @@ test.runIf(process.platform === 'linux')('a process keeps the lease of its envir
     spawn('sleep', ['600'], { env: { PATH: process.env.PATH, PORTOLAN_LEASE }, stdio: 'ignore' }),
   );
   try {
-    await vi.waitFor(() => expect(leaseKeepers(lease)).toEqual([first?.pid]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(leaseKeepers(lease)).toEqual([first?.pid]), { timeout: 60_000 });
   } finally {
     for (const child of [first, longer]) {
       child?.kill('SIGKILL');

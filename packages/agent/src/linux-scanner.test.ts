@@ -12,7 +12,7 @@ import { createScanner, type Scanner } from './scanner.ts';
 
 const linux = process.platform === 'linux';
 const root = process.getuid?.() === 0;
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 

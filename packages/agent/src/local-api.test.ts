@@ -20,7 +20,7 @@ import { FleetCopy } from './fleet-copy.ts';
 import { type LocalApi, startLocalApi } from './local-api.ts';
 import { ProvisionalBook } from './provisional-book.ts';
 
-const patient = { timeout: 10_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 const OWN = 'ptn_of_the_agent';
 const logger = pino({ level: 'silent' });
 const tokens = {

@@ -9,8 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Check } from './check.ts';
 import { PortolanProcess } from './portolan-process.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 
 let state: string;
 let environment: Record<string, string>;

@@ -9,8 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Ended, PortolanProcess } from './portolan-process.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 
 let state: string;
 let environment: Record<string, string>;

@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PortolanProcess } from './portolan-process.ts';
 import { launchdPlist, systemdUnit } from './service-unit.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let directory: string;
 beforeEach(() => {

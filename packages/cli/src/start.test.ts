@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Ended, PortolanProcess } from './portolan-process.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let state: string;
 const portolan = (args: string[], environment: Record<string, string> = {}): Promise<Ended> =>
   new PortolanProcess(args, { PORTOLAN_STATE_DIR: state, ...environment }).ended;
@@ -43,7 +41,7 @@ describe('server', () => {
 test('an agent with a wrong token ends at once, rather than try for ever', async () => {
   const server = new PortolanProcess(['server', '--port', '0', '--json'], { PORTOLAN_STATE_DIR: state });
   try {
-    const { url } = await vi.waitFor(() => JSON.parse(server.stdout) as { url: string }, { timeout: 30_000 });
+    const { url } = await vi.waitFor(() => JSON.parse(server.stdout) as { url: string }, { timeout: 60_000 });
     const { code, stderr } = await portolan(['agent', '--url', url], { PORTOLAN_TOKEN: 'another' });
     expect(stderr).toContain('token');
     expect(code).toBe(4);
@@ -56,9 +54,9 @@ test.skipIf(process.platform === 'win32')(
   'one Ctrl-C that comes twice, as npm has it, lets it stop in good order',
   async () => {
     const up = new PortolanProcess(['up', '--port', '0'], { PORTOLAN_STATE_DIR: await mkdtemp(join(state, 'up-')) });
-    await vi.waitFor(() => expect(up.stdout).toContain('ready'), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => expect(up.stdout).toContain('ready'), { timeout: 60_000, interval: 50 });
     up.child.kill('SIGINT');
-    await vi.waitFor(() => expect(up.stdout).toContain('Stopping'), { timeout: 10_000, interval: 1 });
+    await vi.waitFor(() => expect(up.stdout).toContain('Stopping'), { timeout: 60_000, interval: 1 });
     const { code, stderr } = await up.stop('SIGINT');
     expect(stderr).toBe('');
     expect(code).toBe(0);

@@ -6,7 +6,7 @@ import type { RenewalEvent } from './renewal.ts';
 
 /** The shortest lease there is, seconds. */
 const TTL = 5;
-const patient = { timeout: 25_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 
 function reservation(service: string, token = '1.1'): Reservation {
   const lease = { id: `lease-${service}`, ttl: TTL };

@@ -90,7 +90,7 @@ test('a bookmark moves the position on without an event', async () => {
   await iterator.next();
   await iterator.next();
   const waiting = iterator.next();
-  await vi.waitFor(() => expect(it.watch.position).toBe('9-1'), { timeout: 20_000 });
+  await vi.waitFor(() => expect(it.watch.position).toBe('9-1'), { timeout: 60_000 });
   it.stop.abort();
   expect(await waiting).toEqual({ done: true, value: undefined });
 });
@@ -116,7 +116,7 @@ test('a consumer that does not keep up ends the connection, and misses nothing',
   const iterator = it.watch[Symbol.asyncIterator]();
   await iterator.next();
   // The consumer is busy until the client has hung up.
-  await vi.waitFor(() => expect(it.fake.sockets.size).toBe(0), { timeout: 20_000 });
+  await vi.waitFor(() => expect(it.fake.sockets.size).toBe(0), { timeout: 60_000 });
   const keys: string[] = [];
   while (keys.length < 20) {
     const { value } = await iterator.next();
@@ -130,5 +130,5 @@ test('a consumer that does not keep up ends the connection, and misses nothing',
 test('to leave the loop closes the connection', async () => {
   await using it = await scene(({ send }) => send({ type: 'snapshot', entries: [], position: '1-1' }));
   await take(it.watch, 1);
-  await vi.waitFor(() => expect(it.fake.sockets.size).toBe(0), { timeout: 20_000 });
+  await vi.waitFor(() => expect(it.fake.sockets.size).toBe(0), { timeout: 60_000 });
 });

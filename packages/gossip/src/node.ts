@@ -91,7 +91,7 @@ export class GossipNode implements Gossip {
     });
     this.keys = createClusterKeys(
       (question, payload, how) => this.query(question, payload, how),
-      () => this.#memberlist.up,
+      () => this.#upNames(),
     );
     this.#memberlist.start();
     this.#serf.start();
@@ -248,6 +248,12 @@ export class GossipNode implements Gossip {
       }
     }
     return { found, failures };
+  }
+
+  /** Names of the members that should answer, this one among them. */
+  #upNames(): string[] {
+    const up = this.members().filter(({ status }) => status === 'alive' || status === 'leaving');
+    return up.map(({ name }) => name);
   }
 
   #find(name: string): Member {

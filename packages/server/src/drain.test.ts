@@ -26,7 +26,8 @@ test('a connection on which nothing was asked does not hold up the end', async (
   await accepted;
   const begun = performance.now();
   await drain();
-  expect(performance.now() - begun).toBeLessThan(2_000);
+  // Else it would wait for the minute that a request may take to come.
+  expect(performance.now() - begun).toBeLessThan(20_000);
 });
 
 test('a request under way has its answer before the end', async () => {

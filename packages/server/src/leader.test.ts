@@ -10,7 +10,7 @@ import { openRedisStore } from './store/redis-store.ts';
 import type { Store } from './store/store.ts';
 
 const logger = pino({ level: 'silent' });
-const patient = { timeout: 40_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 const cleanup: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {

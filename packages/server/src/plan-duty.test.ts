@@ -15,8 +15,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Coordinator, startCoordinator } from './coordinator.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 20_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 /** Seconds; the other delays are no longer. */
 const GRACE = 0.5;
 

@@ -197,8 +197,17 @@ describe('keys of the whole cluster', () => {
     const { queries } = network.get('a') as Node;
     return createClusterKeys(
       (name, payload, how) => queries.send(name, payload, how),
-      () => network.size,
+      () => [...network.keys()],
     );
+  }
+
+  /** @param time ms */
+  async function pass(time: number): Promise<void> {
+    for (let passed = 0; passed < time; passed += 100) {
+      clock.run(100);
+      // Lets whoever waited for an answer go on.
+      await new Promise(setImmediate);
+    }
   }
 
   test('are installed, used and removed at all members, which say what they have', async () => {
@@ -217,10 +226,27 @@ describe('keys of the whole cluster', () => {
     const keys = createKeys({ a: new Keyring([parseKey(first)]), b: null });
     const { complete, failures } = await keys.list();
     expect([complete, failures]).toEqual([false, { b: 'this member has no keyring: encryption is off' }]);
-    create('c');
+    const { asked } = create('c');
     const report = keys.list();
-    clock.run(3_300);
+    await pass(3 * 3_300);
     expect(await report).toMatchObject({ complete: false, members: 3, answered: 2 });
+    expect(asked).toHaveLength(3);
+  });
+
+  test('whom gossip missed is asked again, alone; who is gone meanwhile is not', async () => {
+    const keyrings = { a: new Keyring([parseKey(first)]), b: new Keyring([parseKey(first)]) };
+    const keys = createKeys(keyrings);
+    const late = new Keyring([parseKey(first)]);
+    const { asked } = create('late', (question) => {
+      if (asked.length > 1) question.answer(answerKeyQuery(question.name, question.payload, late)!.answer);
+    });
+    const gone = create('gone');
+    const report = keys.install(second);
+    await pass(1_000);
+    network.delete('gone');
+    await pass(3_300);
+    expect(await report).toMatchObject({ complete: true, members: 3, answered: 3 });
+    expect([asked, network.get('b')?.asked, gone.asked].map((each) => each?.length)).toEqual([2, 1, 1]);
   });
 
   test('what is no key is refused before anybody is asked', async () => {

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createGossipKey } from '../gossip.ts';
 import { type SheetCluster, type SheetClusterOptions, startSheetCluster } from './sheet-cluster.ts';
 
-const patient = { timeout: 20_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 const key = createGossipKey();
 const running: SheetCluster[] = [];
 

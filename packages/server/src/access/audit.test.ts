@@ -12,7 +12,7 @@ import { acting } from './act.ts';
 import { auditPage } from './audit.ts';
 import { BOOTSTRAP, type Principal } from './principal.ts';
 
-const patient = { timeout: 30_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 const DAY = 86_400_000;
 
 let directory: string;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Authority, certificatesUnavailable, type Pair } from '../../../../test/support/certificates.ts';
 import { readTls, type TlsContents, watchTls } from './tls-files.ts';
 
-const patient = { timeout: 20_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 const unavailable = certificatesUnavailable();
 beforeEach((context) => context.skip(unavailable !== undefined, unavailable));
 

@@ -21,7 +21,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type RunningServer, startServer } from '../main.ts';
 
 const token = 'ptn_of_the_start';
-const patient = { timeout: 25_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 let directory: string;
 let server: RunningServer;

@@ -11,11 +11,9 @@ import {
   SetDigest,
 } from '@portolan/model';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let directory: string;
 let coordinator: Coordinator;

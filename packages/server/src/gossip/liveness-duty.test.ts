@@ -15,7 +15,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 
-const patient = { timeout: 20_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 /** Seconds. */
 const LOCK_DELAY = 2;
 

@@ -13,7 +13,7 @@ import { openRedisStore, type RedisStoreOptions } from './redis-store.ts';
 import { changesUpTo, contents, put, values } from './store.contract.ts';
 import type { Store } from './store.ts';
 
-const SLOW = { timeout: 30_000, interval: 20 };
+const SLOW = { timeout: 60_000, interval: 20 };
 const cleanup: (() => unknown)[] = [];
 
 const unavailable = redisUnavailable();

@@ -7,7 +7,7 @@ import { openRedisStore, type RedisStoreOptions } from './redis-store.ts';
 import { changesUpTo, contents, put, storeContract, values } from './store.contract.ts';
 import type { Change, Store } from './store.ts';
 
-const SLOW = { timeout: 20_000, interval: 20 };
+const SLOW = { timeout: 60_000, interval: 20 };
 let fleets = 0;
 
 storeContract('the Redis store', async () => {

@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 import { type RunningServer, startServer } from '../main.ts';
 
 const token = 'ptn_test';
-const patience = { timeout: 20_000 };
+const patience = { timeout: 60_000 };
 
 describe('the live stream', () => {
   let directory: string;
