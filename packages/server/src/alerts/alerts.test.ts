@@ -181,7 +181,7 @@ test('Slack is told in its own words, and a name can neither call a channel nor 
   expect(blocks[0].type).toBe('section');
 });
 
-test('Alertmanager is told by labels that stay the same, with an end when it is over', async () => {
+test('Alertmanager is told by labels that stay the same while the severity does, with an end when it is over', async () => {
   await setWebhook({ url: receiver.url, format: 'alertmanager' });
   await listenOn('a', 4171);
   await block(4171);
@@ -193,6 +193,7 @@ test('Alertmanager is told by labels that stay the same, with an end when it is 
     alertname: 'PortolanFinding',
     finding: 'blocked-port:tcp:4171',
     kind: 'blocked-port',
+    severity: 'warning',
     port: '4171',
     protocol: 'tcp',
   });
@@ -200,6 +201,32 @@ test('Alertmanager is told by labels that stay the same, with an end when it is 
   expect(ended.startsAt).toBe(began.startsAt);
   expect(Date.parse(began.endsAt)).toBeGreaterThan(Date.now());
   expect(Date.parse(ended.endsAt)).toBeLessThanOrEqual(Date.now());
+});
+
+test('another severity is another alert for Alertmanager, and the one before ends', async () => {
+  await setWebhook({ url: receiver.url, format: 'alertmanager' });
+  await call('POST', '/v1/assignments', { project: 'alerts', service: 'service-4175', port: 4175 });
+  await listenOn('a', 4175);
+  await block(4175);
+  await vi.waitFor(() => expect(receiver.requests).toHaveLength(1), patient);
+  await call('DELETE', '/v1/assignments/tcp/4175');
+  await vi.waitFor(() => expect(receiver.requests).toHaveLength(2), patient);
+  await unblock(4175);
+  await vi.waitFor(() => expect(receiver.requests).toHaveLength(3), patient);
+  const told = receiver.requests.map(({ body }) =>
+    JSON.parse(body).map(({ labels, endsAt }: { labels: { severity: string }; endsAt: string }) => [
+      labels.severity,
+      Date.parse(endsAt) > Date.now() ? 'stands' : 'ends',
+    ]),
+  );
+  expect(told).toEqual([
+    [['error', 'stands']],
+    [
+      ['error', 'ends'],
+      ['warning', 'stands'],
+    ],
+    [['warning', 'ends']],
+  ]);
 });
 
 test('a test is sent at once and tells what became of it', async () => {

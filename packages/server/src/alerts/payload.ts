@@ -1,5 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { type Finding, type FindingChange, type FindingEvent, isWatched, type StoredWebhook } from '@portolan/model';
+import {
+  type Finding,
+  type FindingChange,
+  type FindingEvent,
+  isWatched,
+  rankOf,
+  type StoredWebhook,
+} from '@portolan/model';
 
 /** What goes over the wire. */
 export interface Payload {
@@ -46,7 +53,7 @@ function bodyOf(webhook: StoredWebhook, events: readonly FindingEvent[], now: Da
     case 'slack':
       return slackMessage(events[0]!);
     case 'alertmanager':
-      return events.map((event) => alertOf(event.finding, stands(webhook, event), now));
+      return events.flatMap((event) => alertsOf(webhook, event, now));
   }
 }
 
@@ -84,30 +91,37 @@ function slackText(text: string): string {
     .replace(/[*_~`]/g, '\u200b$&');
 }
 
+/**
+ * People route by severity, so it is a label; and since labels say which alert it is, another severity is another alert:
+ * the one before ends. What weighs too little by now is over for this receiver, and not told again.
+ */
+function alertsOf(webhook: StoredWebhook, { change, finding, was }: FindingEvent, now: Date): unknown[] {
+  const standing = change !== 'resolved' && (change !== 'eased' || isWatched(webhook, finding));
+  const before = was !== undefined && was !== finding.severity && rankOf(was) >= rankOf(webhook.severity);
+  return [
+    ...(before ? [alertOf({ ...finding, severity: was }, false, now)] : []),
+    ...(standing || !before ? [alertOf(finding, standing, now)] : []),
+  ];
+}
+
 function alertOf(finding: Finding, standing: boolean, now: Date): unknown {
   return {
-    // What identifies it must stay the same while it stands.
     labels: {
       alertname: 'PortolanFinding',
       finding: finding.id,
       kind: finding.kind,
+      severity: finding.severity,
       ...(finding.port !== null && { port: String(finding.port), protocol: finding.protocol }),
     },
     annotations: {
       summary: titleOf(finding),
       description: finding.summary,
-      severity: finding.severity,
       ...(finding.class !== null && { class: finding.class }),
       ...(finding.remedies[0] !== undefined && { remedy: finding.remedies[0] }),
     },
     startsAt: finding.firstSeen,
     endsAt: standing ? new Date(now.getTime() + STANDS_FOR).toISOString() : finding.lastChanged,
   };
-}
-
-/** What weighs too little by now is over for this receiver, and not told again. */
-function stands(webhook: StoredWebhook, { change, finding }: FindingEvent): boolean {
-  return change === 'eased' ? isWatched(webhook, finding) : change !== 'resolved';
 }
 
 function titleOf({ kind, protocol, port, class: bite }: Finding): string {
