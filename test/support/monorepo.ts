@@ -111,7 +111,7 @@ export interface Planted {
   readonly services: readonly string[];
   /** A file and what its line holds, of which the finding has to show the place. */
   readonly where: readonly { readonly file: string; readonly line: RegExp }[];
-  /** Giving services other ports, or writing the right port into a file, mends it; else somebody has to do this. */
+  /** Other ports, or the right port or address in a file, mend it; else somebody has to do this. */
   readonly byPorts: boolean;
   readonly byHand?: readonly (readonly [file: string, from: string, to: string])[];
 }
@@ -291,9 +291,8 @@ const defects: readonly Defect[] = [
     kind: 'exposed',
     services: ['audit'],
     where: [{ file: 'compose.yaml', line: /"3005:3005"/ }],
-    byPorts: false,
+    byPorts: true,
     edits: [['compose.yaml', '    expose:\n      - "3005"', '    ports:\n      - "3005:3005"']],
-    byHand: [['compose.yaml', '    ports:\n      - "3005:3005"', '    expose:\n      - "3005"']],
   },
   {
     kind: 'unknown-dependency',

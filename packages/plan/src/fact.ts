@@ -91,6 +91,8 @@ export interface Binds extends OfPort {
   by: BindStrength;
   /** Address that it is bound to, where the file names one. */
   address?: string;
+  /** Where that address stands, or, without length, where one can be written in front. */
+  addressPlace?: Place;
   /** Of a container: the port inside, which the host's port leads to. */
   inside?: number;
   /** The environment variable that it comes from. */

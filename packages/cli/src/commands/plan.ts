@@ -84,14 +84,15 @@ export async function writeReorganisation(
   if (json) sayJson({ ...reorganisation, files });
   else {
     const restarts = [...new Set(reorganisation.steps.map(({ endpoint }) => endpoint))];
-    say(`${edits.length} numbers in ${files.length} files are written; "portolan undo" takes it back.`);
+    say(`${edits.length} places in ${files.length} files are written; "portolan undo" takes it back.`);
     if (restarts.length > 0) say(`Restart in the order of the steps: ${restarts.join(', ')}.`);
   }
 }
 
 function reorganisationText(reorganisation: Reorganisation): string {
-  const { steps, repairs, moves, kept, bound, dropped, obstacles, lookAt } = reorganisation;
-  if (moves === 0 && repairs.length === 0) return `Every port is where it should be.${remainingText(reorganisation)}`;
+  const { steps, repairs, narrowed, moves, kept, bound, dropped, obstacles, lookAt } = reorganisation;
+  if (moves + repairs.length + narrowed.length === 0)
+    return `Every port is where it should be.${remainingText(reorganisation)}`;
   const best = moves === bound ? 'no way has fewer' : `no way has fewer than ${bound}`;
   const counted = `${moves} ${moves === 1 ? 'service moves' : 'services move'} (${best}), ${kept} ${kept === 1 ? 'keeps its' : 'keep their'} port`;
   const stepLines = steps.map(({ endpoint, from, to, temporary, because, places }, index) =>
@@ -107,6 +108,14 @@ function reorganisationText(reorganisation: Reorganisation): string {
       ...wrapped(places.map(({ place, says }) => `${place.file}:${place.line} (${says})`)),
     ].join('\n'),
   );
+  const narrowedLines = Array.from(
+    Map.groupBy(narrowed, ({ service }) => service),
+    ([service, places]) =>
+      [
+        `  ${paint('bold', plain(service))} is published at 127.0.0.1 from now on`,
+        ...wrapped(places.map(({ place }) => `${place.file}:${place.line}`)),
+      ].join('\n'),
+  );
   const byHand = [
     ...obstacles.map(({ place, reason }) => `  ${place.file}:${place.line}: ${reason}`),
     ...lookAt.map((path) => `  ${path}: no port was found in it, and the plan says that it has some`),
@@ -116,15 +125,16 @@ function reorganisationText(reorganisation: Reorganisation): string {
     ...(dropped.length > 0 ? [`Not all rules can be met: ${dropped.join('; ')}.`] : []),
     ...(stepLines.length > 0 ? ['Steps, one after the other; edit, then restart:', ...stepLines] : []),
     ...(repairLines.length > 0 ? ['Wrong numbers:', ...repairLines] : []),
+    ...(narrowedLines.length > 0 ? ['For this machine alone, and open to others:', ...narrowedLines] : []),
     ...(byHand.length > 0 ? ['By hand:', ...byHand.map(plain)] : []),
     ...(remainingText(reorganisation) ? [remainingText(reorganisation).trim()] : []),
   ].join('\n');
 }
 
-/** What another port does not mend. */
+/** What is not mended by writing. */
 function remainingText({ remaining }: Reorganisation): string {
   if (remaining.length === 0) return '';
-  return `\nLeft, for no port mends it ("portolan check" tells more):\n${remaining.map(({ kind, summary }) => `  ${kind}: ${plain(summary)}`).join('\n')}`;
+  return `\nLeft, for no port and no address mends it ("portolan check" tells more):\n${remaining.map(({ kind, summary }) => `  ${kind}: ${plain(summary)}`).join('\n')}`;
 }
 
 function wrapped(words: readonly string[]): string[] {

@@ -19,6 +19,9 @@ function exposed(chart: Chart, endpoint: Charted): PlanFinding[] {
   const told = chart.facts.find(
     (fact) => fact.service === endpoint.service && fact.kind === 'describes' && fact.what === 'internal-only',
   );
+  const narrows = published.flatMap(({ addressPlace: at, address = '' }) =>
+    at && !address.includes('$') ? [{ place: at, address }] : [],
+  );
   return [
     {
       id: `exposed:${endpoint.service}:${endpoint.label}`,
@@ -33,11 +36,12 @@ function exposed(chart: Chart, endpoint: Charted): PlanFinding[] {
         ...(place ? [{ place, says: 'internalOnly: true' }] : []),
         ...(told ? [evidenceOf(told, `${name} is internal only`)] : []),
       ],
+      ...(narrows.length === published.length ? { narrows } : {}),
       fixes:
         first.by === 'compose'
           ? [
               `write "expose" instead of "ports" in ${first.place.file}:${first.place.line}: the other containers still reach it`,
-              `or publish it to this machine alone: "127.0.0.1:${first.port}:${first.inside}"`,
+              `or publish it to this machine alone: "127.0.0.1:${first.port}:${first.inside}" (portolan plan --write does)`,
             ]
           : [
               `make it a Service of type ClusterIP, without nodePort and hostPort (${first.place.file}:${first.place.line})`,

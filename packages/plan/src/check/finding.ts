@@ -51,6 +51,8 @@ export interface PlanFinding {
   readonly fixes: readonly string[];
   /** Places where the port of this endpoint is to be written. */
   readonly mends?: Mends;
+  /** Where an address is to be written for it to be reached from this machine alone, with the one that stands there. */
+  readonly narrows?: readonly { readonly place: Place; readonly address: string }[];
 }
 
 export interface Mends {

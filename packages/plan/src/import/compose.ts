@@ -131,7 +131,8 @@ class ComposeFile {
     const inside = this.#values(target);
     for (const each of inside) this.#internal(each, names, protocol);
     if (!published || published.text === '') return;
-    this.#published(this.#values(published), inside, { names, protocol, address, extra, label: undefined });
+    const addressPlace = this.#file.place(written.offset, address?.length ?? 0);
+    this.#published(this.#values(published), inside, { names, protocol, address, addressPlace, extra });
   }
 
   #longForm(item: Node, names: NameHint[], extra: Partial<Binds>): void {
@@ -142,7 +143,10 @@ class ComposeFile {
     const inside = target ? this.#values(target) : [];
     for (const each of inside) this.#internal(each, names, protocol);
     if (!published) return;
-    const options = { names, protocol, address: field('host_ip')?.text, extra, label: field('name')?.text };
+    const address = field('host_ip');
+    const addressPlace = address && this.#file.place(address.offset, address.text.length);
+    const label = field('name')?.text;
+    const options = { names, protocol, address: address?.text, addressPlace, label, extra };
     this.#published(this.#values(published), inside, options);
   }
 
@@ -153,7 +157,8 @@ class ComposeFile {
       names: NameHint[];
       protocol: string | undefined;
       address: string | undefined;
-      label: string | undefined;
+      addressPlace: Place | undefined;
+      label?: string | undefined;
       extra: Partial<Binds>;
     },
   ): void {
@@ -178,6 +183,7 @@ class ComposeFile {
           place: port === from ? place : port === to && end ? end : { ...place, length: 0 },
           ...(target ? { inside: target.to > target.from ? target.from + port - from : target.from } : {}),
           ...(options.address ? { address: options.address } : {}),
+          ...(options.addressPlace ? { addressPlace: options.addressPlace } : {}),
           ...(options.label ? { label: options.label } : {}),
           ...(variable ? { variable } : {}),
           ...(fallback ? { fallback } : {}),

@@ -30,6 +30,8 @@ export interface Repair {
 export interface Reorganisation {
   readonly steps: readonly PlanStep[];
   readonly repairs: readonly Repair[];
+  /** Places where what is for this machine alone is published more widely. */
+  readonly narrowed: readonly { readonly service: string; readonly place: Place }[];
   /** How many change their port, and how many keep it. */
   readonly moves: number;
   readonly kept: number;
@@ -39,7 +41,7 @@ export interface Reorganisation {
   readonly dropped: readonly string[];
   readonly edits: readonly Edit[];
   readonly obstacles: readonly Obstacle[];
-  /** Findings that no port mends. */
+  /** Findings that neither a port nor an address mends. */
   readonly remaining: readonly PlanFinding[];
   /** Files that the plan names for such changes, and in which nothing was found. */
   readonly lookAt: readonly string[];
@@ -74,6 +76,9 @@ export function reorganise(subject: Subject, wishes: Wishes): Reorganisation {
       .map((endpoint) => [endpoint, rewritesOf(chart, endpoint, targets.get(endpoint) ?? endpoint.port!, findings)]),
   );
   const { edits, obstacles } = editsOf([...rewrites.values()].flat());
+  const narrows = findings.flatMap(({ services: [service], narrows = [] }) =>
+    narrows.map((each) => ({ service: service!, ...each })),
+  );
   const mended = new Set(edits.map(({ file, offset }) => `${file}:${offset}`));
   return {
     steps: steps.map(({ id, from, to, temporary }) => {
@@ -106,17 +111,22 @@ export function reorganise(subject: Subject, wishes: Wishes): Reorganisation {
     kept,
     bound,
     dropped,
-    edits,
+    narrowed: narrows.map(({ service, place }) => ({ service, place })),
+    edits: [...edits, ...narrows.map(narrowing)],
     obstacles,
     remaining: findings.filter(
-      ({ kind, mends, witnesses }) =>
-        !byPorts.has(kind) ||
+      ({ kind, mends, narrows: mendable, witnesses }) =>
+        (!byPorts.has(kind) && !mendable) ||
         (kind === 'stale-mention' &&
           !mends &&
           !witnesses.some(({ place }) => place && mended.has(`${place.file}:${place.offset}`))),
     ),
     lookAt: lookAt(chart, edits),
   };
+}
+
+function narrowing({ place: { file, offset }, address }: { place: Place; address: string }): Edit {
+  return { file, offset, expected: address, replacement: address === '' ? '127.0.0.1:' : '127.0.0.1' };
 }
 
 function reasons(
