@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './port.ts';
 import { Program } from './program.ts';
 
 export const PORTOLAN = fileURLToPath(new URL('../../packages/cli/bin/portolan.js', import.meta.url));
@@ -63,7 +64,9 @@ export class Workbench {
 
   /** `portolan server`, ready. On any free port unless the arguments name one. */
   async coordinator(args: readonly string[], where: Where = {}): Promise<Coordinator> {
-    const program = this.portolan(['server', '--port', '0', '--log-level', 'warn', '--json', ...args], where);
+    // Of its own, so that it can be started again on the same.
+    const port = String(await freePort());
+    const program = this.portolan(['server', '--port', port, '--log-level', 'warn', '--json', ...args], where);
     const [line] = await program.says(/\{"ready":true.*\}/);
     return { program, url: JSON.parse(line).url };
   }

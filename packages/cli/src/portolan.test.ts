@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../../test/support/port.ts';
 import { type Ended, PortolanProcess } from './portolan-process.ts';
 
 const patient = { timeout: 60_000, interval: 100 };
@@ -264,7 +265,7 @@ test('a lease outlives the sudden death of its coordinator, and ends soon after 
       return { server, url };
     }, patient);
   };
-  const first = await serve('0');
+  const first = await serve(String(await freePort()));
   const who = (port: string) => portolan('who', port, '--url', first.url);
   const script =
     'console.log(process.env.PORT); const { ppid } = process; setInterval(() => ppid === process.ppid || process.exit(), 200)';

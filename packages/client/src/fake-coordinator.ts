@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { ServerFrame } from '@portolan/model';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { freePort } from '../../../test/support/port.ts';
 
 export interface Asked {
   method: string;
@@ -60,11 +60,10 @@ export async function fakeCoordinator(
     });
   });
 
-  let port = 0;
+  const port = await freePort();
   const start = async () => {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
   };
   const stop = async () => {
     for (const socket of sockets.clients) socket.terminate();

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../../test/support/port.ts';
 import { createGossipKey, type Gossip, type GossipOptions, startGossip } from './gossip.ts';
 import type { GossipEvent } from './serf/serf.ts';
 import { createSocketTransport } from './sockets/socket-transport.ts';
@@ -26,7 +27,7 @@ async function start(name: string, options: Partial<GossipOptions> = {}): Promis
   const [events, messages, logged]: [GossipEvent[], string[], string[]] = [[], [], []];
   const gossip = await startGossip({
     name,
-    bind: { host: '127.0.0.1', port: 0 },
+    bind: { host: '127.0.0.1', port: await freePort() },
     profile: SWIFT,
     ...options,
     log: (_, line) => logged.push(line),
@@ -100,7 +101,7 @@ describe('a cluster', () => {
     ]);
     for (const node of again) await node.join([at(a)]);
     await vi.waitFor(() => expect(statuses(a)).toMatchObject({ b: 'alive', c: 'alive' }), PATIENCE);
-  }, 60_000);
+  });
 
   test('exchanges what the application keeps, at once when somebody joins', async () => {
     const got: string[] = [];
@@ -258,4 +259,4 @@ test('a live cluster gets its first key in three steps, and its members keep eac
       }, PATIENCE);
     }
   }
-}, 60_000);
+});

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../../../test/support/port.ts';
 import type { Address, Measure, Receiver } from '../transport.ts';
 import { createAllowList } from './allow-list.ts';
 import { createSocketTransport, type SocketOptions, type SocketTransport } from './socket-transport.ts';
@@ -94,9 +95,9 @@ describe('packets', () => {
 describe('one port for both', () => {
   test('a port that is taken, by packets or by streams, is refused and nothing stays bound', async () => {
     const udp = createSocket('udp4');
-    udp.bind(0, '127.0.0.1');
+    const port = await freePort();
+    udp.bind(port, '127.0.0.1');
     await once(udp, 'listening');
-    const { port } = udp.address();
     await expect(createSocketTransport({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     udp.close();
     await once(udp, 'close');

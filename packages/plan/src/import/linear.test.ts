@@ -53,4 +53,4 @@ test('no pattern takes much longer for text that repeats what it looks for', () 
     }),
     { numRuns: 300 },
   );
-}, 120_000);
+});

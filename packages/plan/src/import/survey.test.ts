@@ -243,7 +243,7 @@ describe('hostile input', () => {
     const found = tree({ 'compose.yaml': '&a '.repeat(300_000), 'ok.md': 'mana-auth runs on port 3001.' }, 500);
     expect(notes(found, 'compose.yaml')).toEqual([expect.stringContaining('took more than 0.5 s')]);
     expect(endpoints(found)).toEqual(['mana-auth:default 3001']);
-  }, 60_000);
+  });
 
   test('many slow files do not add up: those after the first ones have less time', () => {
     const slow = '&a '.repeat(600_000);
@@ -252,7 +252,7 @@ describe('hostile input', () => {
     // Six times 15 s, if each had its full time.
     expect(performance.now() - start).toBeLessThan(45_000);
     expect(notes(found, '5/compose.yaml')).toEqual([expect.stringContaining('took more than 1.0 s')]);
-  }, 120_000);
+  });
 
   test('a table of 100 MB is told and not read', () => {
     writeFileSync(join(root, 'huge.md'), '| Port | Service |\n|---|---|\n');
@@ -269,7 +269,7 @@ describe('hostile input', () => {
     const rows = Array.from({ length: 10_000 }, (_, i) => `| ${10_000 + i} | svc-${i} |\n`).join('');
     const found = tree({ 'ports.md': `| Port | Service |\n|---|---|\n${rows}` });
     expect(found.services).toHaveLength(10_000);
-  }, 60_000);
+  });
 
   test('binary files are passed over, one that was named is told', () => {
     const binary = Buffer.concat([Buffer.from('port 3001\n'), Buffer.alloc(3), Buffer.from('port 3002')]);

@@ -2,7 +2,6 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -18,6 +17,7 @@ import {
 } from '@portolan/model';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { freePort } from '../../../../test/support/port.ts';
 import { type RunningServer, startServer } from '../main.ts';
 
 const token = 'ptn_of_the_start';
@@ -386,9 +386,9 @@ class Receiver {
   }
 
   async reopen(): Promise<void> {
+    this.#port ||= await freePort();
     this.#server = this.#make().listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   async close(): Promise<void> {

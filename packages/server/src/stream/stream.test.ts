@@ -5,6 +5,7 @@ import { closeCodes, revisionOf, type ServerFrame, type StreamEvent } from '@por
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
+import { freePort } from '../../../../test/support/port.ts';
 import { type RunningServer, startServer } from '../main.ts';
 
 const token = 'ptn_test';
@@ -15,7 +16,7 @@ describe('the live stream', () => {
   let server: RunningServer;
   let services = 0;
   const open = new Set<WebSocket>();
-  const start = (port = 0) =>
+  const start = (port: number) =>
     startServer({
       port,
       token,
@@ -25,7 +26,7 @@ describe('the live stream', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'portolan-stream-'));
-    server = await start();
+    server = await start(await freePort());
   });
   afterAll(async () => {
     for (const socket of open) socket.terminate();
@@ -162,7 +163,7 @@ describe('the live stream', () => {
     open.add(silent);
     const code = await new Promise((resolve) => silent.on('close', resolve));
     expect(code).toBe(closeCodes.unauthorized);
-  }, 20_000);
+  });
 
   test('a browser, which cannot set headers, says its token first', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/stream`);
@@ -207,7 +208,7 @@ describe('the live stream', () => {
     await has(slow, last.port);
     const sorted = (client: Client) => [...client.state.values()].map(({ key, version }) => `${key} ${version}`).sort();
     await vi.waitFor(() => expect(sorted(slow)).toEqual(sorted(quick)), patience);
-  }, 120_000);
+  });
 
   test('when the coordinator stops, streams are closed with the code that says so', async () => {
     const client = subscribe({});
