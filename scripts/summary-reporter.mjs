@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs';
  * Failures are failed tests, suites and files that failed outside of their tests (a file that cannot be loaded, a hook
  * that throws), and errors that nobody handled.
  *
- * @typedef {{passed: number, failed: number, skipped: {name: string, why: string}[]}} Summary
+ * @typedef {{name: string, why: string}} Named
+ * @typedef {{passed: number, failed: number, skipped: Named[], repeated: Named[]}} Summary
  */
 export default class SummaryReporter {
   #filtersByName = false;
@@ -23,12 +24,13 @@ export default class SummaryReporter {
    */
   onTestRunEnd(modules, unhandledErrors) {
     /** @type {Summary} */
-    const summary = { passed: 0, failed: unhandledErrors.length, skipped: [] };
+    const summary = { passed: 0, failed: unhandledErrors.length, skipped: [], repeated: [] };
     for (const module of modules) {
       if (module.errors().length > 0) summary.failed++;
       for (const suite of module.children.allSuites()) if (suite.errors().length > 0) summary.failed++;
       for (const test of module.children.allTests()) {
-        const { state, note } = test.result();
+        const { state, note, errors } = test.result();
+        if (test.diagnostic()?.flaky) summary.repeated.push({ name: nameOf(test), why: errors?.[0]?.message ?? '' });
         if (state === 'passed') summary.passed++;
         else if (state === 'failed') summary.failed++;
         else if (suiteFailed(test)) summary.skipped.push({ name: nameOf(test), why: 'its suite failed before it' });

@@ -52,5 +52,14 @@ test('a skipped test says why', async () => {
 
 test('tests that a name filter leaves out are not called skipped', async () => {
   const files = { 'a.test.js': `test('sails', () => {}); test('rows', () => {});` };
-  expect(await summaryOf(files, ['-t', 'rows'])).toEqual({ passed: 1, failed: 0, skipped: [] });
+  expect(await summaryOf(files, ['-t', 'rows'])).toEqual({ passed: 1, failed: 0, skipped: [], repeated: [] });
+});
+
+test('a test that passed the second time only is named, with what went wrong first', async () => {
+  const { passed, failed, repeated } = await summaryOf({
+    'a.test.js': `let tries = 0; test('sails', { retry: 1 }, () => { if (++tries < 2) throw new Error('no wind'); });
+      test('sinks', { retry: 1 }, () => { throw new Error('no hull'); });`,
+  });
+  expect({ passed, failed }).toEqual({ passed: 1, failed: 1 });
+  expect(repeated).toEqual([{ name: 'a.test.js > sails', why: 'no wind' }]);
 });

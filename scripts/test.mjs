@@ -28,9 +28,12 @@ const code = await runInForeground(node, [vitest, ...args], {
   cwd: root,
   env: { ...nodeEnvironment(), ...redis, PORTOLAN_TEST_SUMMARY: summaryFile },
 });
-const { passed, failed, skipped } = readSummary();
+const { passed, failed, skipped, repeated } = readSummary();
 rmSync(folder, { recursive: true, force: true });
 
+for (const { name, why } of repeated) {
+  process.stdout.write(`passed the second time only: ${name}: ${why.split('\n')[0]}\n`);
+}
 for (const { name, why } of skipped) process.stdout.write(`skipped: ${name}: ${why}\n`);
 if (passed + failed === 0) process.stdout.write('No test ran.\n');
 const counts = [`${passed} passed`, `${failed} failed`, ...(skipped.length > 0 ? [`${skipped.length} skipped`] : [])];
@@ -43,6 +46,6 @@ function readSummary() {
     return JSON.parse(readFileSync(summaryFile, 'utf8'));
   } catch {
     // Vitest ended before its tests did.
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, skipped: [], repeated: [] };
   }
 }
