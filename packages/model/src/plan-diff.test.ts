@@ -249,6 +249,10 @@ describe('a conflict', () => {
     expect(reasons(new Registry().draft({ services: [service('a', 3001), service('b', 3001)] }))).toEqual([
       ['port', 'mana/b:l0/tcp', 'twice', 'mana/a:l0'],
     ]);
+    const three = (['udp', 'tcp', 'udp'] as const).map((protocol, i) => ({ label: `l${i}`, protocol, port: 3001 }));
+    expect(reasons(new Registry().draft({ services: [{ name: 'a', endpoints: three }] }))).toEqual([
+      ['port', 'mana/a:l2/udp', 'twice', 'mana/a:l0'],
+    ]);
   });
 
   test('is a range that overlaps another, or that is of another project', () => {

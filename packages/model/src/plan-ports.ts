@@ -46,11 +46,11 @@ export function settlePorts(scene: Scene): PortSettlement {
   const moving = wanted.flatMap(({ held, port }) => (held && held.value.port !== port ? held : []));
   const leaving = new Set([...gone, ...moving].map((held) => held.key));
 
-  const claims = new Map<number, WantedPort>();
+  const claims = new Map<number, WantedPort[]>();
   const shut = rules.ranges.filter(({ policy }) => policy === 'blocked');
   const away: Interval[] = [...rules.blocks, ...shut];
   const keep = (each: WantedPort, port: number) => {
-    claims.set(port, each);
+    claims.set(port, [...(claims.get(port) ?? []), each]);
     away.push({ from: port, to: port });
     fleet.use.add(port);
   };
@@ -58,8 +58,8 @@ export function settlePorts(scene: Scene): PortSettlement {
   try {
     for (const each of [...named, ...open]) {
       if (each.port === null) continue;
-      const twin = claims.get(each.port);
-      if (twin && !mayShare(each, twin)) conflicts.push(twice(each, each.port, twin));
+      const twin = claims.get(each.port)?.find((other) => !mayShare(each, other));
+      if (twin) conflicts.push(twice(each, each.port, twin));
       else if (each.held?.value.port === each.port) keep(each, each.port);
       else {
         const refusal = refusalOf(scene, each, each.port, leaving);
