@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
 import { connect, type PortolanClient } from '@portolan/client';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, Response } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { browserUnavailable } from '../support/browser.ts';
 import { makeDemoFleet } from '../support/demo-fleet.ts';
@@ -217,6 +217,32 @@ test('a coordinator that is killed and comes back: a banner, then it goes on, wi
       ),
     patient,
   );
+});
+
+test('all pages are there while the coordinator is not; one that could not be had comes when it answers again', async () => {
+  const data = join(bench.directory, 'fleet.sqlite');
+  const first = await bench.coordinator(['--data', data]);
+  const page = await context.newPage();
+  await page.addInitScript(withToken(bench.token));
+  await page.route(/\/assets\/alerts-.*\.js$/, (route) => route.abort());
+  const fetched = page.waitForResponse(/\/assets\/missing-.*\.js$/);
+  await page.goto(first.url);
+  await page.locator('.line.live').waitFor();
+  await fetched;
+  await page.waitForLoadState('networkidle');
+
+  await first.program.end('SIGKILL');
+  await page.getByRole('alert').getByText('The connection to the coordinator is lost.').waitFor();
+  const titles = { Findings: 'Findings', 'Port map': 'Port map', Services: 'Services', Ranges: 'Ranges' };
+  for (const [link, title] of Object.entries(titles)) {
+    await page.getByRole('navigation').getByRole('link', { name: link, exact: true }).click();
+    await page.getByRole('heading', { name: title, level: 1 }).waitFor();
+  }
+  await page.getByRole('navigation').getByRole('link', { name: 'Alerts' }).click();
+  await page.unroute(/\/assets\/alerts-.*\.js$/);
+  await bench.coordinator(['--data', data, '--port', new URL(first.url).port]);
+  await page.getByRole('heading', { name: 'Alerts', level: 1 }).waitFor();
+  expect(page.url()).toBe(`${first.url}/alerts`);
 });
 
 describe('a fleet with all sorts of things in it', () => {
@@ -438,12 +464,14 @@ test('a large fleet is shown from the part that is seen, live, and its first loa
   );
   const page = await context.newPage();
   const scripts: Promise<number>[] = [];
-  page.on('response', (response) => {
+  const weigh = (response: Response) => {
     if (response.url().endsWith('.js')) scripts.push(response.body().then((body) => gzipSync(body).length));
-  });
+  };
+  page.on('response', weigh);
   await page.addInitScript(withToken(bench.token));
   await page.goto(url);
   await page.locator('.newest, .empty').first().waitFor();
+  page.off('response', weigh);
   const first = (await Promise.all(scripts)).reduce((sum, size) => sum + size, 0);
   expect(first).toBeLessThan(150 * 1024);
   await vi.waitFor(async () => expect(await sounding(page, 'Listeners seen')).toBe(10_000), patient);

@@ -1,27 +1,28 @@
 import { useEffect } from 'preact/hooks';
-import { LocationProvider, lazy, Route, Router } from 'preact-iso';
+import { LocationProvider, Route, Router } from 'preact-iso';
 import { follow } from '../data/feed.ts';
 import { beat } from '../data/pulse.ts';
 import { entering, session } from '../data/session.ts';
 import { Overview } from '../pages/overview.tsx';
 import { Layout } from './layout.tsx';
 import { Login } from './login.tsx';
+import { part } from './part.ts';
 
 const pages = {
-  findings: lazy(() => import('../pages/findings.tsx').then(({ Findings }) => Findings)),
-  finding: lazy(() => import('../pages/finding.tsx').then(({ FindingPage }) => FindingPage)),
-  map: lazy(() => import('../pages/map.tsx').then(({ MapPage }) => MapPage)),
-  port: lazy(() => import('../pages/port.tsx').then(({ PortPage }) => PortPage)),
-  services: lazy(() => import('../pages/services.tsx').then(({ Services }) => Services)),
-  service: lazy(() => import('../pages/service.tsx').then(({ ServicePage }) => ServicePage)),
-  graph: lazy(() => import('../pages/graph.tsx').then(({ GraphPage }) => GraphPage)),
-  hosts: lazy(() => import('../pages/hosts.tsx').then(({ Hosts }) => Hosts)),
-  host: lazy(() => import('../pages/host.tsx').then(({ HostPage }) => HostPage)),
-  ranges: lazy(() => import('../pages/ranges.tsx').then(({ Ranges }) => Ranges)),
-  listeners: lazy(() => import('../pages/listeners.tsx').then(({ Listeners }) => Listeners)),
-  reserve: lazy(() => import('../pages/reserve.tsx').then(({ Reserve }) => Reserve)),
-  alerts: lazy(() => import('../pages/alerts.tsx').then(({ Alerts }) => Alerts)),
-  missing: lazy(() => import('../pages/missing.tsx').then(({ Missing }) => Missing)),
+  findings: part(() => import('../pages/findings.tsx').then(({ Findings }) => Findings)),
+  finding: part(() => import('../pages/finding.tsx').then(({ FindingPage }) => FindingPage)),
+  map: part(() => import('../pages/map.tsx').then(({ MapPage }) => MapPage)),
+  port: part(() => import('../pages/port.tsx').then(({ PortPage }) => PortPage)),
+  services: part(() => import('../pages/services.tsx').then(({ Services }) => Services)),
+  service: part(() => import('../pages/service.tsx').then(({ ServicePage }) => ServicePage)),
+  graph: part(() => import('../pages/graph.tsx').then(({ GraphPage }) => GraphPage)),
+  hosts: part(() => import('../pages/hosts.tsx').then(({ Hosts }) => Hosts)),
+  host: part(() => import('../pages/host.tsx').then(({ HostPage }) => HostPage)),
+  ranges: part(() => import('../pages/ranges.tsx').then(({ Ranges }) => Ranges)),
+  listeners: part(() => import('../pages/listeners.tsx').then(({ Listeners }) => Listeners)),
+  reserve: part(() => import('../pages/reserve.tsx').then(({ Reserve }) => Reserve)),
+  alerts: part(() => import('../pages/alerts.tsx').then(({ Alerts }) => Alerts)),
+  missing: part(() => import('../pages/missing.tsx').then(({ Missing }) => Missing)),
 };
 
 export function App() {

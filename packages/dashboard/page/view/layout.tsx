@@ -1,17 +1,18 @@
-import { signal } from '@preact/signals';
+import { signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { ErrorBoundary, lazy, useLocation } from 'preact-iso';
+import { ErrorBoundary, useLocation } from 'preact-iso';
 import { heardAt, line, listenersReady, loading, lostAt, reconnect, stale } from '../data/feed.ts';
 import { openFindings } from '../data/fleet.ts';
 import { leave, session } from '../data/session.ts';
 import { Icon } from './icon.tsx';
 import { Notices } from './notice.tsx';
+import { fetchParts, part } from './part.ts';
 import { places } from './places.ts';
 import { theme, toggleTheme } from './theme.ts';
 import { At } from './time.tsx';
 
-const Palette = lazy(() => import('./palette.tsx').then(({ Palette }) => Palette));
+const Palette = part(() => import('./palette.tsx').then(({ Palette }) => Palette));
 
 const searching = signal(false);
 
@@ -23,9 +24,11 @@ export function Layout({ children }: { children: ComponentChildren }) {
       searching.value = true;
     };
     addEventListener('keydown', open);
-    void Palette.preload();
     return () => removeEventListener('keydown', open);
   }, []);
+  useSignalEffect(() => {
+    if (line.value === 'live') fetchParts();
+  });
   return (
     <>
       <a class="skip" href="#content">
