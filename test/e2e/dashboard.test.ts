@@ -69,11 +69,16 @@ describe('entering', () => {
     await page.locator('.line.live').waitFor();
     expect(page.url()).toBe(`${url}/`);
     await page.getByText('dashboard of bootstrap').waitFor();
+    await page.getByRole('heading', { name: 'Where to begin' }).waitFor();
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+    expect(violations).toEqual([]);
 
     await page.reload();
     await page.locator('.line.live').waitFor();
     const client = connect({ url, token: bench.token });
     expect((await client.tokens()).items).toMatchObject([{ role: 'admin', createdBy: 'bootstrap' }]);
+    await client.reserve({ project: 'shop', service: 'cart' });
+    await page.getByRole('heading', { name: 'Where to begin' }).waitFor({ state: 'detached' });
 
     await page.getByRole('button', { name: /Forget the token/ }).click();
     await page.getByLabel('Token').waitFor();

@@ -21,6 +21,7 @@ import { MiniMap } from '../view/mini-map.tsx';
 import { Page } from '../view/page.tsx';
 import { Ago } from '../view/time.tsx';
 import { byUrgency, changeWords, number, plural, titleOf } from '../view/words.ts';
+import { FirstSteps } from './first-steps.tsx';
 
 /** How many findings and ranges fit. */
 const NEWEST = 8;
@@ -41,6 +42,7 @@ export function Overview() {
       <div class="overview">
         <div class="column">
           <Newest />
+          <FirstSteps />
           <Lately />
         </div>
         <div class="column">
