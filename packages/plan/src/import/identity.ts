@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, type Refers } from '../fact.ts';
 import { DisjointSets } from './disjoint-sets.ts';
-import { compact, isGeneric, slugOf, tellingParts } from './service-name.ts';
+import { Namesakes } from './namesake.ts';
+import { compact, isGeneric, siteOf, slugOf, tellingParts } from './service-name.ts';
 
 /** Sources that define a service; the others only speak of one. The first of them names it best. */
 const DEFINING: readonly NameSource[] = [
@@ -42,9 +43,13 @@ export class Identities {
   readonly #shared = new Set<string>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
+  /** Folders that a file says a name is built from. */
+  readonly #built = new Map<string, Set<string>>();
+  readonly #namesakes: Namesakes;
 
   constructor(facts: readonly Fact[], { project, homes }: { project: string; homes: readonly string[] }) {
     this.#project = slugOf(project);
+    this.#namesakes = new Namesakes(facts);
     // A diagram's arrow may lead from somebody who is no service of the plan.
     const defining = facts.filter(
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
@@ -150,7 +155,7 @@ export class Identities {
   }
 
   #groupOf(hint: NameHint, fact: Fact): Group | undefined {
-    const key = this.#keyOf(hint, fact.place.file);
+    const key = this.#keyOf(hint, fact);
     const known = key === undefined ? undefined : this.#groups.get(this.#sets.find(key));
     if (known) return known;
     const slug = hint.from === 'directory' ? slugOf(tellingParts(hint.name).join('-')) : slugOf(hint.name);
@@ -221,9 +226,12 @@ export class Identities {
         this.#shared.has(`${first.from} ${slugOf(first.name)} ${hint.name}`)
       )
         continue;
-      const key = this.#keyOf(hint, fact.place.file);
+      const key = this.#keyOf(hint, fact);
       if (key !== undefined) keys.push(key);
     }
+    const folder = fact.names.find(({ from }) => from === 'directory')?.name;
+    for (const key of folder === undefined ? [] : keys)
+      this.#built.set(key, (this.#built.get(key) ?? new Set()).add(folder!));
     // What a document calls a folder and a name is one; a variable's name is not one of the folder that it stands in.
     const joined = first?.from === 'variable' || first?.from === 'flag' ? [] : keys;
     for (const key of keys) {
@@ -253,10 +261,14 @@ export class Identities {
       }
     }
     for (const key of this.#sets.keys()) {
-      const [, slug = '', scope] = /^name:([^@]*)(?:@(.*))?$/.exec(key) ?? [];
-      const candidates = (bySlug.get(slug) ?? []).filter(
-        (folder) => scope === undefined || scope === '.' || folder === scope || folder.startsWith(`${scope}/`),
+      const slug = /^name:([^@]*)/.exec(key)?.[1] ?? '';
+      const scope = scopeOf(key) ?? '.';
+      const built = this.#built.get(key);
+      const named = (bySlug.get(slug) ?? []).filter(
+        (folder) => built === undefined || [...built].some((from) => isWithin(folder, from)),
       );
+      const here = named.filter((folder) => isWithin(folder, scope));
+      const candidates = here.length > 0 ? here : named.filter((folder) => isWithin(folder, siteOf(scope)));
       const inUse =
         candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
       const [only] = inUse;
@@ -275,7 +287,7 @@ export class Identities {
     for (const fact of facts) {
       if (!isPortFact(fact) || fact.kind === 'internal' || fact.kind === 'refers') continue;
       for (const hint of fact.names) {
-        const key = this.#keyOf(hint, fact.place.file);
+        const key = this.#keyOf(hint, fact);
         if (key === undefined || hint.from === 'directory') continue;
         const stem = this.#stemOf(slugOf(hint.name));
         const keys = byStem.get(stem) ?? byStem.set(stem, new Map()).get(stem)!;
@@ -294,6 +306,8 @@ export class Identities {
           const [port] = [...ports].filter((each) => others.has(each));
           const roots = [this.#sets.find(key), this.#sets.find(other)];
           if (port === undefined || roots[0] === roots[1] || roots.every((root) => foldered.has(root))) continue;
+          // `web` of one folder and `web` of another are two, whatever port both of them have.
+          if (scopeOf(key) !== undefined && scopeOf(other) !== undefined && scopeOf(key) !== scopeOf(other)) continue;
           this.#sets.union(key, other);
           this.#because(other, `two names of ${stem} have one port, ${port}`);
         }
@@ -310,7 +324,7 @@ export class Identities {
     for (const fact of facts) {
       if (fact.names[0]?.from === 'variable') continue;
       for (const hint of fact.names) {
-        const key = this.#keyOf(hint, fact.place.file);
+        const key = this.#keyOf(hint, fact);
         if (key === undefined || !this.#sets.has(key)) continue;
         const root = this.#sets.find(key);
         const group =
@@ -382,14 +396,20 @@ export class Identities {
     return (telling ?? ranked[0])?.slug ?? 'service';
   }
 
-  /** What two hints have to have in common to be one at once. Generic names hold within the folder of their file. */
-  #keyOf({ name, from }: NameHint, file: string): string | undefined {
+  /**
+   * What two hints have to have in common to be one at once. Generic names hold within the folder of their file, those of
+   * several stacks within their stack.
+   */
+  #keyOf({ name, from }: NameHint, fact: Fact): string | undefined {
     if (from === 'directory') return `folder:${name}`;
     if (!DEFINING.includes(from)) return undefined;
     const slug = slugOf(name);
     if (slug === '') return undefined;
-    if (!isGeneric(slug)) return `name:${compact(slug)}`;
-    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
+    if (!isGeneric(slug)) {
+      const scope = this.#namesakes.scopeOf(slug, fact);
+      return `name:${compact(slug)}${scope === undefined ? '' : `@${scope}`}`;
+    }
+    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(fact.place.file)}`;
   }
 
   /** A document's `postgres` is that of the tree where there is one, else one that documents alone know. */
@@ -402,6 +422,15 @@ export class Identities {
     const short = slug.replace(/-(?:service|services|server|svc|daemon|app)$/, '');
     return short.startsWith(`${this.#project}-`) ? short.slice(this.#project.length + 1) : short;
   }
+}
+
+/** Where a name holds, when it does not hold in the whole tree. */
+function scopeOf(key: string): string | undefined {
+  return /^name:[^@]*@(.*)$/.exec(key)?.[1];
+}
+
+function isWithin(folder: string, around: string): boolean {
+  return around === '.' || folder === around || folder.startsWith(`${around}/`);
 }
 
 function inDocument({ names }: Fact): boolean {

@@ -50,3 +50,15 @@ export function tellingParts(directory: string): string[] {
   const parts = directory.split('/').filter((part) => part !== '' && part !== '.');
   return parts.filter((part, index) => index === parts.length - 1 || !GROUPS.has(part.toLowerCase()));
 }
+
+/** Folders that hold how something is started, and not the thing itself. */
+const DEPLOYING = new Set(
+  '.docker docker compose docker-compose deploy deployment deployments infra infrastructure ops devops'.split(' '),
+);
+
+/** What a folder is about: `docker` is about the folder that it lies in. */
+export function siteOf(folder: string): string {
+  const parts = folder.split('/');
+  while (parts.length > 0 && DEPLOYING.has(parts.at(-1)!.toLowerCase())) parts.pop();
+  return parts.join('/') || '.';
+}

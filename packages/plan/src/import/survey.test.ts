@@ -52,6 +52,37 @@ describe('one service by many names', () => {
     expect(own).toHaveLength(7);
   });
 
+  test('stacks of different folders have a service of one name each, unless they publish one port or are environments', () => {
+    const stack = (ports: string) => `services:\n  kafka_ui: { image: x, ports: ["${ports}"] }\n`;
+    const two = tree({ 'compose.yaml': stack('9093:80'), 'rust/compose.yaml': stack('8080:80') });
+    expect(endpoints(two)).toEqual(['kafka-ui:default 9093', 'rust-kafka-ui:default 8080']);
+    rmSync(join(root, 'rust'), { recursive: true });
+    const one = tree({ 'e2e/compose.yaml': stack('9093:80'), 'deploy/prod/compose.yaml': stack('80:80') });
+    expect(endpoints(one)).toEqual(['kafka-ui:default 9093']);
+  });
+
+  test('names that everybody has are two in two folders, even with one port', () => {
+    const stack = 'services:\n  web: { image: nginx, ports: ["80:80"] }\n';
+    const found = tree({ 'one/compose.yaml': stack, 'two/compose.yaml': stack });
+    expect(endpoints(found)).toEqual(['one-web:default 80', 'two-web:default 80']);
+  });
+
+  test('a name is not that of a folder when it is built from another, and a folder for starting things speaks of the one around it', () => {
+    const found = tree({
+      'docker/compose.yaml':
+        'services:\n  api: { build: ../api, ports: ["8080:80"] }\n  web: { image: x }\n  cron: { build: ../api, command: cron, ports: ["8081:80"] }\n',
+      'api/Dockerfile': 'FROM x\n',
+      'cron/Dockerfile': 'FROM x\n',
+      'web/package.json': '{"name":"shop-web","scripts":{"dev":"vite --port 5173"}}',
+    });
+    const folders = found.services.map(({ name, directory }) => [name, directory]);
+    expect(folders).toEqual([
+      ['api', 'api'],
+      ['cron', undefined],
+      ['shop-web', 'web'],
+    ]);
+  });
+
   test('names that are only alike are two services', () => {
     const found = tree({
       'compose.yaml':
