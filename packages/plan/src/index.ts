@@ -4,6 +4,7 @@ export { type Chart, type Charted, chartOf, type Subject } from './check/chart.t
 export { check } from './check/check.ts';
 export { type PlanFinding, type PlanKind, planKinds, sourceOf, type Witness } from './check/finding.ts';
 export type { Live } from './check/live.ts';
+export { draftWithDoubts } from './check/open-question.ts';
 export { type Report, type ReportFormat, reportFormats } from './check/report/report.ts';
 export { subjectFrom } from './check/subject.ts';
 export { embedded } from './docs/markers.ts';

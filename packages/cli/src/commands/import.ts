@@ -5,7 +5,7 @@ import { Name, PortolanError } from '@portolan/model';
 import type { Draft, Survey } from '@portolan/plan';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { paint, plain, say, sayJson, table } from '../output.ts';
-import { progressLine } from '../plan-subject.ts';
+import { inTree, MANIFEST, progressLine } from '../plan-subject.ts';
 import { collect, examples } from '../remote.ts';
 
 interface Options {
@@ -48,8 +48,8 @@ export function importCommand(): Command {
       ),
     )
     .action(async (paths: string[], options: Options) => {
-      const { draft, mergeDraft, parseManifest, survey } = await import('@portolan/plan');
-      const output = options.output ?? join(folderOf(paths[0]!), 'portolan.yaml');
+      const { draftWithDoubts, mergeDraft, parseManifest, survey } = await import('@portolan/plan');
+      const output = options.output ?? join(folderOf(paths[0]!), MANIFEST);
       const writes = output !== '-' && (!options.json || options.output !== undefined);
       if (writes) refuseOverwriting(output, options);
       const before =
@@ -71,7 +71,11 @@ export function importCommand(): Command {
           : relative(resolve(dirname(output)), found.root)
               .split(sep)
               .join('/');
-      const drafted = draft(found, base);
+      const drafted = draftWithDoubts(
+        found,
+        base,
+        inTree(found.root, output === '-' ? join(found.root, MANIFEST) : output),
+      );
       const merged = before && mergeDraft(before, drafted, output);
       if (writes) await put(output, merged?.text ?? drafted.text, options);
 

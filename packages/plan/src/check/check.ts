@@ -25,12 +25,20 @@ const rules: readonly ((chart: Chart) => PlanFinding[])[] = [
   liveFindings,
 ];
 
-/** All that is wrong, the worst first; what is in doubt comes last. The same whatever the order of the facts. */
+/**
+ * All that is wrong, the worst first; what is in doubt, by the rule or because the plan says so, comes last. The same whatever
+ * the order of the facts.
+ */
 export function check(subject: Subject): PlanFinding[] {
   const chart = chartOf(subject);
+  const { unsure } = subject.manifest;
   const found = new Map<string, PlanFinding>();
-  for (const rule of rules)
-    for (const finding of rule(chart)) if (!found.has(finding.id)) found.set(finding.id, finding);
+  for (const rule of rules) {
+    for (const finding of rule(chart)) {
+      const doubt = finding.doubt ?? (Object.hasOwn(unsure, finding.id) ? unsure[finding.id] : undefined);
+      if (!found.has(finding.id)) found.set(finding.id, doubt === undefined ? finding : { ...finding, doubt });
+    }
+  }
   return [...found.values()].sort(byUrgency);
 }
 

@@ -113,21 +113,10 @@ function claimWitnesses(chart: Chart, claimant: Claimant): Witness[] {
  * They run side by side where one file starts or lists them both.
  */
 function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string } {
-  const profiles = claimants.map(({ by }) => by.flatMap((fact) => fact.profiles ?? []));
-  if (
-    claimants.every((_, index) => profiles[index]!.length > 0) &&
-    new Set(profiles.flat()).size === profiles.flat().length
-  ) {
+  if (apart(claimants.map(({ by }) => by.flatMap((fact) => fact.profiles ?? []))))
     return { doubt: 'they are started by different profiles, perhaps never together' };
-  }
-  const variants = claimants.map(({ by }) => new Set(by.map(({ variant }) => variant)));
-  const distinct = new Set(variants.flatMap((each) => [...each]));
-  if (
-    variants.every(({ size }) => size > 0) &&
-    distinct.size === variants.reduce((count, { size }) => count + size, 0)
-  ) {
+  if (apart(claimants.map(({ by }) => by.map(({ variant }) => variant))))
     return { doubt: 'they are started for different environments, perhaps never together' };
-  }
   if (!chart.drafted) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
@@ -147,6 +136,13 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
         doubt:
           'no file starts or lists them together: they may never run on one host, or be one service under two names',
       };
+}
+
+/** Whether each has something, and no two have the same. */
+function apart(each: readonly (readonly unknown[])[]): boolean {
+  const sets = each.map((values) => new Set(values));
+  const size = new Set(each.flat()).size;
+  return sets.every((set) => set.size > 0) && size === sets.reduce((count, set) => count + set.size, 0);
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */

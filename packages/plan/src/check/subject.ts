@@ -7,7 +7,7 @@ import type { Subject } from './chart.ts';
 import type { Live } from './live.ts';
 
 /** A manifest that somebody wrote. */
-export interface WrittenManifest extends ManifestFile {
+export interface WrittenManifest extends Pick<ManifestFile, 'manifest' | 'place'> {
   /** From the root of the survey on. */
   readonly path: string;
 }

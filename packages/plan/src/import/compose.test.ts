@@ -62,6 +62,12 @@ test('ports inside the container are no ports of the host', () => {
   ]);
 });
 
+test('a port variable that is named for its own service is the port of that', () => {
+  const text =
+    'services:\n  flower: { environment: { FLOWER_PORT: 5555, AUTH_PORT: 3001 } }\n  redis-node-1: { network_mode: host, environment: { REDIS_PORT_NUMBER: 6371, DB_PORT: 5432 } }\n';
+  expect(said('compose.yaml', text)).toEqual(['internal 5555 flower', 'binds 6371 redis-node-1']);
+});
+
 test('with the network of the host they are', () => {
   const text = service('network_mode: host\nenvironment: ["PORT=3000"]');
   expect(said('compose.yaml', text)).toEqual(['binds 3000 web']);

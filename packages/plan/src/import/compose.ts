@@ -8,6 +8,7 @@ import { reference, type Setting, settingsOf } from './dotenv.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
+import { slugOf } from './service-name.ts';
 import { SourceFile } from './source-file.ts';
 import { variantOf } from './variant.ts';
 import { type Written, YamlTree } from './yaml-tree.ts';
@@ -238,11 +239,11 @@ class ComposeFile {
           return [{ key: written.text.slice(0, equals), value, offset: written.offset + equals + 1 }];
         });
     for (const { key, value, offset } of settings) {
-      const variable = portVariable(key);
-      if (variable?.role === 'own') {
+      const variable = ownPort(key, names);
+      if (variable) {
         for (const each of this.#values({ text: value, offset })) {
           if (onHost) this.#inHostNetwork(each, names, variable.label, extra, key);
-          else this.#internal({ ...each, variable: key }, names, undefined, variable.label);
+          else this.#internal({ ...each, variable: each.variable ?? key }, names, undefined, variable.label);
         }
       }
       for (const address of addressesIn(value)) {
@@ -377,6 +378,19 @@ class ComposeFile {
     const joined = posix.normalize(posix.join(this.#file.directory, path)).replace(/\/$/, '');
     return joined === '..' || joined.startsWith('../') ? undefined : joined;
   }
+}
+
+/** Whether a variable in the environment of a service is the port of that very one: `PORT`, or `FLOWER_PORT` of flower. */
+function ownPort(key: string, names: readonly NameHint[]): { label?: string } | undefined {
+  const variable = portVariable(key);
+  if (!variable || variable.role === 'own') return variable;
+  const word = slugOf(variable.name);
+  const own = names.some(({ name, from }) => {
+    const slug = slugOf(name);
+    // Of several that are alike, each has the name of what it is in front: redis-node-1.
+    return from !== 'directory' && (slug === word || (variable.role === 'other' && slug.startsWith(`${word}-`)));
+  });
+  return own ? {} : undefined;
 }
 
 interface ComposeVariable {

@@ -25,8 +25,8 @@ export interface SurveyedEndpoint {
   transport?: string;
   /** It looks for a port within these, from `port` on. */
   within?: Interval;
-  /** Where `port` stands, the strongest first, then what else says something of it. */
-  evidence: { place: Place; says: string }[];
+  /** Where `port` stands, the strongest first, then what else gives it a port. */
+  evidence: { place: Place; port: number | 'none'; variant?: string }[];
   /** No port of a host: only within containers. */
   internalOnly?: boolean;
 }
@@ -55,7 +55,10 @@ export function drawEndpoints(given: readonly Fact[]): Drawn {
   return { facts, endpoints, notes };
 }
 
-/** A number stands in a file once: when two importers or two readings took it, the stronger one has it. */
+/**
+ * A number stands in a file once: when two importers or two readings took it, the stronger one has it. What compose puts
+ * into several of its services, by a variable or an anchor, is each one's.
+ */
 function onePerPlace(facts: readonly Fact[]): Fact[] {
   const best = new Map<string, Fact>();
   for (const fact of facts) {
@@ -64,10 +67,12 @@ function onePerPlace(facts: readonly Fact[]): Fact[] {
     const before = best.get(key);
     if (!before || rank(fact) < rank(before)) best.set(key, fact);
   }
-  return facts.filter(
-    (fact) =>
-      !isPortFact(fact) || fact.place.length === 0 || best.get(`${fact.place.file}:${fact.place.offset}`) === fact,
-  );
+  return facts.filter((fact) => {
+    if (!isPortFact(fact) || fact.place.length === 0) return true;
+    const first = best.get(`${fact.place.file}:${fact.place.offset}`)!;
+    const shared = fact.importer === 'compose' && first.importer === 'compose' && fact.service !== first.service;
+    return fact === first || shared;
+  });
 }
 
 /**
@@ -116,15 +121,25 @@ function inContainers(facts: Fact[]): Fact[] {
   const clustered = new Set(
     facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'kubernetes' ? [fact.port] : [])),
   );
-  if (published.size === 0 && clustered.size === 0) return facts;
+  const hidden = isHidden(facts);
+  if (published.size === 0 && clustered.size === 0 && !hidden) return facts;
   const soft = new Set<Binds['by']>(['source', 'flag', 'env', 'env-example', 'script']);
   return facts.map((fact) => {
     if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined) return fact;
-    const within = published.has(fact.port) || (fact.by === 'source' && clustered.has(fact.port));
+    const inSource = fact.by === 'source' || fact.by === 'flag';
+    const within = published.has(fact.port) || (inSource && (hidden || clustered.has(fact.port)));
     if (!within) return fact;
     const { kind: _kind, by: _by, fallback: _fallback, address: _address, ...rest } = fact;
     return { ...rest, kind: 'internal' };
   });
+}
+
+/** Compose builds it, and no file starts it on a port of the host: what its sources listen on is inside of its container. */
+function isHidden(facts: readonly Fact[]): boolean {
+  const built = facts.some(
+    ({ importer, names }) => importer === 'compose' && names.some(({ from }) => from === 'directory'),
+  );
+  return built && !facts.some((fact) => fact.kind === 'binds' && fact.by !== 'source' && fact.by !== 'flag');
 }
 
 /** Labels as far as files give them; the others get that of their port, else that of the only one. */
@@ -148,7 +163,8 @@ function labels(facts: Fact[]): Fact[] {
     if (inside === undefined) return fact;
     const within = byInside.get(inside);
     if (within !== undefined) return { ...fact, label: within };
-    if (fact.kind !== 'binds') return fact;
+    // The order in a file of settings says nothing of which port is the main one.
+    if (fact.kind !== 'binds' || fact.importer === 'env') return fact;
     const file = fact.place.file;
     const first = firstInside.get(file) ?? firstInside.set(file, inside).get(file)!;
     if (first === inside) return fact;
@@ -255,7 +271,7 @@ function endpointsOf(facts: readonly Fact[], service: string, notes: Note[]): Su
       protocol: 'tcp',
       port: 'none',
       ...(fact.transport ? { transport: fact.transport } : {}),
-      evidence: [{ place: fact.place, says: 'no port' }],
+      evidence: [{ place: fact.place, port: 'none' }],
     });
   }
   return distinct(found);
@@ -305,7 +321,8 @@ function endpointOf(
   const contained = states.some(({ internalOnly }) => internalOnly) && !real.some(({ kind }) => kind === 'binds');
   const evidence = [...real, ...plans].map((fact) => ({
     place: fact.place,
-    says: `${fact.port}${fact.kind === 'states' && fact.planned ? ' (planned)' : fact.kind === 'binds' && fact.variant ? ` (${fact.variant})` : ''}`,
+    port: fact.port,
+    ...(fact.kind === 'binds' && fact.variant ? { variant: fact.variant } : {}),
   }));
   return {
     label,

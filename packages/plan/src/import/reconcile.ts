@@ -1,4 +1,5 @@
 import type { Fact } from '../fact.ts';
+import { settleComposeVariables } from './compose-variable.ts';
 import { settleDocumentNames } from './document-name.ts';
 import { drawEndpoints, type SurveyedEndpoint } from './endpoint.ts';
 import { Identities } from './identity.ts';
@@ -35,11 +36,12 @@ export function reconcile(
   given: readonly Fact[],
   { project, homes }: { project: string; homes: readonly string[] },
 ): Reconciled {
+  const read = settleComposeVariables(given);
   const files = new Identities(
-    given.filter(({ importer }) => importer !== 'markdown'),
+    read.filter(({ importer }) => importer !== 'markdown'),
     { project, homes },
   );
-  const settled = settleDocumentNames(given, files, project);
+  const settled = settleDocumentNames(read, files, project);
   const identities = new Identities(settled, { project, homes });
   const facts = settled.map((fact) => identities.attach(fact));
   const { facts: labelled, endpoints, notes } = drawEndpoints(facts);

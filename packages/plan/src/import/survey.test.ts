@@ -148,6 +148,41 @@ describe('one service by many names', () => {
 });
 
 describe('the one real port', () => {
+  test('a variable that compose puts into its ports is what compose makes of it, in every settings file beside it', () => {
+    const found = tree({
+      'docker/compose.yaml':
+        'services:\n  db: { image: x, ports: ["${EXPOSE_DB_PORT:-5432}:5432"] }\n' +
+        '  sandbox: { image: x, environment: { SANDBOX_PORT: "${SANDBOX_PORT:-8194}" } }\n',
+      'docker/middleware.env.example': 'EXPOSE_DB_PORT=5432\nSANDBOX_PORT=8194\n',
+    });
+    expect(endpoints(found)).toEqual(['db:default 5432']);
+    expect(facts(found, 'docker/middleware.env.example')).toMatchObject([
+      { kind: 'binds', service: 'db', sure: 'certain', inside: 5432 },
+      { kind: 'internal', service: 'sandbox' },
+    ]);
+  });
+
+  test('one variable or one anchor may be the port of several services', () => {
+    const profile = (name: string) => `  ${name}: { image: x, profiles: [${name}], ports: ["$BIND:80"] }\n`;
+    const found = tree({
+      'compose.yaml': `services:\n${profile('proxy-full')}${profile('proxy-small')}`,
+      '.env': 'BIND=9000\n',
+    });
+    expect(endpoints(found)).toEqual(['proxy-full:default 9000', 'proxy-small:default 9000']);
+  });
+
+  test('what compose builds and publishes nowhere has no port of a host by a default of its sources', () => {
+    const files = {
+      'compose.yaml': 'services:\n  cart: { build: ./cart, environment: { CART_SERVER_PORT: 9091 } }\n',
+      'cart/Dockerfile': 'FROM x\n',
+      'cart/server.py': 'app.run(port=os.environ.get("CART_SERVER_PORT", 9090))\n',
+    };
+    expect(endpoints(tree(files))).toEqual([]);
+    expect(endpoints(tree({ 'cart/package.json': '{"scripts":{"dev":"vite --port 5173"}}' }))).toEqual([
+      'cart:default 5173',
+    ]);
+  });
+
   test('a default in the sources of the root is that of the service which is started with it', () => {
     const found = tree({
       'package.json': '{"name":"shop"}',

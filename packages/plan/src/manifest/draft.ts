@@ -25,18 +25,23 @@ export interface Draft {
 }
 
 /**
- * A manifest from what a survey has found. What is unsure is left out.
+ * A manifest from what a survey has found. Facts that are unsure are left out.
  *
  * @param base from the manifest's folder to the root of the survey: paths in the manifest start at its own folder
+ * @param unsure findings that the files leave open, by their id, with the reason
  */
-export function draft(survey: Pick<Survey, 'project' | 'services' | 'facts'>, base = ''): Draft {
+export function draft(
+  survey: Pick<Survey, 'project' | 'services' | 'facts'>,
+  base = '',
+  unsure: Readonly<Record<string, string>> = {},
+): Draft {
   const comments = new Map<string, string>();
-  const note = (path: readonly (string | number)[], places: readonly Place[]) => {
-    if (places.length > 0)
-      comments.set(
-        path.join('/'),
-        placesText(places.map((place) => ({ ...place, file: posix.join(base, place.file) }))),
-      );
+  const textOf = (places: readonly Place[]) =>
+    placesText(places.map((place) => ({ ...place, file: posix.join(base, place.file) })));
+  const note: NotePlaces = (path, places, others = new Map()) => {
+    if (places.length === 0) return;
+    const more = [...others].map(([what, each]) => `${what} in ${textOf(each)}`);
+    comments.set(path.join('/'), [textOf(places), ...more].join('; '));
   };
   const facts = survey.facts.filter(({ sure }) => sure !== 'unsure');
   const ranges = rangesOf(facts, survey.project, note);
@@ -60,11 +65,18 @@ export function draft(survey: Pick<Survey, 'project' | 'services' | 'facts'>, ba
     services,
     ...(pairings.length > 0 ? { pairings } : {}),
     ...(files.length > 0 ? { files } : {}),
+    ...(Object.keys(unsure).length > 0 ? { unsure: { ...unsure } } : {}),
   };
+  if (input.unsure) comments.set('unsure', 'what the files leave open counts for nothing; take out what is decided');
   return { manifest: Manifest.parse(input), text: written(input, comments), input, comments };
 }
 
-type NotePlaces = (path: readonly (string | number)[], places: readonly Place[]) => void;
+/** Where a value stands, and what other values files give, by what they are. */
+type NotePlaces = (
+  path: readonly (string | number)[],
+  places: readonly Place[],
+  others?: ReadonlyMap<string, readonly Place[]>,
+) => void;
 
 /** Ranges of one interval are one. What is reserved lies in the narrowest range around it, or makes one of its own. */
 function rangesOf(facts: readonly Fact[], project: string, note: NotePlaces): Record<string, RangeInput> {
@@ -262,9 +274,14 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], base: strin
 
 function endpointOf(endpoint: SurveyedEndpoint, path: readonly string[], note: NotePlaces): EndpointInput {
   const { port, planned, protocol, transport, within: range, evidence } = endpoint;
-  const says = (value: number | string) =>
-    evidence.filter((each) => each.says.startsWith(`${value}`)).map(({ place }) => place);
-  note([...path, 'port'], port === 'none' ? evidence.map(({ place }) => place) : says(port).slice(0, 6));
+  const says = (value: number | string) => evidence.filter((each) => each.port === value).map(({ place }) => place);
+  const variants = evidence.filter((each) => each.variant !== undefined && each.port !== port);
+  const others = Map.groupBy(variants, (each) => `${each.variant}: ${each.port}`);
+  note(
+    [...path, 'port'],
+    port === 'none' ? evidence.map(({ place }) => place) : says(port).slice(0, 6),
+    new Map([...others].slice(0, 3).map(([what, each]) => [what, each.slice(0, 2).map(({ place }) => place)])),
+  );
   if (planned !== undefined) note([...path, 'planned'], says(planned).slice(0, 3));
   const health = endpoint.health === undefined ? undefined : healthOf(endpoint.health, port);
   return {

@@ -119,6 +119,7 @@ export function mergeManifests(files: readonly { path: string; manifest: Manifes
         pairings: [...other.pairings, ...manifest.pairings],
         files: [...new Set([...other.files, ...manifest.files])],
         ignore: [...new Set([...other.ignore, ...manifest.ignore])],
+        unsure: { ...other.unsure, ...manifest.unsure },
       },
     });
   }

@@ -59,6 +59,11 @@ export function mergeDraft({ manifest, document }: ManifestFile, drafted: Draft,
       }
     }
   }
+  // What is open between services that were there is for their owners, who may have decided it.
+  const fresh = new Set(added.flatMap((where) => /^services\.([^.]+)$/.exec(where)?.[1] ?? []));
+  for (const [id, why] of Object.entries(drafted.input.unsure ?? {})) {
+    if (!(id in manifest.unsure) && id.split(/[:+]/).some((part) => fresh.has(part))) put(['unsure', id], why);
+  }
   const text = document.toString({ lineWidth: 0 });
   parseManifest(text, path);
   return { text, added, kept };

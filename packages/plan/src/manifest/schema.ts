@@ -114,6 +114,12 @@ export const Manifest = z
       .array(z.string().min(1).max(1000))
       .default([])
       .describe('What import and check pass over, as in .gitignore.'),
+    unsure: z
+      .record(z.string(), Text)
+      .default({})
+      .describe(
+        'Findings that the files leave open, by their id, and why: they count for nothing. Take out what is decided.',
+      ),
   })
   .meta({ title: 'Portolan manifest' });
 export type Manifest = z.infer<typeof Manifest>;
