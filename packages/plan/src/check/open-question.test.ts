@@ -48,7 +48,10 @@ test('what is surely wrong is no doubt of the draft, nor is what comes up later'
   expect(drafted().input.unsure).toBeUndefined();
   const { text } = drafted();
   write({ 'two/compose.yaml': 'services:\n  grafana: { image: x, ports: ["3000:80"] }\n' });
-  expect(checked(text)).toEqual({ sure: ['collision:tcp:3000:gitea+grafana+wiki', 'unregistered:grafana:default'], unsure: [] });
+  expect(checked(text)).toEqual({
+    sure: ['collision:tcp:3000:gitea+grafana+wiki', 'unregistered:grafana:default'],
+    unsure: [],
+  });
 });
 
 test('merging adds the doubts of what is new, not those that were decided', () => {

@@ -17,7 +17,7 @@ import { type Written, YamlTree } from './yaml-tree.ts';
 export const compose: Importer = {
   name: 'compose',
   matches: (path) => /(?:^|\/)(?:[\w.-]*[._-])?(?:docker-)?(?:compose|stack)(?:[._-][\w.-]*)?\.ya?ml$/i.test(path),
-  sizeMax: 2 << 20,
+  sizeMax: 1 << 20,
   read: (file, around) => new ComposeFile(file, around).read(),
 };
 

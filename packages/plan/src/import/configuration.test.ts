@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { read, said } from './reading.fixture.ts';
+import { said } from './reading.fixture.ts';
 
 describe('Dockerfile', () => {
   test('all of its ports are inside the container', () => {
@@ -163,15 +163,6 @@ spec: { template: { spec: { hostNetwork: true, containers: [{ ports: [{ containe
       'refers 80 auth/network auth+auth',
       'binds 9100 kubernetes exporter',
     ]);
-  });
-
-  test('a template is told, not guessed', () => {
-    const { facts, notes } = read(
-      'chart/a.yaml',
-      'apiVersion: v1\nkind: Service\nspec: { ports: [{ nodePort: {{ .port }} }] }\n',
-    );
-    expect(facts).toEqual([]);
-    expect(notes).toHaveLength(1);
   });
 });
 

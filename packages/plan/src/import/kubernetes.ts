@@ -21,12 +21,6 @@ const WORKLOADS = 'Deployment StatefulSet DaemonSet ReplicaSet Job CronJob Pod';
 const KINDS = new RegExp(`^\\s{0,8}kind:\\s{0,4}["']?(?:Service|${WORKLOADS.replaceAll(' ', '|')})["']?\\s*$`, 'm');
 
 function read(file: SourceFile): Reading {
-  if (file.text.includes('{{')) {
-    return {
-      facts: [],
-      notes: [{ place: { file: file.path }, text: 'is a template: what it becomes is only known when it is rendered' }],
-    };
-  }
   const yaml = new YamlTree(file);
   const facts: Fact[] = [];
   for (const document of yaml.documents) {

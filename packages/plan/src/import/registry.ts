@@ -37,3 +37,8 @@ export const importers: readonly Importer[] = [
 export function importerOf(path: string): Importer | undefined {
   return importers.find((importer) => importer.matches(path));
 }
+
+/** Who reads a file whose text is known: Kubernetes objects may stand in a file of any name, `prometheus-service.yaml`. */
+export function readerOf(importer: Importer, path: string, text: string): Importer {
+  return kubernetes.matches(path) && kubernetes.worth?.(text) ? kubernetes : importer;
+}

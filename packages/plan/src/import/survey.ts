@@ -4,10 +4,11 @@ import type { Fact } from '../fact.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { markdown } from './markdown/document.ts';
 import { reconcile, type SurveyedService } from './reconcile.ts';
-import { importerOf } from './registry.ts';
+import { importerOf, readerOf } from './registry.ts';
 import { SourceFile } from './source-file.ts';
 import { withinTime } from './time-limit.ts';
 import { type WalkedFile, walk } from './walk.ts';
+import { NO_YAML } from './yaml-tree.ts';
 
 export interface SurveyOptions {
   /** Project that the services belong to; else the name of the root folder. */
@@ -16,7 +17,7 @@ export interface SurveyOptions {
   ignore?: readonly string[];
   /** Files of plans: they lie in the tree, and so below its root, and are no source of facts. */
   manifests?: readonly string[];
-  /** ms that the reading of one file may take, from 1 on; 15,000 unless told otherwise, less after many slow files. */
+  /** ms that the reading of one file may take, from 1 on; 10,500 unless told otherwise, less after slow files. */
   fileTime?: number;
   /** Told now and then how far it is. */
   progress?: (state: { found: number; read: number }) => void;
@@ -36,12 +37,10 @@ export interface Survey {
   walked: number;
 }
 
-/** A file that takes longer is passed over, unless told otherwise. ms */
-const FILE_TIME_MAX = 15_000;
-/** What any file may take, however slow those before it were. ms */
-const FILE_TIME_MIN = 1_000;
+/** What any file may take, however slow those before it were; one that takes longer is passed over. ms */
+const FILE_TIME_MIN = 500;
 /** What all files of a tree together may take beyond that, so that many slow ones do not add up. ms */
-const SLOW_TIME_MAX = 20_000;
+const SLOW_TIME_MAX = 10_000;
 /** Below this many characters no parser is slow enough to be watched: the watch costs more. */
 const WATCHED_FROM = 4_096;
 /** Facts of one file, at most. */
@@ -54,7 +53,7 @@ const FACTS_MAX = 50_000;
  * @throws PortolanError `not-found`, `too-large`
  */
 export function survey(paths: readonly string[], options: SurveyOptions = {}): Survey {
-  const { progress = () => {}, manifests = [], fileTime = FILE_TIME_MAX } = options;
+  const { progress = () => {}, manifests = [], fileTime = FILE_TIME_MIN + SLOW_TIME_MAX } = options;
   const walked = walk([...paths, ...manifests], options.ignore, (found) => progress({ found, read: 0 }));
   const plans = new Set(manifests.map((path) => relative(walked.root, realpathSync(path)).split(sep).join('/')));
   const around = surroundings(walked.root, walked.files);
@@ -81,7 +80,7 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
     root: walked.root,
     project,
     ...reconciled,
-    notes: [...notes, ...reconciled.notes],
+    notes: [...gathered(notes), ...reconciled.notes],
     files,
     walked: walked.files.length,
   };
@@ -105,11 +104,13 @@ function readFile(
   }
   const text = textAt(join(root, file.path), importer.sizeMax);
   if (text === undefined) return file.named ? note('is no text: it holds NUL bytes, or could not be read') : undefined;
-  if (importer.worth && !importer.worth(text)) return { facts: [], notes: [] };
+  const reader = readerOf(importer, file.path, text);
+  if (reader.worth && !reader.worth(text)) return { facts: [], notes: [] };
   const source = new SourceFile(file.path, text);
   try {
-    const work = () => importer.read(source, around);
+    const work = () => reader.read(source, around);
     const done = text.length < WATCHED_FROM ? { value: work() } : withinTime(fileTime, work);
+    if (isTemplate(reader, text, done?.value.notes)) return note(TEMPLATE);
     if (!done) return note(`is passed over: reading it took more than ${(fileTime / 1000).toFixed(1)} s`);
     if (done.value.facts.length <= FACTS_MAX) return done.value;
     return {
@@ -124,6 +125,27 @@ function readFile(
       return note('is passed over: it is nested too deep');
     throw error;
   }
+}
+
+const TEMPLATE = 'is a template: what it becomes is only known when it is rendered';
+
+/**
+ * YAML that Helm, Jinja and their like make the real file from: braces where YAML has a value or a key. In a block of text they
+ * are in order, so that a file which is valid all the same is none, save where the braces may be the name of an object.
+ */
+function isTemplate({ name }: Importer, text: string, notes: readonly Note[] = []): boolean {
+  const braces = /^[^"'#\n]{0,500}\{[{%]/m;
+  return (name === 'kubernetes' || notes.some((note) => note.text.startsWith(NO_YAML))) && braces.test(text);
+}
+
+/** A chart has hundreds of templates: one of them is told, with how many more there are. */
+function gathered(notes: readonly Note[]): Note[] {
+  const [first, ...more] = notes.filter(({ text }) => text === TEMPLATE);
+  if (!first || more.length < 3) return [...notes];
+  return notes.flatMap((note) => {
+    if (note === first) return [{ ...note, text: `${TEMPLATE} (as are ${more.length} more files)` }];
+    return note.text === TEMPLATE ? [] : [note];
+  });
 }
 
 /** @returns `undefined` for what is no text, not there, or too large */

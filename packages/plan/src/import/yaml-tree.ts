@@ -15,6 +15,9 @@ export interface YamlEntry {
   value: Node | null;
 }
 
+/** How a note on a file begins that is none. */
+export const NO_YAML = 'is no valid YAML';
+
 /** Aliases followed in one file, at most: files that people write have tens, a bomb has billions. */
 const ALIASES_MAX = 10_000;
 
@@ -143,5 +146,5 @@ export class YamlTree {
 
 function errorText(message: string): string {
   if (/call stack/.test(message)) return 'is nested too deep to be read';
-  return `is no valid YAML: ${message.split('\n')[0]!.replace(/:$/, '')}`;
+  return `${NO_YAML}: ${message.split('\n')[0]!.replace(/:$/, '')}`;
 }
