@@ -165,7 +165,9 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
     count(Object.keys(ranges).length, 'range'),
     `${blocked.length} blocked`,
   ];
-  const unsure = found.facts.filter((fact) => fact.sure === 'unsure' && fact.kind === 'binds');
+  const unsure = found.facts.filter(
+    (fact) => fact.sure === 'unsure' && (fact.kind === 'binds' || fact.kind === 'states'),
+  );
   const lines = [
     ...(rows.length > 0 ? [table(['SERVICE', 'PORT', '', 'BY'], rows), ''] : []),
     `${counts.join(', ')}, by ${found.files.length} of ${count(found.walked, 'file')}.`,

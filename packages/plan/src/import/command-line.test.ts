@@ -11,6 +11,7 @@ test.each([
   ['export PORT="3026"', ['binds 3026']],
   ['PORT=$' + '{PORT:-3026} ./run', ['binds 3026']],
   ['uvicorn app:app --host 0.0.0.0 --port $' + '{PORT:-3026}', ['binds 3026']],
+  ['unicorn_rails -p $' + '{PORT:="3026"} -E x', ['binds 3026']],
   ['gunicorn -b 0.0.0.0:8000 app', ['binds 8000']],
   ['caddy --http.port 8080', ['binds 8080']],
   ['exporter --web.listen-address=:9100', ['binds 9100']],

@@ -181,7 +181,7 @@ function takesJobs(words: readonly Word[]): boolean {
 function* assigned(variable: string, value: string, offset: number): Generator<CommandPort> {
   const meaning: PortVariable | undefined = portVariable(variable);
   if (!meaning || meaning.role === 'other') return;
-  const [, before = '', digits = ''] = /^((?:\$\{\w{1,100}:?-)?["']?)(\d{2,5})["']?\}?$/.exec(value) ?? [];
+  const [, before = '', digits = ''] = /^((?:\$\{\w{1,100}:?[-=])?["']?)(\d{2,5})["']?\}?$/.exec(value) ?? [];
   const port = portOf(digits);
   if (port === undefined) return;
   const label = meaning.role === 'own' ? meaning.label : undefined;
@@ -224,7 +224,7 @@ function* published(words: readonly Word[]): Generator<CommandPort> {
 }
 
 function wholePort({ text, offset }: Word): { port: number; offset: number; length: number } | undefined {
-  const [, before = '', digits = ''] = /^((?:\$\{\w{1,100}:?-)?)(\d{2,5})\}?$/.exec(text) ?? [];
+  const [, before = '', digits = ''] = /^((?:\$\{\w{1,100}:?[-=]["']?)?)(\d{2,5})["']?\}?$/.exec(text) ?? [];
   const port = portOf(digits);
   return port === undefined ? undefined : { port, offset: offset + before.length, length: digits.length };
 }

@@ -52,6 +52,25 @@ describe('tables', () => {
     ]);
   });
 
+  test('a column of ports beside no other has no label; what a cell or a second row lists is further ports', () => {
+    const text =
+      '| Component | Connection port |\n|---|---|\n| consul | 8300, 8301(UDP) and 8500 |\n| chat | 8065 |\n| chat | 8443 |\n';
+    expect(said('docs/ports.md', text)).toEqual([
+      'states 8300 consul',
+      'states 8301 udp p8301 consul',
+      'states 8500 p8500 consul',
+      'states 8065 chat',
+      'states 8443 p8443 chat',
+    ]);
+  });
+
+  test('ports to choose from are not known', () => {
+    expect(said('docs/ports.md', '| Service | Port |\n|---|---|\n| pages | 80 or 443 |\n')).toEqual([
+      'states 80 pages unsure',
+      'states 443 pages unsure',
+    ]);
+  });
+
   test('rows that are reserved, free, struck out or without a port', () => {
     const text =
       '| Port | Service | Protocol |\n|---|---|---|\n| 3001-3004 | (reserved) | |\n| 3005 | frei | |\n| ~~3006~~ | old | |\n| N/A | stdio-tool | MCP |\n| — | daemon | |\n';

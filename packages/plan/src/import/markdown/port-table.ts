@@ -36,6 +36,10 @@ interface Columns {
 /** By the headers; where those of ports and names are not known, by what is in the cells. */
 function columnsOf({ head, rows }: TableText, setting: Setting): Columns | undefined {
   const roles = head.map(({ text }) => columnRole(text));
+  const [port, ...more] = roles.filter((role) => role?.role === 'port');
+  // Beside no other, a `Connection port` is just the port; an `Admin port` is that all the same.
+  if (port?.label !== undefined && more.length === 0 && portVariable(`${port.label}_PORT`)?.role !== 'own')
+    roles[roles.indexOf(port)] = { role: 'port' };
   const has = (role: ColumnRole['role']) => roles.some((each) => each?.role === role);
   if (has('variable')) {
     // `PORT | 3001 | …`: the column of defaults, whatever it is called.
@@ -87,6 +91,11 @@ function mostlyNames(cells: readonly string[]): boolean {
   return filled.length >= 2 && filled.filter(isName).length * 3 >= filled.length * 2;
 }
 
+/** Between two ports of one cell: it has the one and the other, or one of them. */
+const AND =
+  /^\s{0,4}(?:\([^()]{0,30}\)|\[\^[^\]]{0,40}\])?\s{0,4}(?:[,;+&]|\band\b|\bund\b|<br\s?\/?>)\s{0,4}(?:and\b|und\b)?\W{0,4}$/i;
+const EITHER = /\b(?:or|oder|ou|either)\b/i;
+
 class TableReader {
   readonly #file: SourceFile;
   readonly #setting: Setting;
@@ -94,6 +103,8 @@ class TableReader {
   readonly #blocks: boolean;
   /** Names that stand in several rows: what is in brackets behind them are labels then. */
   readonly #repeated: ReadonlySet<string>;
+  /** The first port of a service in a column, by both. */
+  readonly #mains = new Map<string, number>();
 
   constructor(file: SourceFile, table: TableText, setting: Setting, columns: Columns) {
     this.#file = file;
@@ -157,6 +168,7 @@ class TableReader {
       /\((?:planned|future|proposed|geplant)\)/i.test(said);
     const internalOnly = INTERNAL_ONLY.test(`${said} ${this.#setting.headings.at(-1) ?? ''} ${this.#setting.recent}`);
     const own = labelText(words(this.#cell(row, 'label')?.text ?? '')) ?? label;
+    const slug = slugOf(names[0]!.name);
     let portless = false;
     let several = 0;
     for (const [index, role] of this.#columns.roles.entries()) {
@@ -166,18 +178,23 @@ class TableReader {
       const found = portsIn(text).filter(({ from }) => !isStruck(cell.text, from.offset));
       const inUrl = new Set(addressesIn(text).map(({ offset }) => offset));
       if (found.length === 0 && inUrl.size === 0 && isPortless(text)) portless = true;
-      for (const port of found) {
+      const either = found.length > 1 && EITHER.test(text.slice(found[0]!.end, found.at(-1)!.from.offset));
+      for (const [at, port] of found.entries()) {
         if (port.to || port.open) {
           yield this.#interval(cell, port, this.#setting.planned, 'range', said.trim());
           continue;
         }
         several++;
-        const where = labelBehind(text, port) ?? role.label ?? own;
+        const given = labelBehind(text, port) ?? role.label ?? own;
+        const before = found[at - 1];
+        const listed = before !== undefined && AND.test(text.slice(before.end, port.from.offset));
+        const where = given ?? (this.#isFurther(slug, role, port, listed) ? `p${port.from.port}` : undefined);
         const fact = this.#states(cell, port, row, names, {
           ...(where ? { label: where } : {}),
           planned: role.real ? false : planned || role.planned === true,
           ...(role.real ? { updated: true } : {}),
           ...(internalOnly ? { internalOnly } : {}),
+          ...(either ? { sure: 'unsure', why: 'the cell gives several ports to choose from' } : {}),
         });
         if (role.inside) yield { ...fact, kind: 'internal' } as Fact;
         else yield fact;
@@ -198,15 +215,24 @@ class TableReader {
     if (pair) yield* this.#pair(pair, names, planned);
   }
 
+  /** Whether a port without a label is one more of a service that has another by the same cell or column. */
+  #isFurther(slug: string, role: ColumnRole, { from: { port } }: PortText, listed: boolean): boolean {
+    const key = `${slug} ${this.#columns.roles.indexOf(role)}`;
+    const main = this.#mains.get(key);
+    if (main === undefined) this.#mains.set(key, port);
+    return main !== undefined && main !== port && (listed || this.#repeated.has(slug));
+  }
+
   #states(cell: Passage, port: PortText, row: readonly Passage[], names: NameHint[], extra: Partial<States>): States {
     const written = words(this.#cell(row, 'protocol')?.text ?? '');
     const span = this.#cell(row, 'range');
     const [within] = span ? portsIn(bare(span.text)) : [];
+    const behind = /^\s?\((tcp|udp)\)/i.exec(bare(cell.text).slice(port.end))?.[1];
     return {
       ...this.#about(cell, names, port.from.offset, port.from.length),
       kind: 'states',
       port: port.from.port,
-      protocol: port.protocol ?? protocolOf(/^udp$/i.test(written) ? 'udp' : 'tcp'),
+      protocol: port.protocol ?? protocolOf(behind ?? (/^udp$/i.test(written) ? 'udp' : 'tcp')),
       planned: false,
       ...(within?.to ? { within: { from: within.from.port, to: within.to.port } } : {}),
       ...extra,
