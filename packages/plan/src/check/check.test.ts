@@ -66,6 +66,15 @@ test('services for different environments collide perhaps, two of one environmen
   expect(idsOf(checked({ ...both, 'portolan.yaml': manifest }))).toEqual(['collision:tcp:4001:cart+pay+till']);
 });
 
+test('Prometheus that asks itself in its container is in order, and so is an address that a service gives of its own', () => {
+  const files = {
+    'compose.yaml':
+      'services:\n  prometheus: { image: x, ports: ["29090:9090"] }\n  broker: { image: x, ports: ["9092:9092"], environment: { LISTENERS: "PLAINTEXT://broker:29092" } }\n',
+    'prometheus.yml': 'scrape_configs: [{ job_name: prometheus, static_configs: [{ targets: ["localhost:9090"] }] }]\n',
+  };
+  expect(checked(files)).toEqual([]);
+});
+
 test('a service on another host collides tomorrow, which is a warning', () => {
   const on = (host: string) => `\n    hosts: [${host}]\n    endpoints: { default: { port: 4001 } }`;
   const [finding] = checked({ 'portolan.yaml': `project: shop\nservices:\n  cart:${on('a')}\n  pay:${on('b')}\n` });

@@ -1,5 +1,6 @@
 import { contains } from '@portolan/model';
 import type { Refers } from '../fact.ts';
+import { slugOf } from '../import/service-name.ts';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding } from './finding.ts';
 import { ownRanges } from './range.ts';
@@ -55,11 +56,15 @@ function ofServices(chart: Chart, references: readonly Refers[]): PlanFinding[] 
 }
 
 /** Whether the service answers on that port nowhere, as far as anything tells. Health checks are a matter of drift. */
-function isStale(chart: Chart, { port, scope, health }: Refers, service: string): boolean {
+function isStale(chart: Chart, fact: Refers, service: string): boolean {
+  const { port, scope, health, importer } = fact;
   const endpoints = chart.ofService(service);
   const hostPorts = endpoints.flatMap((each) => [each.port, each.planned, ...each.binds.map((fact) => fact.port)]);
   const inside = chart.insideOf(service);
   if (health && scope === 'host') return false;
+  // Prometheus asks itself, in its container; and who gives an address of its own tells a port of its own.
+  if (importer === 'prometheus' && scope === 'host' && inside.has(port)) return false;
+  if (scope === 'network' && !health && isSpeaker(chart, fact, service)) return false;
   if (scope === 'host') return hostPorts.some((each) => each !== null) && !hostPorts.includes(port);
   // Inside a network only what is known of the containers tells.
   return scope === 'network' && inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
@@ -121,6 +126,11 @@ function ofNobody(chart: Chart, references: readonly Refers[]): PlanFinding[] {
       ...(meant && { mends: { service: meant.service, label: meant.label, places: facts } }),
     };
   });
+}
+
+function isSpeaker({ manifest }: Chart, { by = [] }: Refers, service: string): boolean {
+  const own = new Set([service, ...(manifest.services[service]?.aliases ?? [])]);
+  return by.some(({ name }) => own.has(name) || own.has(slugOf(name)));
 }
 
 /** The service that a file belongs to, by its name or its folder. */

@@ -21,6 +21,15 @@ export const compose: Importer = {
   read: (file, around) => new ComposeFile(file, around).read(),
 };
 
+/** Whether a YAML file of another name is one, by what is in it. What a hidden file or folder holds is a tool's, such as a CI's. */
+export function isCompose(path: string, text: string): boolean {
+  const hidden = /(?:^|\/)\.(?!devcontainer\/|docker\/)/.test(path);
+  return (
+    !hidden &&
+    [/^services:[ \t]{0,8}$/m, /^[ \t]{1,8}(?:image|build):/m, /^[ \t]{1,8}ports:/m].every((each) => each.test(text))
+  );
+}
+
 /** Ports of one published interval, at most: who publishes more of them has no plan of single ports. */
 const SPAN_MAX = 1000;
 

@@ -1,4 +1,4 @@
-import { compose } from './compose.ts';
+import { compose, isCompose } from './compose.ts';
 import { dockerfile } from './dockerfile.ts';
 import { dotenv } from './dotenv.ts';
 import type { Importer } from './importer.ts';
@@ -38,7 +38,12 @@ export function importerOf(path: string): Importer | undefined {
   return importers.find((importer) => importer.matches(path));
 }
 
-/** Who reads a file whose text is known: Kubernetes objects may stand in a file of any name, `prometheus-service.yaml`. */
+/**
+ * Who reads a file whose text is known: Kubernetes objects may stand in a file of any name (`prometheus-service.yaml`), and so
+ * may the services of compose, when nothing else is meant by it (`integration-kafka.yml`).
+ */
 export function readerOf(importer: Importer, path: string, text: string): Importer {
-  return kubernetes.matches(path) && kubernetes.worth?.(text) ? kubernetes : importer;
+  if (!kubernetes.matches(path)) return importer;
+  if (kubernetes.worth?.(text)) return kubernetes;
+  return importer === kubernetes && isCompose(path, text) ? compose : importer;
 }

@@ -288,6 +288,12 @@ describe('files that are not what their name says', () => {
     expect(endpoints(found)).toEqual(['probe:default 30090']);
   });
 
+  test('services of compose, too, save those of a hidden file', () => {
+    const text = 'services:\n  broker:\n    image: x\n    ports: ["9092:9092"]\n';
+    const found = tree({ 'ci/integration-kafka.yml': text, '.pipeline.yml': text.replaceAll('9092', '9093') });
+    expect(endpoints(found)).toEqual(['broker:default 9092']);
+  });
+
   test('templates are told and not guessed at, once when they are many', () => {
     const service = object('Service', '{ ports: [{ nodePort: {{ .port }} }] }');
     const charts = Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`chart/templates/s${at}.yaml`, service]));
