@@ -351,15 +351,12 @@ export class Identities {
     }
     const wanted = Map.groupBy(spoken.values(), ({ hints }) => this.#bestName(hints));
     const taken = new Set<string>();
-    for (const [root, { hints, ports, bound, scopes }] of spoken) {
-      const folders = hints
-        .filter(({ from }) => from === 'directory')
-        .map(({ name }) => name)
-        .sort((a, b) => a.length - b.length);
+    for (const [root, speech] of spoken) {
+      const { hints, ports, bound, scopes } = speech;
+      const folders = foldersOf(hints);
       const best = this.#bestName(hints);
-      // The folder that its own stands in, or that the file which defines it stands in.
-      const around = folders[0] === undefined ? [...scopes].sort()[0]! : posix.dirname(folders[0]);
-      const name = unique(best, taken, around, wanted.get(best)!.length > 1);
+      const rivals = wanted.get(best)!.filter((each) => each !== speech);
+      const name = unique(best, taken, aroundOf(speech), rivals.map(aroundOf));
       taken.add(name);
       const aliases = new Map<string, string>([[name, name]]);
       for (const { name: alias, from } of hints) {
@@ -483,10 +480,28 @@ function nearest(candidates: readonly Group[], folder: string): Group | undefine
   }
 }
 
-/** Several that want one name each have that of the folder around them in front of it. */
-function unique(name: string, taken: ReadonlySet<string>, around: string, contested: boolean): string {
-  if (!taken.has(name) && !contested) return name;
-  const qualified = slugOf(`${tellingParts(around).join('-')}-${name}`) || name;
+function foldersOf(hints: readonly NameHint[]): string[] {
+  const folders = hints.filter(({ from }) => from === 'directory').map(({ name }) => name);
+  return folders.sort((a, b) => a.length - b.length);
+}
+
+/** The folder that its own stands in, or that the file which defines it stands in, without what is for starting things. */
+function aroundOf({ hints, scopes }: { hints: readonly NameHint[]; scopes: ReadonlySet<string> }): string[] {
+  const [folder] = foldersOf(hints);
+  return tellingParts(siteOf(folder === undefined ? [...scopes].sort()[0]! : posix.dirname(folder)));
+}
+
+/** Several that want one name each have that of the folder around them in front of it: as little of it as tells them apart. */
+function unique(
+  name: string,
+  taken: ReadonlySet<string>,
+  around: readonly string[],
+  rivals: readonly (readonly string[])[],
+): string {
+  if (!taken.has(name) && rivals.length === 0) return name;
+  const ends = around.map((_, index) => around.slice(-index - 1).join('-'));
+  const telling = ends.findIndex((end, index) => rivals.every((rival) => rival.slice(-index - 1).join('-') !== end));
+  const qualified = slugOf(`${ends.at(telling) ?? ''}-${name}`) || name;
   for (let count = 1; ; count++) {
     const candidate = count === 1 ? qualified : `${qualified.slice(0, 58)}-${count}`;
     if (!taken.has(candidate)) return candidate;
