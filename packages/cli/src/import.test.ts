@@ -34,6 +34,14 @@ test('drafts the manifest, and tells services, ports, places and doubts', async 
   expect(await manifest()).toContain('port: 3050 # compose.yaml:3\n');
 });
 
+test('ports that one line publishes are told in one line, and how much is left open', async () => {
+  await put('cloud/compose.yaml', 'services:\n  aws: { image: x, ports: ["4510-4559:4510-4559", "3050:80"] }\n');
+  const { stdout } = await portolan('import', tree);
+  expect(stdout).toMatch(/^aws +4510-4559 +cloud\/compose\.yaml:2$/m);
+  expect(stdout).toContain('0 blocked, 1 left open, by');
+  expect(await manifest()).toContain('collision:tcp:3050:aws+sync: "no file starts');
+});
+
 test('leaves a manifest that is there alone, unless told to merge or to overwrite', async () => {
   const own = 'project: mana # ours\nservices:\n  sync:\n    endpoints: { default: { port: 3049 } } # by Ada\n';
   await put('portolan.yaml', own);

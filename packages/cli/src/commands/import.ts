@@ -148,15 +148,23 @@ async function put(output: string, text: string, { force, merge }: Options): Pro
 
 function summary(found: Survey, drafted: Draft, verbose: boolean): string {
   const { services, ranges, blocked } = drafted.manifest;
+  const open = Object.keys(drafted.manifest.unsure).length;
   const rows = Object.entries(services).flatMap(([name, { endpoints, directory }]) => {
     const labels = Object.entries(endpoints);
     if (labels.length === 0) return [[plain(name), paint('dim', 'no port of a host'), '', plain(directory ?? '')]];
-    return labels.map(([label, { port, planned, protocol }]) => [
-      plain(label === 'default' ? name : `${name}:${label}`),
-      `${port}${protocol === 'udp' ? '/udp' : ''}`,
-      planned === undefined ? '' : `planned ${planned}`,
-      plain(placeOf(drafted, name, label)),
-    ]);
+    const told = labels.map(([label, { port, planned, protocol }]) => ({
+      called: plain(label === 'default' ? name : `${name}:${label}`),
+      port,
+      protocol: protocol === 'udp' ? '/udp' : '',
+      planned: planned === undefined ? '' : `planned ${planned}`,
+      by: plain(placeOf(drafted, name, label)),
+    }));
+    return told.flatMap((row, index) => {
+      const run = runFrom(told, index);
+      if (run === 0) return [];
+      const last = told[index + run - 1]!.port;
+      return [[row.called, `${row.port}${run > 1 ? `-${last}` : ''}${row.protocol}`, row.planned, row.by]];
+    });
   });
   const ports = Object.values(services).flatMap(({ endpoints }) => Object.values(endpoints));
   const counts = [
@@ -164,6 +172,7 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
     count(ports.filter(({ port, planned }) => typeof port === 'number' || planned !== undefined).length, 'port'),
     count(Object.keys(ranges).length, 'range'),
     `${blocked.length} blocked`,
+    ...(open > 0 ? [`${open} left open`] : []),
   ];
   const unsure = found.facts.filter(
     (fact) => fact.sure === 'unsure' && (fact.kind === 'binds' || fact.kind === 'states'),
@@ -190,6 +199,30 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
     lines.push(...shortened(told, verbose));
   }
   return lines.join('\n');
+}
+
+interface Row {
+  port: number | string;
+  protocol: string;
+  by: string;
+}
+
+/** How many rows are told in one from here on: neighbouring ports that one line publishes. 0 for what an earlier row tells. */
+function runFrom(rows: readonly Row[], index: number): number {
+  const goesOn = (at: number) => {
+    const [row, next] = [rows[at], rows[at + 1]];
+    return (
+      typeof row?.port === 'number' &&
+      next?.port === row.port + 1 &&
+      next.by === row.by &&
+      row.by !== '' &&
+      next.protocol === row.protocol
+    );
+  };
+  if (goesOn(index - 1)) return 0;
+  let end = index;
+  while (goesOn(end)) end++;
+  return end - index + 1;
 }
 
 function placeOf({ comments }: Draft, service: string, label: string): string {
