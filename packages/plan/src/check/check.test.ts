@@ -55,6 +55,8 @@ test('services of one compose file with one port collide, those of different pro
   ]);
   const profiles = `services:\n${service('cart', '    profiles: [a]\n')}${service('pay', '    profiles: [b]\n')}`;
   expect(idsOf(checked({ 'compose.yaml': profiles }))).toEqual([]);
+  const elsewhere = { 'other/compose.yaml': `services:\n${service('till')}` };
+  expect(idsOf(checked({ 'compose.yaml': profiles, ...elsewhere }))).toEqual([]);
 });
 
 test('services for different environments collide perhaps, two of one environment among them do', () => {

@@ -121,14 +121,22 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
     places: [
-      ...by.filter(({ fallback }) => !fallback).map((fact) => corner(fact)),
+      ...by
+        .filter(({ fallback }) => !fallback)
+        .map((fact) => ({ corner: cornerOf(fact), profiles: fact.profiles ?? [] })),
       ...states
         .filter(({ port, planned }) => port === wants && !planned)
-        .map(({ place, list = '' }) => `${place.file} ${list}`),
+        .map(({ place, list = '' }) => ({ corner: `${place.file} ${list}`, profiles: [] })),
     ],
   }));
   const together = sources.some(({ service, places }) =>
-    sources.some((other) => other.service !== service && other.places.some((place) => places.includes(place))),
+    sources.some(
+      (other) =>
+        other.service !== service &&
+        other.places.some((one) =>
+          places.some(({ corner, profiles }) => corner === one.corner && !apart([profiles, one.profiles])),
+        ),
+    ),
   );
   return together
     ? {}
@@ -146,6 +154,6 @@ function apart(each: readonly (readonly unknown[])[]): boolean {
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */
-function corner({ by, place }: { by: Binds['by']; place: Place }): string {
+function cornerOf({ by, place }: { by: Binds['by']; place: Place }): string {
   return by === 'unit' ? dirname(place.file) : place.file;
 }

@@ -23,7 +23,8 @@ export const compose: Importer = {
 
 /** Whether a YAML file of another name is one, by what is in it. What a hidden file or folder holds is a tool's, such as a CI's. */
 export function isCompose(path: string, text: string): boolean {
-  const hidden = /(?:^|\/)\.(?!devcontainer\/|docker\/)/.test(path);
+  // A manifest has services, too.
+  const hidden = /(?:^|\/)\.(?!devcontainer\/|docker\/)/.test(path) || /^project:/m.test(text);
   return (
     !hidden &&
     [/^services:[ \t]{0,8}$/m, /^[ \t]{1,8}(?:image|build):/m, /^[ \t]{1,8}ports:/m].every((each) => each.test(text))
