@@ -198,21 +198,31 @@ export class Identities {
       )
         continue;
       if (folder === '.' && nested && first.from !== 'package')
-        this.#shared.add(`${first.from} ${slugOf(first.name)} .`);
+        this.#shared.add(`${first.from} ${this.#claimantOf(first, fact)} .`);
       const claim = `${first.from} ${folder}`;
-      const slugs = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
-      const slug = slugOf(first.name);
-      slugs.set(slug, (slugs.get(slug) ?? false) || isPortFact(fact));
+      const claimants = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
+      const claimant = this.#claimantOf(first, fact);
+      claimants.set(claimant, (claimants.get(claimant) ?? false) || isPortFact(fact));
     }
-    for (const [claim, slugs] of claims) {
-      if (slugs.size < 2) continue;
+    for (const [claim, claimants] of claims) {
+      if (claimants.size < 2) continue;
       const [from, ...rest] = claim.split(' ');
       const folder = rest.join(' ');
-      const withPorts = [...slugs].filter(([, ports]) => ports).map(([slug]) => slug);
-      const called = [...slugs.keys()].find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
-      const owner = withPorts.length === 1 ? withPorts[0] : called;
-      for (const slug of slugs.keys()) if (slug !== owner) this.#shared.add(`${from} ${slug} ${folder}`);
+      const own = [...claimants.keys()].filter((claimant) => !claimant.includes('@'));
+      const withPorts = own.filter((claimant) => claimants.get(claimant));
+      const called = own.find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
+      const owner = own.length === 1 || withPorts.length === 1 ? (withPorts[0] ?? own[0]) : called;
+      for (const claimant of claimants.keys()) {
+        if (claimant !== owner) this.#shared.add(`${from} ${claimant} ${folder}`);
+      }
     }
+  }
+
+  /** Of the stacks that build one service from one folder, the first has it; in the others it is a service of its own. */
+  #claimantOf({ name, from }: NameHint, fact: Fact): string {
+    const slug = slugOf(name);
+    const stack = from === 'compose' ? this.#namesakes.furtherStackOf(slug, fact) : undefined;
+    return stack === undefined ? slug : `${slug}@${stack}`;
   }
 
   #join(fact: Fact): void {
@@ -223,7 +233,7 @@ export class Identities {
         hint.from === 'directory' &&
         first !== hint &&
         first &&
-        this.#shared.has(`${first.from} ${slugOf(first.name)} ${hint.name}`)
+        this.#shared.has(`${first.from} ${this.#claimantOf(first, fact)} ${hint.name}`)
       )
         continue;
       const key = this.#keyOf(hint, fact);
@@ -333,7 +343,7 @@ export class Identities {
         if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
         if (
           hint !== fact.names[0] &&
-          this.#shared.has(`${fact.names[0]!.from} ${slugOf(fact.names[0]!.name)} ${hint.name}`)
+          this.#shared.has(`${fact.names[0]!.from} ${this.#claimantOf(fact.names[0]!, fact)} ${hint.name}`)
         )
           continue;
         group.scopes.add(posix.dirname(fact.place.file));

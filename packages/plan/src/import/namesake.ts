@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { type Fact, isPortFact } from '../fact.ts';
-import { compact, isGeneric, siteOf, slugOf } from './service-name.ts';
+import { compact, siteOf, slugOf } from './service-name.ts';
 import { beyondVariants } from './variant.ts';
 
 /** Compose files that speak of one and the same service, by a folder that stands for all of theirs. */
@@ -24,7 +24,7 @@ export class Namesakes {
       if (fact.kind !== 'binds' || fact.importer !== 'compose' || fact.sure === 'unsure') continue;
       for (const { name, from } of fact.names) {
         const slug = slugOf(name);
-        if (from !== 'compose' || isGeneric(slug)) continue;
+        if (from !== 'compose') continue;
         const folders = published.get(compact(slug)) ?? published.set(compact(slug), new Map()).get(compact(slug))!;
         const folder = posix.dirname(fact.place.file);
         folders.set(folder, (folders.get(folder) ?? new Set()).add(fact.port));
@@ -34,6 +34,12 @@ export class Namesakes {
       const stacks = stacksOf(folders);
       if (stacks.length > 1) this.#stacks.set(name, stacks);
     }
+  }
+
+  /** @returns the folder of its stack, when a stack nearer to the root has one of that name too */
+  furtherStackOf(slug: string, fact: Fact): string | undefined {
+    const scope = this.scopeOf(slug, fact);
+    return scope === this.#stacks.get(compact(slug))?.[0]?.scope ? undefined : scope;
   }
 
   /** @returns the folder whose service of that name a fact means; `undefined` where the whole tree has but one */

@@ -52,6 +52,19 @@ describe('one service by many names', () => {
     expect(own).toHaveLength(7);
   });
 
+  test.each([
+    ['capture', 'capture', 'fallback-capture'],
+    ['web', 'rust', 'web'],
+  ])('a further stack that builds %s from the same folder has one of its own', (name, first, further) => {
+    const found = tree({
+      'compose.yaml': `services:\n  ${name}: { build: rust, ports: ["3307:3000"] }\n`,
+      'rust/e/fallback/compose.yaml': `services:\n  ${name}: { build: ../.., ports: ["3308:3000"] }\n`,
+      'rust/Dockerfile': 'FROM scratch\nEXPOSE 3000\n',
+    });
+    expect(endpoints(found)).toEqual([`${first}:default 3307`, `${further}:default 3308`]);
+    expect(found.services.map(({ directory }) => directory)).toEqual(['rust', undefined]);
+  });
+
   test('stacks of different folders have a service of one name each, unless they publish one port or are environments', () => {
     const stack = (ports: string) => `services:\n  kafka_ui: { image: x, ports: ["${ports}"] }\n`;
     const two = tree({ 'compose.yaml': stack('9093:80'), 'rust/compose.yaml': stack('8080:80') });
