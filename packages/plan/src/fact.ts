@@ -159,6 +159,8 @@ export interface Refers extends OfPort {
   health?: boolean;
   /** It stands in an example of a document (a shell block, a sample URL). */
   example?: boolean;
+  /** Nothing but the number tells whom it means. */
+  byPort?: boolean;
 }
 
 /** An interval of ports with a purpose. `place` is the lower end's. */

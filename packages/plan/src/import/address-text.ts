@@ -29,6 +29,11 @@ export function isLocalHost(host: string): boolean {
   );
 }
 
+/** No address that leads anywhere: who has it in its settings listens on all that there are. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '[::]';
+}
+
 /** The addresses in a text, in its order. Linear in its length. */
 export function addressesIn(text: string): AddressText[] {
   const found: AddressText[] = [];

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Interval } from '@portolan/model';
 import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
-import { addressesIn, isHealthPath } from './address-text.ts';
+import { addressesIn, isHealthPath, isWildcard } from './address-text.ts';
 import { commandPorts } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
@@ -257,7 +257,14 @@ class ComposeFile {
         }
       }
       for (const address of addressesIn(value)) {
-        this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+        if (isWildcard(address.host)) {
+          const place = this.#file.place(offset + address.offset, address.length);
+          const label = portVariable(key.replace(/ADDR(ESS)?$/, 'PORT'));
+          const listens = { from: address.port, to: address.port, place };
+          const said = label?.role === 'own' ? label.label : undefined;
+          if (onHost) this.#inHostNetwork(listens, names, said, extra, key);
+          else this.#internal({ ...listens, variable: key }, names, undefined, said);
+        } else this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
       }
     }
   }

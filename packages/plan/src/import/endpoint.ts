@@ -49,7 +49,7 @@ export function drawEndpoints(given: readonly Fact[]): Drawn {
   for (const [service, indices] of byService) {
     const own = inContainers(indices.map((index) => facts[index]!));
     const labelled = insideSaid(secondMains(labels(own)));
-    for (const [at, index] of indices.entries()) facts[index] = scoped(labelled[at]!, labelled);
+    for (const [at, index] of indices.entries()) facts[index] = meant(scoped(labelled[at]!, labelled), labelled);
     endpoints.set(service, endpointsOf(labelled, service, notes));
   }
   return { facts, endpoints, notes };
@@ -249,6 +249,18 @@ function scoped(fact: Fact, own: readonly Fact[]): Fact {
     names.some(({ from }) => from === 'compose' || from === 'container' || from === 'kubernetes'),
   );
   return contained ? fact : { ...fact, scope: 'unknown' };
+}
+
+/** An address on this host is not that of a service which has its number in its container only. */
+function meant(fact: Fact, own: readonly Fact[]): Fact {
+  if (fact.kind !== 'refers' || !fact.byPort) return fact;
+  const inside = own.some((each) => each.kind === 'internal' && each.port === fact.port);
+  const onHost = own.some(
+    (each) => isPortFact(each) && (each.kind === 'binds' || each.kind === 'states') && each.port === fact.port,
+  );
+  if (!inside || onHost) return fact;
+  const { service: _service, reason: _reason, byPort: _byPort, ...rest } = fact;
+  return rest;
 }
 
 function endpointsOf(facts: readonly Fact[], service: string, notes: Note[]): SurveyedEndpoint[] {

@@ -143,7 +143,9 @@ export class Identities {
   /** An address on this host leads to whoever has that port, when there is just one. */
   #byItsPort(fact: Refers): Fact {
     const group = fact.scope === 'network' ? undefined : this.byPort(fact.port);
-    return group === undefined ? fact : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
+    return group === undefined
+      ? fact
+      : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}`, byPort: true };
   }
 
   #find(hints: readonly NameHint[], fact: Fact): { group: Group; reason: string } | undefined {

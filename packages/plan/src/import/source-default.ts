@@ -146,6 +146,27 @@ const PATTERNS: readonly Pattern[] = [
     by: 'flag',
     fallback: true,
   },
+  // #[envconfig(from = "PORT", default = "3050")], #[envconfig(default = "127.0.0.1:3050")] pub address
+  {
+    files: /\.rs$/,
+    shape: new RegExp(
+      String.raw`\benvconfig\(\s{0,20}from\s{0,4}=\s{0,4}"${variable}",\s{0,20}default\s{0,4}=\s{0,4}"${digits}"`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: true,
+  },
+  {
+    files: /\.rs$/,
+    shape: new RegExp(
+      String.raw`\benvconfig\([^()\]]{0,100}\bdefault\s{0,4}=\s{0,4}"(?:[\d.]{7,15}:|\[::1?\]:|:)?${digits}"\s{0,20}\)\]\s{0,40}(?:pub(?:\(crate\))?\s)?(?<name>addr|address|[a-z_]{0,30}port)\s{0,4}:`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: true,
+  },
   // class Settings: port: int = 3050
   {
     files: /\.py$/,

@@ -52,6 +52,24 @@ describe('one service by many names', () => {
     expect(own).toHaveLength(7);
   });
 
+  test('an address of this host is not that of whoever has its number in a container only', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  flags: { build: flags, ports: ["3307:3000"], environment: { ADDRESS: "0.0.0.0:3000" } }\n' +
+        '  ui: { image: x, environment: { ORIGINS: "http://localhost:3000" } }\n',
+      'flags/Cargo.toml': '[package]\nname = "flags"\n',
+      'flags/src/config.rs': '#[envconfig(default = "127.0.0.1:3000")]\npub address: SocketAddr,\n',
+    });
+    expect(endpoints(found)).toEqual(['flags:default 3307']);
+    const references = found.facts.filter(({ kind }) => kind === 'refers');
+    expect(references.map(({ service }) => service)).toEqual([undefined]);
+    expect(found.facts.filter(({ kind }) => kind === 'internal').map(({ service }) => service)).toEqual([
+      'flags',
+      'flags',
+      'flags',
+    ]);
+  });
+
   test.each([
     ['capture', 'capture', 'fallback-capture'],
     ['web', 'rust', 'web'],
