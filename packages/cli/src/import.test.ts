@@ -42,6 +42,20 @@ test('ports that one line publishes are told in one line, and how much is left o
   expect(await manifest()).toContain('collision:tcp:3050:aws+sync: "no file starts');
 });
 
+test('a manifest beside the tree means the same services as one in it', async () => {
+  await put('package.json', '{"name":"shop"}');
+  await put('compose.yaml', 'services:\n  proxy: { build: apps/proxy, ports: ["80:80"] }\n');
+  await put('deployments/cli/compose.yaml', 'services:\n  proxy: { image: x, ports: ["80:80"] }\n');
+  await put('apps/proxy/Dockerfile', 'FROM x\n');
+  for (const output of [join(tree, 'portolan.yaml'), join(state, 'other.yaml')]) {
+    const { stdout } = await portolan('import', tree, '-o', output);
+    expect(stdout).toMatch(/^apps-proxy +80 /m);
+    const checked = await portolan('check', tree, '-f', output);
+    expect({ output, ...checked }).toMatchObject({ code: 0 });
+    expect(checked.stdout).toContain('apps-proxy and cli-proxy both have tcp port 80. (');
+  }
+});
+
 test('leaves a manifest that is there alone, unless told to merge or to overwrite', async () => {
   const own = 'project: mana # ours\nservices:\n  sync:\n    endpoints: { default: { port: 3049 } } # by Ada\n';
   await put('portolan.yaml', own);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { allItems } from '@portolan/client';
 import { PortolanError, parseServiceId, UNKNOWN_PROJECT } from '@portolan/model';
-import type { Live, Subject, Survey } from '@portolan/plan';
+import type { Live, Manifest, Subject, Survey } from '@portolan/plan';
 import type { Command } from 'commander';
 import { recover } from './plan-write.ts';
 import { clientOf, collect, type RemoteOptions } from './remote.ts';
@@ -50,10 +50,13 @@ export async function subjectOf(paths: readonly string[], { file, live, ...remot
   const manifests = file ?? manifestsOf(read);
   const texts = await Promise.all(manifests.map(async (path) => ({ path, text: await textOf(path) })));
   // Read once to know the project and what it leaves out, and again when the root is known that places are told from.
-  const [first] = texts.map(({ path, text }) => parseManifest(text, path).manifest);
+  const parsed = texts.map(({ path, text }) => ({ path, manifest: parseManifest(text, path).manifest }));
+  const first = parsed[0]?.manifest;
+  const beside = parsed.filter((each) => isBeside(each, read)).map(({ path }) => path);
   const progress = progressLine();
   const surveyed = survey(read, {
-    manifests,
+    manifests: manifests.filter((path) => !beside.includes(path)),
+    beside,
     ...(first && { project: first.project, ignore: first.ignore }),
     progress: progress.tell,
   });
@@ -68,6 +71,15 @@ export async function subjectOf(paths: readonly string[], { file, live, ...remot
     subject: subjectFrom(surveyed, written, fleet),
     manifests: written.map(({ path }) => path),
   };
+}
+
+/** Whether a manifest lies elsewhere than the files that are read, and all the same speaks of nothing but them. */
+function isBeside({ path, manifest }: { path: string; manifest: Manifest }, read: readonly string[]): boolean {
+  const folders = read.map((each) => resolve(each));
+  const isRead = (each: string) => folders.some((folder) => each === folder || each.startsWith(folder + sep));
+  const places = Object.values(manifest.services).flatMap(({ directory, files }) => [directory ?? [], files].flat());
+  const folder = dirname(resolve(path));
+  return !isRead(folder) && places.length > 0 && places.every((place) => isRead(resolve(folder, place)));
 }
 
 /** A path as the survey tells it: from its root on, parted by `/`. */

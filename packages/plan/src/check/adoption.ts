@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Fact } from '../fact.ts';
 import type { SurveyedService } from '../import/reconcile.ts';
 import { slugOf } from '../import/service-name.ts';
@@ -72,5 +73,5 @@ function plannedName(
 }
 
 function inTree(prefix: string, directory: string): string {
-  return `${prefix}${directory.replace(/^\.\/|\/$/g, '')}`;
+  return posix.join(prefix, directory).replace(/(?<=.)\/$/, '');
 }

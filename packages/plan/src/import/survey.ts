@@ -1,13 +1,14 @@
 import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { basename, join, posix, relative, sep } from 'node:path';
+import { basename, dirname, join, posix, relative, sep } from 'node:path';
 import type { Fact } from '../fact.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { markdown } from './markdown/document.ts';
 import { reconcile, type SurveyedService } from './reconcile.ts';
 import { importerOf, readerOf } from './registry.ts';
+import { seenFrom } from './seen-from.ts';
 import { SourceFile } from './source-file.ts';
 import { withinTime } from './time-limit.ts';
-import { type WalkedFile, walk } from './walk.ts';
+import { sharedFolder, type WalkedFile, walk } from './walk.ts';
 import { NO_YAML } from './yaml-tree.ts';
 
 export interface SurveyOptions {
@@ -17,6 +18,8 @@ export interface SurveyOptions {
   ignore?: readonly string[];
   /** Files of plans: they lie in the tree, and so below its root, and are no source of facts. */
   manifests?: readonly string[];
+  /** Files elsewhere: places are told from the folder above them and the tree; what the tree says stays the same. */
+  beside?: readonly string[];
   /** ms that the reading of one file may take, from 1 on; 10,500 unless told otherwise, less after slow files. */
   fileTime?: number;
   /** Told now and then how far it is. */
@@ -76,7 +79,7 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   }
   const project = options.project ?? projectOf(walked.root);
   const reconciled = reconcile(facts, { project, homes: around.homes() });
-  return {
+  const found: Survey = {
     root: walked.root,
     project,
     ...reconciled,
@@ -84,6 +87,8 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
     files,
     walked: walked.files.length,
   };
+  const root = (options.beside ?? []).map((path) => dirname(realpathSync(path))).reduce(sharedFolder, walked.root);
+  return root === walked.root ? found : seenFrom(relative(root, walked.root).split(sep).join('/'), root, found);
 }
 
 function readFile(

@@ -71,7 +71,8 @@ function resolved(path: string): { path: string; folder: boolean } {
   }
 }
 
-function sharedFolder(a: string, b: string): string {
+/** The deepest folder above both. */
+export function sharedFolder(a: string, b: string): string {
   let shared = a;
   while (shared !== b && !b.startsWith(shared.endsWith(sep) ? shared : shared + sep)) shared = dirname(shared);
   return shared;
