@@ -60,7 +60,7 @@ function labelOf(word: string): string {
 /** `MANA_AUTH_URL` → `mana_auth`: who a variable with an address names. @returns `undefined` when it names nobody */
 export function addressVariable(name: string): string | undefined {
   const upper = name.replace(BUNDLER, '').toUpperCase();
-  const prefix = upper.replace(/_(URL|URI|ENDPOINT|ADDR|ADDRESS|ORIGIN|HOST|UPSTREAM|TARGET|DSN|BASEURL)$/, '');
+  const prefix = upper.replace(/_{1,2}(URL|URI|ENDPOINT|ADDR|ADDRESS|ORIGIN|HOST|UPSTREAM|TARGET|DSN|BASEURL)$/, '');
   if (prefix === upper) return undefined;
   return prefix.replace(/_(API|BASE|INTERNAL|SERVICE|PUBLIC|SERVER|HTTP|WS|GRPC|BACKEND)$/, '').toLowerCase();
 }

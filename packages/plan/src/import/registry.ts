@@ -3,6 +3,7 @@ import { dockerfile } from './dockerfile.ts';
 import { dotenv } from './dotenv.ts';
 import type { Importer } from './importer.ts';
 import { kubernetes } from './kubernetes.ts';
+import { launchSettings } from './launch-settings.ts';
 import { markdown } from './markdown/document.ts';
 import { packageScript } from './package-script.ts';
 import { pm2 } from './pm2.ts';
@@ -24,6 +25,7 @@ export const importers: readonly Importer[] = [
   kubernetes,
   pm2,
   packageScript,
+  launchSettings,
   procfile,
   dockerfile,
   caddy,
