@@ -20,7 +20,7 @@ export interface Place {
  */
 export type Sureness = 'certain' | 'likely' | 'unsure';
 
-/** What a name of a service was taken from. */
+/** What a name of a service was taken from. An `address` is one that it is reached by, and may have besides its own. */
 export type NameSource =
   | 'compose'
   | 'container'
@@ -30,6 +30,7 @@ export type NameSource =
   | 'procfile'
   | 'unit'
   | 'kubernetes'
+  | 'address'
   | 'target'
   | 'upstream'
   | 'host'

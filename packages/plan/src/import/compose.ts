@@ -5,6 +5,7 @@ import type { Binds, Fact, NameHint, Place } from '../fact.ts';
 import { addressesIn, isHealthPath } from './address-text.ts';
 import { commandPorts } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
+import { homeOfImage } from './image-home.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
@@ -54,9 +55,13 @@ class ComposeFile {
     const container = yaml.text(yaml.get(service, 'container_name'));
     if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
     const build = yaml.get(service, 'build');
-    const context = yaml.text(build) ?? yaml.text(yaml.get(build, 'context'));
-    const directory = context === undefined ? undefined : this.#inTree(this.#builtFrom(context, build));
-    if (directory !== undefined) names.push({ name: directory, from: 'directory' });
+    const context = this.#filled(yaml.text(build) ?? yaml.text(yaml.get(build, 'context')));
+    const image = yaml.text(yaml.get(service, 'image'));
+    const directory =
+      context !== undefined
+        ? this.#inTree(this.#builtFrom(context, build))
+        : image && homeOfImage(image, key, this.#around);
+    if (directory) names.push({ name: directory, from: 'directory' });
     const place = this.#file.place(keyAt.offset, keyAt.text.length);
     const about = { place, importer: 'compose', names, sure: 'certain' as const };
 
@@ -365,10 +370,16 @@ class ComposeFile {
   }
 
   #builtFrom(context: string, build: Node | null | undefined): string {
-    const file = this.#yaml.text(this.#yaml.get(build, 'dockerfile'));
+    const file = this.#filled(this.#yaml.text(this.#yaml.get(build, 'dockerfile')));
     // With the whole repository as context, the Dockerfile's folder tells what is built.
     if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
     return context;
+  }
+
+  /** A text that is a variable, as the `.env` beside sets it, or as its default says. */
+  #filled(text: string | undefined): string | undefined {
+    const variable = interpolation(text ?? '');
+    return variable ? (this.#variables.get(variable.name)?.setting.value ?? variable.otherwise ?? text) : text;
   }
 
   /** @returns a path of the tree, `undefined` for one outside of it */

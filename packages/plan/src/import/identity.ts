@@ -14,6 +14,7 @@ const DEFINING: readonly NameSource[] = [
   'package',
   'container',
   'image',
+  'address',
   'document',
 ];
 
@@ -40,6 +41,8 @@ export class Identities {
   readonly #byPort = new Map<number, Set<Group>>();
   /** Folders that several services of one file are built from: they name none of them. */
   readonly #shared = new Set<string>();
+  /** Folders that compose builds a service from, and the names of those services. */
+  readonly #built = new Map<string, Set<string>>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
 
@@ -50,15 +53,17 @@ export class Identities {
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
     this.#claimFolders(defining);
+    this.#claimLabels(defining);
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
-    this.#joinFolders(
-      new Set([
-        ...homes,
-        ...defining.flatMap(({ names }) => names.flatMap(({ name, from }) => (from === 'directory' ? [name] : []))),
-      ]),
+    const composed = new Set(
+      defining.flatMap(({ names: [first], place }) =>
+        first?.from === 'compose' ? [this.#keyOf(first, place.file) ?? ''] : [],
+      ),
     );
+    const folders = defining.flatMap(({ names }) => names.filter(({ from }) => from === 'directory'));
+    this.#joinFolders(new Set([...homes, ...folders.map(({ name }) => name)]), composed);
     this.#joinAlike(defining);
     this.#draw(defining);
   }
@@ -194,6 +199,8 @@ export class Identities {
         continue;
       if (folder === '.' && nested && first.from !== 'package')
         this.#shared.add(`${first.from} ${slugOf(first.name)} .`);
+      if (first.from === 'compose')
+        this.#built.set(folder, (this.#built.get(folder) ?? new Set()).add(compact(slugOf(first.name))));
       const claim = `${first.from} ${folder}`;
       const slugs = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
       const slug = slugOf(first.name);
@@ -210,17 +217,28 @@ export class Identities {
     }
   }
 
+  /** A label that several workloads have is that of all of them together, unless one is called so. */
+  #claimLabels(facts: readonly Fact[]): void {
+    const bearers = new Map<string, Set<string>>();
+    for (const { names } of facts) {
+      const [first, ...labels] = names.filter(({ from }) => from === 'kubernetes');
+      for (const { name } of labels) bearers.set(name, (bearers.get(name) ?? new Set()).add(slugOf(first!.name)));
+    }
+    for (const [label, slugs] of bearers) {
+      if (slugs.size > 1) for (const slug of slugs) this.#shared.add(`kubernetes ${slug} ${label}`);
+    }
+  }
+
+  /** Whether a further name of a fact is not its service's alone. */
+  #isShared({ names: [first] }: Fact, hint: NameHint): boolean {
+    return hint !== first && this.#shared.has(`${first!.from} ${slugOf(first!.name)} ${hint.name}`);
+  }
+
   #join(fact: Fact): void {
     const keys: string[] = [];
     const [first] = fact.names;
     for (const hint of fact.names) {
-      if (
-        hint.from === 'directory' &&
-        first !== hint &&
-        first &&
-        this.#shared.has(`${first.from} ${slugOf(first.name)} ${hint.name}`)
-      )
-        continue;
+      if (this.#isShared(fact, hint)) continue;
       const key = this.#keyOf(hint, fact.place.file);
       if (key !== undefined) keys.push(key);
     }
@@ -244,7 +262,7 @@ export class Identities {
   }
 
   /** A folder and a name that is just the folder's are one, where no second folder has it. */
-  #joinFolders(folders: ReadonlySet<string>): void {
+  #joinFolders(folders: ReadonlySet<string>, composed: ReadonlySet<string>): void {
     const bySlug = new Map<string, string[]>();
     for (const folder of folders) {
       for (const slug of folderSlugs(folder, this.#project)) {
@@ -262,7 +280,9 @@ export class Identities {
       const [only] = inUse;
       if (inUse.length !== 1 || only === undefined) continue;
       const folderKey = `folder:${only}`;
-      // Another name of the same kind may have the folder already: then it is not this one's.
+      // Another service of compose may be built from the folder: then it is not this one's.
+      const built = this.#built.get(only);
+      if (built && composed.has(key) && !built.has(compact(slug))) continue;
       this.#sets.add(folderKey);
       if (this.#sets.union(folderKey, key))
         this.#because(key, `the folder ${only} is the only one that is called ${slug}`);
@@ -317,11 +337,7 @@ export class Identities {
           spoken.get(root) ??
           spoken.set(root, { hints: [], ports: new Set(), bound: new Set(), scopes: new Set() }).get(root)!;
         if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
-        if (
-          hint !== fact.names[0] &&
-          this.#shared.has(`${fact.names[0]!.from} ${slugOf(fact.names[0]!.name)} ${hint.name}`)
-        )
-          continue;
+        if (this.#isShared(fact, hint)) continue;
         group.scopes.add(posix.dirname(fact.place.file));
         if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
         if (fact.kind === 'binds') group.bound.add(fact.port);
@@ -378,7 +394,7 @@ export class Identities {
       }))
       .filter(({ slug }) => slug !== '')
       .sort((a, b) => DEFINING.indexOf(a.from) - DEFINING.indexOf(b.from));
-    const telling = ranked.find(({ slug, from }) => from !== 'document' && !isGeneric(slug));
+    const telling = ranked.find(({ slug, from }) => from !== 'document' && from !== 'address' && !isGeneric(slug));
     return (telling ?? ranked[0])?.slug ?? 'service';
   }
 
@@ -418,6 +434,7 @@ function reasonOf({ name, from }: NameHint): string {
     procfile: 'Procfile entry',
     unit: 'unit',
     kubernetes: 'Kubernetes object',
+    address: 'Kubernetes Service',
     target: 'target',
     upstream: 'upstream',
     host: 'host name',
