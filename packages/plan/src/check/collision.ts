@@ -128,6 +128,10 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   ) {
     return { doubt: 'they are started for different environments, perhaps never together' };
   }
+  const common = alternativeOf(chart, claimants);
+  if (common !== undefined) {
+    return { doubt: `the files that start them both start ${common}, too: they are used in turn, never at once` };
+  }
   if (!chart.drafted) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
@@ -147,6 +151,38 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
         doubt:
           'no file starts or lists them together: they may never run on one host, or be one service under two names',
       };
+}
+
+/**
+ * Whether services are only in compose files of which one or the other is used.
+ *
+ * @returns a service of which both files publish the very same port, so that they cannot both be up
+ */
+function alternativeOf(chart: Chart, claimants: readonly Claimant[]): string | undefined {
+  if (claimants.some(({ by }) => by.length === 0 || by.some((fact) => fact.by !== 'compose'))) return undefined;
+  const publishers = chart.endpoints.flatMap(({ service, binds }) => {
+    const published = Map.groupBy(
+      binds.filter(({ by }) => by === 'compose'),
+      ({ port }) => port,
+    );
+    return [...published.values()].map((facts) => ({ service, files: filesOf(facts) }));
+  });
+  let common: string | undefined;
+  for (const [index, { by }] of claimants.entries()) {
+    for (const other of claimants.slice(index + 1)) {
+      for (const one of filesOf(by)) {
+        for (const two of filesOf(other.by)) {
+          common = one === two ? undefined : publishers.find(({ files }) => files.has(one) && files.has(two))?.service;
+          if (common === undefined) return undefined;
+        }
+      }
+    }
+  }
+  return common;
+}
+
+function filesOf(facts: readonly Binds[]): ReadonlySet<string> {
+  return new Set(facts.map(({ place }) => place.file));
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */

@@ -29,6 +29,11 @@ export function isLocalHost(host: string): boolean {
   );
 }
 
+/** Hosts that mean all addresses of a machine: one listens there, and connects to none of them. */
+export function isAnyHost(host: string): boolean {
+  return /^(?:0\.0\.0\.0|\[?::\]?|\*|\+)$/.test(host);
+}
+
 /** The addresses in a text, in its order. Linear in its length. */
 export function addressesIn(text: string): AddressText[] {
   const found: AddressText[] = [];

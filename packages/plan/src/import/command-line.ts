@@ -18,6 +18,8 @@ export interface CommandPort {
   name?: string;
   /** Folder that the command was started in by `cd`, or for which a tool was told to run: `--filter`, `-C`. */
   folder?: string;
+  /** Files and folders that the command names: one of them may be what it starts. As they are written. */
+  paths?: readonly string[];
   /** Why it is not certain. */
   why?: string;
 }
@@ -111,10 +113,11 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
   }
   const role = CLIENTS.has(program) ? 'refers' : 'binds';
   const folder = folderOf(rest.map(({ text }) => text));
+  const paths = words.map(({ text }) => text).filter(isPath);
   for (let index = 0; index < rest.length; index++) {
     const word = rest[index]!;
     const next = rest[index + 1];
-    const extra = folder === undefined ? {} : { folder };
+    const extra = { ...(folder === undefined ? {} : { folder }), ...(paths.length > 0 ? { paths } : {}) };
     const long = LONG_FLAG.exec(word.text);
     if (long) {
       const value =
@@ -164,6 +167,11 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
       if (port !== undefined) yield { port, offset: word.offset + before.length, length: digits.length, role };
     }
   }
+}
+
+/** `services/auth/main.py`, `./cmd/auth`: relative, and no URL. */
+function isPath(word: string): boolean {
+  return word.length < 500 && /^(?:\.\/)?[\w@][\w.@-]*\/[^\s:$=]*$/.test(word);
 }
 
 function takesJobs(words: readonly Word[]): boolean {

@@ -2,13 +2,13 @@ import { posix } from 'node:path';
 import type { Interval } from '@portolan/model';
 import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
-import { addressesIn, isHealthPath } from './address-text.ts';
+import { addressesIn, isAnyHost, isHealthPath } from './address-text.ts';
 import { commandPorts } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
 import { homeOfImage } from './image-home.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
-import { portVariable } from './port-variable.ts';
+import { labelOfAddress, portVariable } from './port-variable.ts';
 import { SourceFile } from './source-file.ts';
 import { variantOf } from './variant.ts';
 import { type Written, YamlTree } from './yaml-tree.ts';
@@ -251,7 +251,15 @@ class ComposeFile {
         }
       }
       for (const address of addressesIn(value)) {
-        this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+        if (!isAnyHost(address.host)) {
+          this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+          continue;
+        }
+        const { port } = address;
+        const own = { from: port, to: port, place: this.#file.place(offset + address.offset, address.length) };
+        const label = labelOfAddress(key);
+        if (onHost) this.#inHostNetwork(own, names, label, extra, key);
+        else this.#internal({ ...own, variable: key }, names, undefined, label);
       }
     }
   }

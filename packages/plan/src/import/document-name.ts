@@ -37,7 +37,11 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
   return facts.map((fact) => {
     const verdict = isOfDocument(fact) ? settled.get(keyOf(fact)) : undefined;
     if (verdict === undefined || fact.sure === 'unsure') return fact;
-    if (verdict === 'other') return fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact);
+    if (verdict === 'other') {
+      const why = otherwiseMeant(fact, files);
+      if (why !== undefined) return { ...fact, sure: 'unsure', why };
+      return fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact);
+    }
     const { owner, port } = verdict;
     if (sharesWord(fact.names[0]!.name, owner, project))
       return { ...fact, names: [...fact.names, { name: owner, from: 'document' }] };
@@ -56,6 +60,19 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
     const why = `no other file knows "${fact.names[0]!.name}", and ${port} is the port of ${owner}: it may be another name for that`;
     return { ...fact, sure: 'unsure', why };
   });
+}
+
+/** Why a name that no other file has may mean a service that one has. */
+function otherwiseMeant(fact: Fact, files: Identities): string | undefined {
+  if (!isPortFact(fact) || fact.sure === 'certain') return undefined;
+  const { name } = fact.names[0]!;
+  const holders = files.holders(fact.port);
+  if (holders.length > 1)
+    return `no other file knows "${name}", and ${fact.port} is the port of ${holders.map((each) => each.name).join(' and ')}: it may be one of them`;
+  const same = files.services().filter((service) => service.main.size > 0 && isBut(name, service.name));
+  const [only] = same;
+  if (!only || same.length > 1 || fact.kind !== 'states' || fact.planned) return undefined;
+  return `"${name}" may be ${only.name}, which has ${[...only.main].join(' and ')}: if it is, ${fact.port} is wrong`;
 }
 
 function isOfDocument(fact: Fact): boolean {
@@ -79,6 +96,20 @@ function doubted(fact: Fact): Fact {
 const PLAIN = new Set(
   'service services server app api web ui frontend backend the dev local main http test site client db'.split(' '),
 );
+
+/** Words that name a page of a service rather than another service. */
+const PAGES = new Set('dashboard dashboards console page pages interface'.split(' '));
+
+/** Whether two names are the same but for plain words. */
+function isBut(name: string, service: string): boolean {
+  const telling = (each: string) =>
+    slugOf(each)
+      .split('-')
+      .filter((word) => !PLAIN.has(word) && !PAGES.has(word))
+      .sort()
+      .join(' ');
+  return telling(name) !== '' && telling(name) === telling(service);
+}
 
 function isPart(name: string, of: string): boolean {
   const whole = new Set(slugOf(of).split('-'));

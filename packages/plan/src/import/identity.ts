@@ -77,10 +77,15 @@ export class Identities {
     return this.#find(fact.names, fact)?.group;
   }
 
+  /** Those that have a port. */
+  holders(port: number): readonly { name: string }[] {
+    return [...(this.#byPort.get(port) ?? [])];
+  }
+
   /** The only one that has a port. */
   byPort(port: number): { name: string } | undefined {
-    const candidates = this.#byPort.get(port);
-    return candidates?.size === 1 ? [...candidates][0] : undefined;
+    const [only, ...others] = this.holders(port);
+    return others.length === 0 ? only : undefined;
   }
 
   /** The fact with its service, where one can be told. */

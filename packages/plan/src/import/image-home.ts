@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Surroundings } from './importer.ts';
+import { tellingParts } from './service-name.ts';
 
 /**
  * The folder that an image is most likely built from: the only one with a package or an image of its own that is called as
@@ -12,6 +13,6 @@ export function homeOfImage(image: string, service: string, around: Surroundings
   const [path = ''] = image.split('@');
   const name = posix.basename(path).replace(/:.*$/s, '');
   if (name === '' || name.includes('$') || (!path.includes('/') && name !== service)) return undefined;
-  const called = around.homes().filter((home) => posix.basename(home) === name);
+  const called = around.homes().filter((home) => tellingParts(home).at(-1) === name);
   return called.length === 1 ? called[0] : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
 import type { Fact, NameHint } from '../fact.ts';
-import { addressesIn } from './address-text.ts';
+import { addressesIn, isAnyHost } from './address-text.ts';
 import { reference } from './dotenv.ts';
 import { homeOfImage } from './image-home.ts';
 import type { Importer, Reading, Surroundings } from './importer.ts';
@@ -85,7 +85,7 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node, around: Su
         };
       }
       for (const address of addressesIn(value.text))
-        yield reference(file, value.offset, address, key, names, 'kubernetes');
+        if (!isAnyHost(address.host)) yield reference(file, value.offset, address, key, names, 'kubernetes');
     }
   }
 }

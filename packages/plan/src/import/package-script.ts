@@ -19,7 +19,7 @@ export const packageScript: Importer = {
   },
 };
 
-function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Generator<Fact> {
+function* scripts(file: SourceFile, around: Surroundings, notes: Note[]): Generator<Fact> {
   const manifest = jsonLiteral(file);
   if (manifest.type === 'unknown') notes.push({ place: file.place(manifest.offset), text: manifest.why });
   if (manifest.type !== 'object') return;
@@ -37,7 +37,7 @@ function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Gener
     const test = /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
     for (const port of commandPorts(value.text)) {
       if (test && port.role === 'binds') continue;
-      const named = namesIn(file, key, port);
+      const named = namesIn(file, key, port, around);
       const names = named.length > 0 || workspace ? named : own;
       const about = { names, ...(/^storybook/.test(key) ? { label: 'storybook' } : {}), ...variantOfScript(key) };
       for (const fact of fromCommand(
@@ -94,16 +94,39 @@ export function* fromCommand(
 }
 
 /** Whom a script of a workspace's root is for: the folder that it goes to, what it filters, or the end of `dev:api`. */
-function namesIn(file: SourceFile, key: string, { folder, name }: CommandPort): NameHint[] {
+function namesIn(
+  file: SourceFile,
+  key: string,
+  { folder, name, paths = [] }: CommandPort,
+  around: Surroundings,
+): NameHint[] {
   const names: NameHint[] = [];
   if (name) names.push({ name, from: 'container' });
   if (folder !== undefined) {
     const path = posix.normalize(posix.join(file.directory, folder)).replace(/\/$/, '');
     if (!path.startsWith('..') && !/^(\/|~)|\$/.test(folder)) names.push({ name: path, from: 'directory' });
   }
+  const started = names.length === 0 ? homeOfPaths(paths, file.directory, around) : undefined;
+  if (started !== undefined) names.push({ name: started, from: 'directory' });
   const suffix = /^(?:dev|start|serve|run|preview)[:-]([\w-]+)$/.exec(key)?.[1];
   if (suffix && names.length === 0 && variantOf(suffix) === undefined) names.push({ name: suffix, from: 'flag' });
   return names;
+}
+
+/**
+ * The one folder with a package or an image of its own that the paths of a command lead into.
+ *
+ * @param base what they are relative to; a home that lies around it is none of theirs
+ */
+export function homeOfPaths(paths: readonly string[], base: string, around: Surroundings): string | undefined {
+  const homes = new Set(
+    paths.flatMap((path) => {
+      const home = around.home(posix.normalize(posix.join(base, path)).replace(/\/$/, ''));
+      return home === undefined || home === '.' || home === around.home(base) ? [] : [home];
+    }),
+  );
+  const [only, ...others] = homes;
+  return others.length === 0 ? only : undefined;
 }
 
 function variantOfScript(key: string): { variant?: string } {

@@ -64,3 +64,10 @@ export function addressVariable(name: string): string | undefined {
   if (prefix === upper) return undefined;
   return prefix.replace(/_(API|BASE|INTERNAL|SERVICE|PUBLIC|SERVER|HTTP|WS|GRPC|BACKEND)$/, '').toLowerCase();
 }
+
+/** `PROMETHEUS_ENDPOINT`, `GRPC_ADDR` → metrics, grpc: which of its own addresses a program is told by a variable. */
+export function labelOfAddress(name: string): string | undefined {
+  const named = addressVariable(name);
+  const said = named === undefined ? undefined : portVariable(`${named}_PORT`);
+  return said?.role === 'own' ? said.label : undefined;
+}

@@ -44,9 +44,11 @@ const GROUPS = new Set(
 );
 
 /**
- * The parts of a folder's path that tell services apart: `apps/chat/apps/web` → chat, web. Its last part is always one.
+ * The parts of a folder's path that tell services apart: `apps/chat/apps/web` → chat, web. Its last part is always one,
+ * unless it only says that sources are in it.
  */
 export function tellingParts(directory: string): string[] {
   const parts = directory.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.length > 1 && /^(?:src|source)$/i.test(parts.at(-1)!)) parts.pop();
   return parts.filter((part, index) => index === parts.length - 1 || !GROUPS.has(part.toLowerCase()));
 }
