@@ -161,7 +161,10 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
     count(Object.keys(ranges).length, 'range'),
     `${blocked.length} blocked`,
   ];
-  const unsure = found.facts.filter((fact) => fact.sure === 'unsure' && fact.kind === 'binds');
+  const known = new Set(found.services.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)));
+  const unsure = found.facts.filter(
+    (fact) => fact.sure === 'unsure' && (fact.kind === 'binds' || (fact.kind === 'states' && fact.service && !known.has(fact.port))),
+  );
   const lines = [
     ...(rows.length > 0 ? [table(['SERVICE', 'PORT', '', 'BY'], rows), ''] : []),
     `${counts.join(', ')}, by ${found.files.length} of ${count(found.walked, 'file')}.`,

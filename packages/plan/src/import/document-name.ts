@@ -38,8 +38,8 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
     const verdict = isOfDocument(fact) ? settled.get(keyOf(fact)) : undefined;
     if (verdict === undefined || fact.sure === 'unsure') return fact;
     if (verdict === 'other') {
-      const why = otherwiseMeant(fact, files);
-      if (why !== undefined) return { ...fact, sure: 'unsure', why };
+      const doubt = otherwiseMeant(fact, files);
+      if (doubt) return doubt;
       return fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact);
     }
     const { owner, port } = verdict;
@@ -62,17 +62,19 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
   });
 }
 
-/** Why a name that no other file has may mean a service that one has. */
-function otherwiseMeant(fact: Fact, files: Identities): string | undefined {
+/** A fact with a name that no other file has, where that may well mean a service that one has. */
+function otherwiseMeant(fact: Fact, files: Identities): Fact | undefined {
   if (!isPortFact(fact) || fact.sure === 'certain') return undefined;
   const { name } = fact.names[0]!;
-  const holders = files.holders(fact.port);
-  if (holders.length > 1)
-    return `no other file knows "${name}", and ${fact.port} is the port of ${holders.map((each) => each.name).join(' and ')}: it may be one of them`;
-  const same = files.services().filter((service) => service.main.size > 0 && isBut(name, service.name));
-  const [only] = same;
-  if (!only || same.length > 1 || fact.kind !== 'states' || fact.planned) return undefined;
-  return `"${name}" may be ${only.name}, which has ${[...only.main].join(' and ')}: if it is, ${fact.port} is wrong`;
+  const holders = files.holders(fact.port).map((each) => each.name);
+  if (holders.length > 1) {
+    const why = `no other file knows "${name}", and ${fact.port} is the port of ${holders.join(' and ')}: it may be one of them`;
+    return { ...fact, sure: 'unsure', why };
+  }
+  const [only, ...others] = files.services().filter((service) => service.main.size > 0 && isBut(name, service.name));
+  if (!only || others.length > 0 || fact.kind !== 'states' || fact.planned) return undefined;
+  const why = `"${name}" may be ${only.name}, which has ${[...only.main].join(' and ')}: if it is, ${fact.port} is wrong`;
+  return { ...fact, names: [...fact.names, { name: only.name, from: 'document' }], sure: 'unsure', why };
 }
 
 function isOfDocument(fact: Fact): boolean {

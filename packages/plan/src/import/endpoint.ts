@@ -11,6 +11,7 @@ import {
   type States,
 } from '../fact.ts';
 import type { Note } from './importer.ts';
+import { labelOfVariable } from './port-variable.ts';
 import { slugOf } from './service-name.ts';
 
 /** A labelled port of a service, as far as files tell. */
@@ -137,6 +138,7 @@ function labels(facts: Fact[]): Fact[] {
     if (fact.kind === 'internal') byInside.set(fact.port, byInside.get(fact.port) ?? label);
     else byPort.set(fact.port, byPort.get(fact.port) ?? label);
   }
+  const insideLabelled = new Map([...byInside].map(([port, label]) => [label, port]));
   // Several ports that one file publishes for a service are several endpoints: the first is the main one.
   const firstInside = new Map<string, number>();
   const withLabel = facts.map((fact): Fact => {
@@ -152,7 +154,10 @@ function labels(facts: Fact[]): Fact[] {
     const file = fact.place.file;
     const first = firstInside.get(file) ?? firstInside.set(file, inside).get(file)!;
     if (first === inside) return fact;
-    return { ...fact, label: `p${inside}` };
+    const told = fact.variable === undefined ? undefined : labelOfVariable(fact.variable);
+    if (told === undefined || (insideLabelled.get(told) ?? inside) !== inside) return { ...fact, label: `p${inside}` };
+    insideLabelled.set(told, inside);
+    return { ...fact, label: told };
   });
   for (const fact of withLabel) {
     if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined)

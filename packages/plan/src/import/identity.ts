@@ -53,7 +53,7 @@ export class Identities {
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
     this.#claimFolders(defining);
-    this.#claimLabels(defining);
+    this.#claimNames(defining);
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
@@ -222,15 +222,22 @@ export class Identities {
     }
   }
 
-  /** A label that several workloads have is that of all of them together, unless one is called so. */
-  #claimLabels(facts: readonly Fact[]): void {
+  /**
+   * A label that several workloads have is that of all of them together, unless one is called so; a package's name that
+   * several folders have is none of a single service.
+   */
+  #claimNames(facts: readonly Fact[]): void {
     const bearers = new Map<string, Set<string>>();
     for (const { names } of facts) {
-      const [first, ...labels] = names.filter(({ from }) => from === 'kubernetes');
-      for (const { name } of labels) bearers.set(name, (bearers.get(name) ?? new Set()).add(slugOf(first!.name)));
+      const [first, ...others] = names;
+      for (const { name, from } of others) {
+        const label = from === 'kubernetes' && first!.from === 'kubernetes';
+        if (!label && !(from === 'package' && first!.from === 'directory')) continue;
+        bearers.set(name, (bearers.get(name) ?? new Set()).add(`${first!.from} ${slugOf(first!.name)}`));
+      }
     }
-    for (const [label, slugs] of bearers) {
-      if (slugs.size > 1) for (const slug of slugs) this.#shared.add(`kubernetes ${slug} ${label}`);
+    for (const [name, those] of bearers) {
+      if (those.size > 1) for (const bearer of those) this.#shared.add(`${bearer} ${name}`);
     }
   }
 

@@ -71,3 +71,9 @@ export function labelOfAddress(name: string): string | undefined {
   const said = named === undefined ? undefined : portVariable(`${named}_PORT`);
   return said?.role === 'own' ? said.label : undefined;
 }
+
+/** `ENVOY_ADMIN_PORT`, `COLLECTOR_PORT_GRPC` → admin, grpc: what the last word of a variable says of a port, if anything. */
+export function labelOfVariable(name: string): string | undefined {
+  const [, last = ''] = /(?:^|_)([a-z0-9]{1,20})(?:_port)?$/.exec(name.toLowerCase()) ?? [];
+  return LABELS.has(last) && !UNLABELLED.has(last) ? labelOf(last) : undefined;
+}
