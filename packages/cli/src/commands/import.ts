@@ -163,7 +163,9 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
   ];
   const known = new Set(found.services.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)));
   const unsure = found.facts.filter(
-    (fact) => fact.sure === 'unsure' && (fact.kind === 'binds' || (fact.kind === 'states' && fact.service && !known.has(fact.port))),
+    (fact) =>
+      fact.sure === 'unsure' &&
+      (fact.kind === 'binds' || (fact.kind === 'states' && fact.service && !known.has(fact.port))),
   );
   const lines = [
     ...(rows.length > 0 ? [table(['SERVICE', 'PORT', '', 'BY'], rows), ''] : []),

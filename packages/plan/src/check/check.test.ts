@@ -57,6 +57,42 @@ test('services of one compose file with one port collide, those of different pro
   expect(idsOf(checked({ 'compose.yaml': profiles }))).toEqual([]);
 });
 
+test('compose files that publish one service at one port are used in turn, and their other services never meet', () => {
+  const file = (...names: string[]) =>
+    `services:\n${names.map((name) => `  ${name}:\n    image: x/${name}\n    ports: ["${name === 'ui' ? 8080 : 7233}:80"]\n`).join('')}`;
+  const files = { 'compose.yaml': file('cart', 'ui'), 'compose.full.yaml': file('pay', 'ui') };
+  const written = (services: string) => ({
+    'portolan.yaml': `project: shop\nservices:\n${services}`,
+  });
+  const one = (name: string, port: number, more = '') =>
+    `  ${name}:\n    endpoints: { default: { port: ${port}${more} } }\n`;
+  const plan = written(one('cart', 7233) + one('pay', 7233) + one('ui', 8080));
+  expect(idsOf(checked({ ...files, ...plan }))).toEqual([]);
+  const apart = { 'compose.yaml': file('cart'), 'compose.full.yaml': file('pay') };
+  expect(idsOf(checked({ ...apart, ...plan }))).toEqual(['collision:tcp:7233:cart+pay']);
+});
+
+test('ports that a plan only assumes collide perhaps', () => {
+  const files = {
+    'a/cart/package.json': '{"name":"cart"}',
+    'a/cart/index.js': 'app.listen(process.env.PORT || 3000);\n',
+    'b/pay/package.json': '{"name":"pay"}',
+    'b/pay/index.js': 'app.listen(process.env.PORT || 3000);\n',
+  };
+  const plan = (more: string) =>
+    `project: shop\nservices:\n  cart: { endpoints: { default: { port: 3000${more} } } }\n  pay: { endpoints: { default: { port: 3000 } } }\n`;
+  expect(idsOf(checked({ ...files, 'portolan.yaml': plan(', assumed: true') }))).toEqual([]);
+  expect(idsOf(checked({ ...files, 'portolan.yaml': plan('') }))).toEqual(['collision:tcp:3000:cart+pay']);
+});
+
+test('Prometheus in a container asks itself on localhost', () => {
+  const files = {
+    'compose.yaml': 'services:\n  prometheus:\n    image: prom/prometheus\n    ports: ["9091:9090"]\n',
+    'prometheus.yml': "scrape_configs:\n- job_name: prometheus\n  static_configs:\n  - targets: ['localhost:9090']\n",
+  };
+  expect(idsOf(checked(files))).toEqual([]);
+});
+
 test('services for different environments collide perhaps, two of one environment among them do', () => {
   const compose = (name: string) => `services:\n  ${name}:\n    image: x/${name}\n    ports: ["4001:80"]\n`;
   const apart = { 'compose.dev.yaml': compose('cart'), '.devcontainer/compose.yaml': compose('pay') };

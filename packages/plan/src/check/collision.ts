@@ -109,7 +109,8 @@ function claimWitnesses(chart: Chart, claimant: Claimant): Witness[] {
 }
 
 /**
- * Of drafts: services of different corners of a tree may be alternatives, examples or each in a container of its own.
+ * Of drafts, and ports that a plan only assumes: services of different corners of a tree may be alternatives, examples or
+ * each in a container of its own.
  * They run side by side where one file starts or lists them both.
  */
 function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string } {
@@ -132,7 +133,8 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   if (common !== undefined) {
     return { doubt: `the files that start them both start ${common}, too: they are used in turn, never at once` };
   }
-  if (!chart.drafted) return {};
+  const decided = claimants.filter(({ plan, wants }) => !plan.assumed || plan.port !== wants);
+  if (!chart.drafted && decided.length > 1) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
     places: [

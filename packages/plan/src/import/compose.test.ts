@@ -131,3 +131,8 @@ test('thousands of ports at once are told, and are no plan of single ports', () 
   expect(facts.filter(({ kind }) => kind === 'binds')).toEqual([]);
   expect(notes[0]!.text).toContain('10001 ports');
 });
+
+test('an address of all interfaces is one that the container listens at', () => {
+  const text = service('environment:\n  PROMETHEUS_ENDPOINT: 0.0.0.0:8000\n  PEER: http://peer:8001');
+  expect(said('compose.yaml', text)).toEqual(['internal 8000 metrics web', 'refers 8001 peer/network peer']);
+});

@@ -32,6 +32,80 @@ const notes = (found: Survey, file: string) =>
 const facts = (found: Survey, file: string) => found.facts.filter(({ place }) => place.file === file);
 
 describe('one service by many names', () => {
+  test('an image is built from the only folder that is called so', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  auth:\n    image: acme/mana-auth-server:1.2\n    ports: ["8888:8888"]\n',
+      'mana-auth-server/pom.xml': '<project/>',
+      'mana-auth-server/src/main/resources/application.yml': 'server.port: 8888\n',
+      'cache/Dockerfile': 'FROM redis\n',
+      'infra/compose.yaml': 'services:\n  store:\n    image: cache\n    ports: ["6379:6379"]\n',
+    });
+    expect(endpoints(found)).toEqual(['auth:default 8888', 'store:default 6379']);
+  });
+
+  test('a service that is built where another one is called so does not take its name', () => {
+    const found = tree({
+      '.env': 'WEB_DOCKERFILE=./src/web/Dockerfile\n',
+      'compose.yaml':
+        'services:\n  web:\n    build: { context: ., dockerfile: "$' + '{WEB_DOCKERFILE}" }\n    ports: ["8080:80"]\n',
+      'compose.tests.yaml':
+        'services:\n  webTests:\n    container_name: web-tests\n    build: { context: ., dockerfile: src/web/Dockerfile.tests }\n',
+      'shop/compose.yaml': 'services:\n  api:\n    image: acme/other\n    ports: ["8081:80"]\n',
+      'shop/compose.tests.yaml': 'services:\n  probe:\n    build: ./api\n',
+      'src/web/Dockerfile': 'FROM node\n',
+      'shop/api/Dockerfile': 'FROM node\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 8081', 'web:default 8080']);
+    expect(found.services.map(({ name }) => name)).toEqual(['api', 'probe', 'web', 'web-tests']);
+  });
+
+  test('a name that packages of several folders have, or a label of several workloads, is that of none', () => {
+    const workload = (name: string) =>
+      `kind: Deployment\napiVersion: apps/v1\nmetadata: { name: ${name}, labels: { app: blog } }\n---\n`;
+    const service = (selector: string) =>
+      `kind: Service\napiVersion: v1\nmetadata: { name: pages-external }\nspec:\n  selector: { ${selector} }\n  ports: [{ port: 80, nodePort: 30001 }]\n`;
+    const found = tree({
+      'one/orders/package.json': '{"name":"orders"}',
+      'one/orders/index.js': 'app.listen(5001)',
+      'two/orders/package.json': '{"name":"orders"}',
+      'two/orders/index.js': 'app.listen(5002)',
+      'k8s/blog.yaml': workload('blog-web') + workload('blog-db'),
+      'k8s/pages.yaml': `kind: Deployment\napiVersion: apps/v1\nmetadata: { name: pages }\n---\n${service('app: pages')}`,
+    });
+    expect(found.services.map(({ name }) => name)).toEqual([
+      'blog-db',
+      'blog-web',
+      'one-orders',
+      'pages',
+      'two-orders',
+    ]);
+    expect(endpoints(found)).toEqual(['one-orders:default 5001', 'pages:default 30001', 'two-orders:default 5002']);
+  });
+
+  test('a program is called as its settings say; a command starts what its paths lead to', () => {
+    const found = tree({
+      'mana-vets-service/pom.xml': '',
+      'mana-vets-service/src/main/resources/application.yml': 'spring:\n  application:\n    name: vets\n',
+      'run.sh': 'nohup java -jar ./mana-vets-service/target/*.jar --server.port=8083 &\nnode ../x/y.js --port 3000\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-vets-service:default 8083']);
+    expect(found.services[0]?.aliases).toContain('vets');
+    expect(facts(found, 'run.sh').map(({ sure }) => sure)).toEqual(['certain', 'unsure']);
+  });
+
+  test('a name of a document that is another one but for plain words is doubted, as is one whose port several have', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  grafana-server:\n    image: grafana\n    ports: ["3030:3000"]\n  temporal:\n    image: t\n    ports: ["7233:7233"]\n',
+      'other.compose.yaml': 'services:\n  temporal-nginx:\n    image: nginx\n    ports: ["7233:7233"]\n',
+      'README.md':
+        '# Start\n\n* Grafana Dashboards - http://localhost:3000\n\nIt exposes the gRPC Frontend on port 7233.\n',
+    });
+    expect(found.services.map(({ name }) => name)).toEqual(['grafana-server', 'temporal', 'temporal-nginx']);
+    const why = facts(found, 'README.md').map((fact) => fact.why);
+    expect(why).toContain('"Grafana Dashboards" may be grafana-server, which has 3030: if it is, 3000 is wrong');
+  });
+
   test('compose service, folder, package, container, target, unit and document are one', () => {
     const found = tree({
       'docker-compose.yml':

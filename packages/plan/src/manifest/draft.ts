@@ -44,8 +44,12 @@ export function draft(survey: Pick<Survey, 'project' | 'services' | 'facts'>, ba
   const pairings = pairingsOf(facts, note);
   const sizes = facts.filter((fact) => fact.kind === 'block-size');
   const byService = Map.groupBy(facts, ({ service }) => service);
+  const contested = contestedOf(survey.services);
   const services = Object.fromEntries(
-    survey.services.map((service) => [service.name, serviceOf(service, byService.get(service.name) ?? [], base, note)]),
+    survey.services.map((service) => [
+      service.name,
+      serviceOf(service, byService.get(service.name) ?? [], { base, note, contested }),
+    ]),
   );
   const files = [...new Set(facts.flatMap((fact) => (fact.kind === 'mentions' ? [fact.path] : [])))];
   note(
@@ -195,7 +199,21 @@ function inside(facts: readonly Fact[], service: string, interval: Interval): bo
   );
 }
 
-function serviceOf(service: SurveyedService, facts: readonly Fact[], base: string, note: NotePlaces): ServiceInput {
+/** Ports that more than one service has, as `tcp/3000`. */
+function contestedOf(services: readonly SurveyedService[]): ReadonlySet<string> {
+  const ports = services.flatMap(({ endpoints }) => [
+    ...new Set(endpoints.map(({ protocol, port }) => `${protocol}/${port}`)),
+  ]);
+  return new Set(ports.filter((port, index) => ports.indexOf(port) !== index));
+}
+
+interface Context {
+  base: string;
+  note: NotePlaces;
+  contested: ReadonlySet<string>;
+}
+
+function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, note, contested }: Context): ServiceInput {
   const path = ['services', service.name];
   const property = (what: string) => {
     const fact = facts.find((each) => each.kind === 'describes' && each.what === what);
@@ -253,14 +271,22 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], base: strin
     endpoints: Object.fromEntries(
       [...service.endpoints]
         .sort((a, b) => Number(b.label === DEFAULT_LABEL) - Number(a.label === DEFAULT_LABEL))
-        .map((endpoint) => [endpoint.label, endpointOf(endpoint, [...path, 'endpoints', endpoint.label], note)]),
+        .map((endpoint) => [
+          endpoint.label,
+          endpointOf(endpoint, [...path, 'endpoints', endpoint.label], note, contested),
+        ]),
     ),
     ...(dependencies.length > 0 ? { dependencies } : {}),
     ...(files.length > 0 ? { files } : {}),
   };
 }
 
-function endpointOf(endpoint: SurveyedEndpoint, path: readonly string[], note: NotePlaces): EndpointInput {
+function endpointOf(
+  endpoint: SurveyedEndpoint,
+  path: readonly string[],
+  note: NotePlaces,
+  contested: ReadonlySet<string>,
+): EndpointInput {
   const { port, planned, protocol, transport, within: range, evidence } = endpoint;
   const says = (value: number | string) =>
     evidence.filter((each) => each.says.startsWith(`${value}`)).map(({ place }) => place);
@@ -269,6 +295,7 @@ function endpointOf(endpoint: SurveyedEndpoint, path: readonly string[], note: N
   const health = endpoint.health === undefined ? undefined : healthOf(endpoint.health, port);
   return {
     port,
+    ...(endpoint.byDefault && contested.has(`${protocol}/${port}`) ? { assumed: true } : {}),
     ...(planned === undefined ? {} : { planned }),
     ...(protocol === 'udp' ? { protocol } : {}),
     ...(transport?.trim() ? { transport: tidy(transport) } : {}),

@@ -43,6 +43,12 @@ const ManifestEndpoint = z.strictObject({
     .describe(
       'The port it has; auto: choose one for me; none: it has no port (stdio, a daemon); unknown: it has one that nobody has written down.',
     ),
+  assumed: z
+    .boolean()
+    .optional()
+    .describe(
+      'The port is a default of its sources that other services have, too, and nothing that starts it says it. Such ports may never meet on a host: a collision of them is in doubt until this is taken out.',
+    ),
   planned: Port.optional().describe('The port that it shall have after a reorganisation.'),
   protocol: Protocol.default('tcp'),
   transport: Text.optional().describe('Of an endpoint without a port: how it is spoken to (stdio, MCP, process).'),
