@@ -28,6 +28,7 @@ export type NameSource =
   | 'package'
   | 'pm2'
   | 'procfile'
+  | 'process'
   | 'unit'
   | 'kubernetes'
   | 'address'

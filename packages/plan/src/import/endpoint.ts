@@ -30,8 +30,6 @@ export interface SurveyedEndpoint {
   evidence: { place: Place; says: string }[];
   /** No port of a host: only within containers. */
   internalOnly?: boolean;
-  /** Only defaults say the port: what a program takes when nobody tells it another. */
-  byDefault?: boolean;
 }
 
 export interface Drawn {
@@ -310,9 +308,6 @@ function endpointOf(
     )?.['url' as never];
   const within = states.find((fact) => fact.within)?.within;
   const contained = states.some(({ internalOnly }) => internalOnly) && !real.some(({ kind }) => kind === 'binds');
-  const byDefault =
-    best !== undefined &&
-    real.every((fact) => fact.kind === 'binds' && (fact.fallback === true || bindStrengths.indexOf(fact.by) >= SOFT));
   const evidence = [...real, ...plans].map((fact) => ({
     place: fact.place,
     says: `${fact.port}${fact.kind === 'states' && fact.planned ? ' (planned)' : fact.kind === 'binds' && fact.variant ? ` (${fact.variant})` : ''}`,
@@ -325,13 +320,9 @@ function endpointOf(
     ...(typeof health === 'string' ? { health } : {}),
     ...(within ? { within } : {}),
     ...(contained ? { internalOnly: true } : {}),
-    ...(byDefault ? { byDefault } : {}),
     evidence,
   };
 }
-
-/** From this strength on, what is said is there to be overridden. */
-const SOFT = bindStrengths.indexOf('env-example');
 
 /** The lower, the surer it is what is bound today. */
 function strength(fact: PortFact): number {

@@ -10,6 +10,7 @@ const DEFINING: readonly NameSource[] = [
   'kubernetes',
   'unit',
   'procfile',
+  'process',
   'directory',
   'package',
   'container',
@@ -43,6 +44,8 @@ export class Identities {
   readonly #shared = new Set<string>();
   /** Folders that compose builds a service from, and the names of those services. */
   readonly #built = new Map<string, Set<string>>();
+  /** Names that different folders' files give to services of their own: each holds within its folder. */
+  readonly #manifold = new Set<string>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
 
@@ -52,6 +55,7 @@ export class Identities {
     const defining = facts.filter(
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
+    this.#claimOwn(defining);
     this.#claimFolders(defining);
     this.#claimNames(defining);
     // Documents last: their generic names are those of what the other files define.
@@ -185,6 +189,25 @@ export class Identities {
       [...aliases.keys()].some((alias) => this.#stemOf(alias) === stem),
     );
     return alike.length === 1 ? alike[0] : undefined;
+  }
+
+  /** A name by which files of two folders start what lies in different places, as examples beside one another do. */
+  #claimOwn(facts: readonly Fact[]): void {
+    const started = new Map<string, Map<string, Set<string>>>();
+    for (const { names, place } of facts) {
+      const [first] = names;
+      const folder = names.find(({ from }) => from === 'directory')?.name;
+      if (folder === undefined || (first!.from !== 'compose' && first!.from !== 'process')) continue;
+      const name = compact(slugOf(first!.name));
+      const byFolder = started.get(name) ?? started.set(name, new Map()).get(name)!;
+      const at = posix.dirname(place.file);
+      byFolder.set(at, (byFolder.get(at) ?? new Set()).add(folder));
+    }
+    for (const [name, byFolder] of started) {
+      const sets = [...byFolder.values()];
+      if (sets.some((set, index) => sets.slice(index + 1).some((other) => ![...set].some((each) => other.has(each)))))
+        this.#manifold.add(name);
+    }
   }
 
   /** Folders that two services of one kind of file are built from belong to the one that has ports, or is called so. */
@@ -416,7 +439,7 @@ export class Identities {
     if (!DEFINING.includes(from)) return undefined;
     const slug = slugOf(name);
     if (slug === '') return undefined;
-    if (!isGeneric(slug)) return `name:${compact(slug)}`;
+    if (!isGeneric(slug) && !this.#manifold.has(compact(slug))) return `name:${compact(slug)}`;
     return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
   }
 
@@ -444,6 +467,7 @@ function reasonOf({ name, from }: NameHint): string {
     package: 'package',
     pm2: 'PM2 process',
     procfile: 'Procfile entry',
+    process: 'process',
     unit: 'unit',
     kubernetes: 'Kubernetes object',
     address: 'Kubernetes Service',

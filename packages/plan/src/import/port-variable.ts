@@ -65,15 +65,14 @@ export function addressVariable(name: string): string | undefined {
   return prefix.replace(/_(API|BASE|INTERNAL|SERVICE|PUBLIC|SERVER|HTTP|WS|GRPC|BACKEND)$/, '').toLowerCase();
 }
 
-/** `PROMETHEUS_ENDPOINT`, `GRPC_ADDR` → metrics, grpc: which of its own addresses a program is told by a variable. */
-export function labelOfAddress(name: string): string | undefined {
-  const named = addressVariable(name);
-  const said = named === undefined ? undefined : portVariable(`${named}_PORT`);
-  return said?.role === 'own' ? said.label : undefined;
-}
-
 /** `ENVOY_ADMIN_PORT`, `COLLECTOR_PORT_GRPC` → admin, grpc: what the last word of a variable says of a port, if anything. */
 export function labelOfVariable(name: string): string | undefined {
   const [, last = ''] = /(?:^|_)([a-z0-9]{1,20})(?:_port)?$/.exec(name.toLowerCase()) ?? [];
   return LABELS.has(last) && !UNLABELLED.has(last) ? labelOf(last) : undefined;
+}
+
+/** `PROMETHEUS_ENDPOINT`, `GRPC_ADDR` → metrics, grpc: which of its own addresses a program is told by a variable. */
+export function labelOfAddress(name: string): string | undefined {
+  const bare = name.toLowerCase().replace(/_{1,2}(?:url|uri|endpoint|addr|address)$/, '');
+  return labelOfVariable(bare);
 }

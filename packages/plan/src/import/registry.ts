@@ -1,4 +1,5 @@
 import { compose } from './compose.ts';
+import { dapr } from './dapr.ts';
 import { dockerfile } from './dockerfile.ts';
 import { dotenv } from './dotenv.ts';
 import type { Importer } from './importer.ts';
@@ -20,6 +21,7 @@ export const importers: readonly Importer[] = [
   dotenv,
   compose,
   prometheus,
+  dapr,
   cloudflared,
   spring,
   kubernetes,

@@ -59,6 +59,27 @@ describe('one service by many names', () => {
     expect(found.services.map(({ name }) => name)).toEqual(['api', 'probe', 'web', 'web-tests']);
   });
 
+  test('files of several folders that start things of their own by one name start several services', () => {
+    const run = (port: number) =>
+      `version: 1\napps:\n- appID: orders\n  appDirPath: ./orders/\n  appPort: ${port}\n  daprHTTPPort: ${port + 1000}\n- appDirPath: ../../x\n  appPort: 1\n`;
+    const built = (port: number) => `services:\n  basket:\n    build: ./basket\n    ports: ["${port}:80"]\n`;
+    const found = tree({
+      'one/dapr.yaml': run(5001),
+      'two/dapr.yaml': run(5002),
+      'one/compose.yaml': built(8001),
+      'two/compose.yaml': built(8002),
+      'two/compose.prod.yaml': built(80),
+    });
+    expect(endpoints(found)).toEqual([
+      'one-basket:default 8001',
+      'one-orders:default 5001',
+      'one-orders:dapr-http 6001',
+      'two-basket:default 8002',
+      'two-orders:default 5002',
+      'two-orders:dapr-http 6002',
+    ]);
+  });
+
   test('a name that packages of several folders have, or a label of several workloads, is that of none', () => {
     const workload = (name: string) =>
       `kind: Deployment\napiVersion: apps/v1\nmetadata: { name: ${name}, labels: { app: blog } }\n---\n`;

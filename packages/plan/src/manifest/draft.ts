@@ -1,12 +1,13 @@
 import { posix } from 'node:path';
 import { DEFAULT_LABEL, formatInterval, type Interval } from '@portolan/model';
 import { Document, isMap, isNode, isScalar, type Pair, type Scalar } from 'yaml';
-import type { BlockedFact, Fact, Place, RangeFact, ReservedFact } from '../fact.ts';
+import { type BlockedFact, type Fact, isPortFact, type Place, type RangeFact, type ReservedFact } from '../fact.ts';
 import { isLocalHost } from '../import/address-text.ts';
 import type { SurveyedEndpoint } from '../import/endpoint.ts';
 import type { SurveyedService } from '../import/reconcile.ts';
 import { slugOf } from '../import/service-name.ts';
 import type { Survey } from '../import/survey.ts';
+import { placesOf, together } from '../import/together.ts';
 import { crosses, within } from './range-set.ts';
 import { Manifest, type ManifestInput } from './schema.ts';
 
@@ -44,11 +45,11 @@ export function draft(survey: Pick<Survey, 'project' | 'services' | 'facts'>, ba
   const pairings = pairingsOf(facts, note);
   const sizes = facts.filter((fact) => fact.kind === 'block-size');
   const byService = Map.groupBy(facts, ({ service }) => service);
-  const contested = contestedOf(survey.services);
+  const assumed = assumedOf(survey.services, facts);
   const services = Object.fromEntries(
     survey.services.map((service) => [
       service.name,
-      serviceOf(service, byService.get(service.name) ?? [], { base, note, contested }),
+      serviceOf(service, byService.get(service.name) ?? [], { base, note, assumed }),
     ]),
   );
   const files = [...new Set(facts.flatMap((fact) => (fact.kind === 'mentions' ? [fact.path] : [])))];
@@ -199,21 +200,33 @@ function inside(facts: readonly Fact[], service: string, interval: Interval): bo
   );
 }
 
-/** Ports that more than one service has, as `tcp/3000`. */
-function contestedOf(services: readonly SurveyedService[]): ReadonlySet<string> {
-  const ports = services.flatMap(({ endpoints }) => [
-    ...new Set(endpoints.map(({ protocol, port }) => `${protocol}/${port}`)),
-  ]);
-  return new Set(ports.filter((port, index) => ports.indexOf(port) !== index));
+/** Ports that other services have, too, where no file starts or lists them together: `cart tcp/3000`. */
+function assumedOf(services: readonly SurveyedService[], facts: readonly Fact[]): ReadonlySet<string> {
+  const holders = new Map<string, Set<string>>();
+  for (const { name, endpoints } of services)
+    for (const { protocol, port } of endpoints)
+      holders.set(`${protocol}/${port}`, (holders.get(`${protocol}/${port}`) ?? new Set()).add(name));
+  const said = Map.groupBy(
+    facts.filter((fact) => isPortFact(fact)),
+    ({ service, protocol, port }) => `${service} ${protocol}/${port}`,
+  );
+  return new Set(
+    [...holders].flatMap(([port, names]) => {
+      if (names.size < 2) return [];
+      const places = new Map([...names].map((name) => [name, placesOf(said.get(`${name} ${port}`) ?? [])]));
+      const beside = together(places);
+      return [...names].filter((name) => !beside.has(name)).map((name) => `${name} ${port}`);
+    }),
+  );
 }
 
 interface Context {
   base: string;
   note: NotePlaces;
-  contested: ReadonlySet<string>;
+  assumed: ReadonlySet<string>;
 }
 
-function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, note, contested }: Context): ServiceInput {
+function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, note, assumed }: Context): ServiceInput {
   const path = ['services', service.name];
   const property = (what: string) => {
     const fact = facts.find((each) => each.kind === 'describes' && each.what === what);
@@ -273,7 +286,12 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, not
         .sort((a, b) => Number(b.label === DEFAULT_LABEL) - Number(a.label === DEFAULT_LABEL))
         .map((endpoint) => [
           endpoint.label,
-          endpointOf(endpoint, [...path, 'endpoints', endpoint.label], note, contested),
+          endpointOf(
+            endpoint,
+            [...path, 'endpoints', endpoint.label],
+            note,
+            assumed.has(`${service.name} ${endpoint.protocol}/${endpoint.port}`),
+          ),
         ]),
     ),
     ...(dependencies.length > 0 ? { dependencies } : {}),
@@ -285,7 +303,7 @@ function endpointOf(
   endpoint: SurveyedEndpoint,
   path: readonly string[],
   note: NotePlaces,
-  contested: ReadonlySet<string>,
+  assumed: boolean,
 ): EndpointInput {
   const { port, planned, protocol, transport, within: range, evidence } = endpoint;
   const says = (value: number | string) =>
@@ -295,7 +313,7 @@ function endpointOf(
   const health = endpoint.health === undefined ? undefined : healthOf(endpoint.health, port);
   return {
     port,
-    ...(endpoint.byDefault && contested.has(`${protocol}/${port}`) ? { assumed: true } : {}),
+    ...(assumed ? { assumed: true } : {}),
     ...(planned === undefined ? {} : { planned }),
     ...(protocol === 'udp' ? { protocol } : {}),
     ...(transport?.trim() ? { transport: tidy(transport) } : {}),

@@ -47,7 +47,7 @@ const ManifestEndpoint = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'The port is a default of its sources that other services have, too, and nothing that starts it says it. Such ports may never meet on a host: a collision of them is in doubt until this is taken out.',
+      'Other services have this port, too, and no file starts or lists them together: they may never meet on a host. A collision is in doubt until this is taken out.',
     ),
   planned: Port.optional().describe('The port that it shall have after a reorganisation.'),
   protocol: Protocol.default('tcp'),
