@@ -48,3 +48,19 @@ test('a profile may have ports of its own; the dashboard of an Aspire host has s
     'binds 18076 otlp localhost dev fallback src/Shop.Api',
   ]);
 });
+
+test('appsettings.json gives the endpoints of Kestrel, else its addresses', () => {
+  const of = (value: object, name = 'appsettings.json') => said(`src/Shop.Api/${name}`, JSON.stringify(value), home);
+  const home = { 'src/Shop.Api/Dockerfile': '' };
+  const Kestrel = { Endpoints: { Http: { Url: 'http://*:5000' }, gRPC: { Url: 'http://*:5001' } } };
+  expect(of({ Kestrel, Urls: 'http://*:1' })).toEqual([
+    'binds 5000 * fallback src/Shop.Api',
+    'binds 5001 grpc * fallback src/Shop.Api',
+  ]);
+  expect(of({ Urls: 'http://localhost:5002' }, 'appsettings.Development.json')).toEqual([
+    'binds 5002 localhost dev fallback src/Shop.Api',
+  ]);
+  expect(of({ Kestrel: { EndpointDefaults: { Protocols: 'Http2' } }, Auth: { Url: 'http://localhost:9' } })).toEqual(
+    [],
+  );
+});

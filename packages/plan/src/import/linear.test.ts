@@ -22,6 +22,7 @@ const paths = [
   'a.py',
   'a.go',
   'a.rs',
+  'a.cs',
   'vite.config.ts',
 ];
 

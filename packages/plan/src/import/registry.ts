@@ -1,3 +1,4 @@
+import { appSettings } from './app-settings.ts';
 import { compose } from './compose.ts';
 import { dapr } from './dapr.ts';
 import { dockerfile } from './dockerfile.ts';
@@ -28,6 +29,7 @@ export const importers: readonly Importer[] = [
   pm2,
   packageScript,
   launchSettings,
+  appSettings,
   procfile,
   dockerfile,
   caddy,

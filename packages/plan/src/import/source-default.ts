@@ -225,6 +225,29 @@ const PATTERNS: readonly Pattern[] = [
     fallback: true,
     label: ({ groups }) => (groups!.name!.startsWith('management') ? 'management' : undefined),
   },
+  // app.Run("http://localhost:5000"), UseUrls("http://*:5000"), options.ListenAnyIP(5000)
+  {
+    files: /\.cs$/,
+    shape: new RegExp(
+      String.raw`\b(?:(?:UseUrls|app\.Run|app\.RunAsync|Urls\.Add)\(\s{0,20}"https?:\/\/[\w.*+-]{1,60}:|Listen(?:AnyIP|Localhost)\(\s{0,20})${digits}`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: false,
+  },
+  // listenPort = "3050" in a block of constants, port := "3050". A bare `port =` may be a database's.
+  {
+    files: /\.go$/,
+    shape: new RegExp(
+      String.raw`^\t{1,3}(?<name>(?:default|server|http|listen|app)Port(?=\s{1,40}:?=)|port(?=\s{1,4}:=))\s{1,40}:?=\s{1,4}":?${digits}"`,
+      'dgm',
+    ),
+    sure: 'likely',
+    why: 'a constant is called so: that it is listened on is not looked at',
+    by: 'source',
+    fallback: true,
+  },
   // const PORT = 3001
   {
     shape: new RegExp(
