@@ -28,7 +28,8 @@ const GENERIC = new Set(
     'api app apps application backend base bff client core cron daemon data database db default demo dev dist docker ' +
     'front frontend gateway http image job jobs local localhost main mailhog mariadb memcached minio mongo mongodb mysql nginx node ' +
     'postgres postgresql prod production proxy public redis root scheduler server service site src staging test ui ' +
-    'web website worker workers www'
+    'web website worker workers www ' +
+    'csharp dotnet go golang java javascript js kotlin php py python ruby rust ts typescript'
   ).split(' '),
 );
 

@@ -67,7 +67,8 @@ const byPorts: ReadonlySet<PlanFinding['kind']> = new Set([
  */
 export function reorganise(subject: Subject, wishes: Wishes): Reorganisation {
   const chart = chartOf(subject);
-  const findings = check(subject).filter(({ doubt }) => doubt === undefined);
+  const all = check(subject);
+  const findings = all.filter(({ doubt }) => doubt === undefined);
   const { moves, steps, kept, bound, dropped } = relocate(chart, wishes);
   const targets = new Map(moves.flatMap(({ endpoints, to }) => endpoints.map((endpoint) => [endpoint, to] as const)));
   const rewrites = new Map(
@@ -90,7 +91,7 @@ export function reorganise(subject: Subject, wishes: Wishes): Reorganisation {
         temporary,
         because: temporary
           ? ['it stops there so that another can pass']
-          : reasons(chart, findings, move.endpoints, moves),
+          : reasons(chart, all, move.endpoints, moves),
         places: temporary
           ? []
           : move.endpoints.flatMap((endpoint) => rewrites.get(endpoint)!.map(({ place }) => place)),
