@@ -191,21 +191,20 @@ export class Identities {
     return alike.length === 1 ? alike[0] : undefined;
   }
 
-  /** A name by which files of two folders start what lies in different places, as examples beside one another do. */
+  /** A name by which files of two folders start what lies below each, as examples beside one another do. */
   #claimOwn(facts: readonly Fact[]): void {
-    const started = new Map<string, Map<string, Set<string>>>();
+    const starters = new Map<string, Set<string>>();
     for (const { names, place } of facts) {
       const [first] = names;
-      const folder = names.find(({ from }) => from === 'directory')?.name;
-      if (folder === undefined || (first!.from !== 'compose' && first!.from !== 'process')) continue;
-      const name = compact(slugOf(first!.name));
-      const byFolder = started.get(name) ?? started.set(name, new Map()).get(name)!;
       const at = posix.dirname(place.file);
-      byFolder.set(at, (byFolder.get(at) ?? new Set()).add(folder));
+      const own = names.some(({ from, name }) => from === 'directory' && isWithin(name, at));
+      if (!own || at === '.' || (first!.from !== 'compose' && first!.from !== 'process')) continue;
+      const name = compact(slugOf(first!.name));
+      starters.set(name, (starters.get(name) ?? new Set()).add(at));
     }
-    for (const [name, byFolder] of started) {
-      const sets = [...byFolder.values()];
-      if (sets.some((set, index) => sets.slice(index + 1).some((other) => ![...set].some((each) => other.has(each)))))
+    for (const [name, folders] of starters) {
+      const list = [...folders];
+      if (list.some((one) => list.some((other) => !isWithin(one, other) && !isWithin(other, one))))
         this.#manifold.add(name);
     }
   }
@@ -453,6 +452,10 @@ export class Identities {
     const short = slug.replace(/-(?:service|services|server|svc|daemon|app)$/, '');
     return short.startsWith(`${this.#project}-`) ? short.slice(this.#project.length + 1) : short;
   }
+}
+
+function isWithin(folder: string, around: string): boolean {
+  return folder === around || folder.startsWith(`${around}/`);
 }
 
 function inDocument({ names }: Fact): boolean {

@@ -43,6 +43,12 @@ test('a profile may have ports of its own; the dashboard of an Aspire host has s
   const host = settings({
     https: project('https://0.0.0.0:19888', { DOTNET_DASHBOARD_OTLP_ENDPOINT_URL: 'https://localhost:18076' }),
   });
+  const both = {
+    https: project('https://localhost:7002', { ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL: 'https://localhost:7021' }),
+    http: project('http://localhost:7001', { ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL: 'http://localhost:7020' }),
+  };
+  const labels = said(path, settings(both)).map((line) => line.split(' ').slice(1, 3).join(' '));
+  expect(labels).toEqual(['7002 https', '7021 otlp-https', '7001 localhost', '7020 otlp']);
   expect(said(path, host)).toEqual([
     'binds 19888 0.0.0.0 dev fallback src/Shop.Api',
     'binds 18076 otlp localhost dev fallback src/Shop.Api',

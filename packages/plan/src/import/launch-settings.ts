@@ -38,7 +38,7 @@ function* profiles(file: SourceFile, settings: Literal, names: NameHint[]): Gene
   const listed = entryOf(settings, 'profiles');
   const all = listed?.type === 'object' ? listed.entries : [];
   const express = entryOf(entryOf(settings, 'iisSettings'), 'iisExpress');
-  const plain = all.some(({ value }) => /\bhttp:/i.test(textOf(entryOf(value, 'applicationUrl')) ?? ''));
+  const plain = plainOf(all.map(({ value }) => value));
   const seen = new Map<string, number>();
   const placed = new Set<number>();
   // `dotnet run` takes the first profile of a project; IIS Express is another server, for whoever has it.
@@ -77,20 +77,39 @@ function isExpress(profile: Literal): boolean {
   return textOf(entryOf(profile, 'commandName')) === 'IISExpress';
 }
 
-/** @param plain the project listens without TLS, too: that is its main port then */
-function projectPorts(profile: Literal, plain: boolean): Listens[] {
+/** What is listened at without TLS in some profile: `applicationUrl`, or variables. That is the main port then. */
+function plainOf(profiles: readonly Literal[]): ReadonlySet<string> {
+  const written = profiles.flatMap((profile) => {
+    const variables = entryOf(profile, 'environmentVariables');
+    return [
+      { key: 'applicationUrl', value: entryOf(profile, 'applicationUrl') },
+      ...(variables?.type === 'object' ? variables.entries : []),
+    ];
+  });
+  return new Set(written.filter(({ value }) => /\bhttp:/i.test(textOf(value) ?? '')).map(({ key }) => key));
+}
+
+function projectPorts(profile: Literal, plain: ReadonlySet<string>): Listens[] {
   const variables = entryOf(profile, 'environmentVariables');
-  const label = (url = '') => (plain && /^https:/i.test(url) ? 'https' : undefined);
-  const urls = listensAt(entryOf(profile, 'applicationUrl'), label);
-  const own = urls.length > 0 ? urls : listensAt(entryOf(variables, 'ASPNETCORE_URLS'), label);
+  const ports = (key: string, value: Literal | undefined, part?: string) =>
+    listensAt(value, (url = '') => {
+      const secure = plain.has(key) && isSecure(url);
+      return part === undefined ? (secure ? 'https' : undefined) : `${part}${secure ? '-https' : ''}`;
+    });
+  const urls = ports('applicationUrl', entryOf(profile, 'applicationUrl'));
+  const own = urls.length > 0 ? urls : ports('ASPNETCORE_URLS', entryOf(variables, 'ASPNETCORE_URLS'));
   const further = variables?.type === 'object' ? variables.entries : [];
   return [
     ...own,
     ...further.flatMap(({ key, value }) => {
       const part = furtherLabel(key);
-      return part === undefined ? [] : listensAt(value, () => part);
+      return part === undefined ? [] : ports(key, value, part);
     }),
   ];
+}
+
+function isSecure(url: string): boolean {
+  return /^https:/i.test(url);
 }
 
 /** `https://localhost:7298;http://localhost:5045` */

@@ -405,3 +405,13 @@ describe('hostile input', () => {
     ).toEqual(['3001', '3002', '3003']);
   });
 });
+
+test('a tree of nothing but examples is about them; tests are for nobody anywhere', () => {
+  const files = {
+    'samples/shop/cart/package.json': '{"name":"cart"}',
+    'samples/shop/cart/index.js': 'app.listen(3003)',
+    'samples/shop/cart/test/server.js': 'app.listen(3004)',
+  };
+  expect(endpoints(tree(files))).toEqual(['cart:default 3003']);
+  expect(endpoints(tree({ 'apps/web/package.json': '{"name":"web-x"}' }))).toEqual([]);
+});

@@ -58,6 +58,8 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   const walked = walk([...paths, ...manifests], options.ignore, (found) => progress({ found, read: 0 }));
   const plans = new Set(manifests.map((path) => relative(walked.root, realpathSync(path)).split(sep).join('/')));
   const around = surroundings(walked.root, walked.files);
+  const homes = around.homes().filter((home) => home !== '.');
+  const allExamples = homes.length > 0 && homes.every((home) => EXAMPLES.test(`${home}/`));
   const notes: Note[] = [...walked.notes];
   const facts: Fact[] = [];
   const files: Survey['files'] = [];
@@ -72,7 +74,7 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
     files.push({ path: file.path, importer: importer.name });
     notes.push(...reading.notes);
     // One by one: an array of 50,000 does not go on the stack as arguments.
-    for (const fact of reading.facts) facts.push(inExample(fact));
+    for (const fact of reading.facts) facts.push(inExample(fact, allExamples));
     progress({ found: walked.files.length, read: index + 1 });
   }
   const project = options.project ?? projectOf(walked.root);
@@ -182,12 +184,18 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
   };
 }
 
-const EXAMPLES =
-  /(?:^|\/)(?:examples?|samples?|fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|demos?|templates?|playground|cookbook|benchmarks?)\//i;
+/** Folders of examples; and of tests, which hold for nobody's plan in any tree. */
+const EXAMPLES = /(?:^|\/)(?:examples?|samples?|demos?|templates?|playground|cookbook)\//i;
+const TESTS = /(?:^|\/)(?:fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|benchmarks?)\//i;
 
-/** What examples and tests say holds for nobody's plan, but it may well be a mention of a port. */
-function inExample(fact: Fact): Fact {
-  if (fact.sure === 'unsure' || !EXAMPLES.test(fact.place.file)) return fact;
+/**
+ * What examples and tests say holds for nobody's plan, but it may well be a mention of a port.
+ *
+ * @param allExamples the tree holds nothing else: then they are what it is about
+ */
+function inExample(fact: Fact, allExamples: boolean): Fact {
+  const { file } = fact.place;
+  if (fact.sure === 'unsure' || !(TESTS.test(file) || (!allExamples && EXAMPLES.test(file)))) return fact;
   return { ...fact, sure: 'unsure', why: 'it stands in a folder of examples or tests' };
 }
 

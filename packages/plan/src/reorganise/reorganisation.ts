@@ -89,9 +89,7 @@ export function reorganise(subject: Subject, wishes: Wishes): Reorganisation {
         from: from!,
         to,
         temporary,
-        because: temporary
-          ? ['it stops there so that another can pass']
-          : reasons(chart, all, move.endpoints, moves),
+        because: temporary ? ['it stops there so that another can pass'] : reasons(chart, all, move.endpoints, moves),
         places: temporary
           ? []
           : move.endpoints.flatMap((endpoint) => rewrites.get(endpoint)!.map(({ place }) => place)),
