@@ -24,6 +24,8 @@ interface Group {
   directory?: string;
   /** Each spelling, by its slug. */
   aliases: Map<string, string>;
+  /** Those that a file gives it; the others are only parts of its folder's path. */
+  told: ReadonlySet<string>;
   reasons: string[];
   /** Ports that it binds or is said to have. */
   ports: Set<number>;
@@ -402,11 +404,13 @@ export class Identities {
         if (from !== 'directory') aliases.set(slugOf(alias), alias);
         if (from === 'package') aliases.set(slugOf(alias.replace(/^@/, '').replaceAll('/', '-')), alias);
       }
+      const told = new Set(aliases.values());
       for (const folder of folders) for (const slug of folderSlugs(folder, this.#project)) aliases.set(slug, slug);
       const reasons = this.#reasons.filter(([key]) => this.#sets.find(key) === root).map(([, reason]) => reason);
       const group: Group = {
         name,
         aliases,
+        told,
         reasons: [...new Set(reasons)],
         ports,
         main: bound.size > 0 ? bound : ports,

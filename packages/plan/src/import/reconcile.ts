@@ -11,6 +11,8 @@ export interface SurveyedService {
   name: string;
   /** How else files call it: compose services, containers, folders. */
   aliases: string[];
+  /** Of these, those that are only parts of its folder's path. */
+  implied: string[];
   /** Folder of its sources, from the root on. */
   directory?: string;
   /** Why all these names were taken for one service, a sentence each. */
@@ -43,9 +45,10 @@ export function reconcile(
   const identities = new Identities(settled, { project, homes });
   const facts = settled.map((fact) => identities.attach(fact));
   const { facts: labelled, endpoints, notes } = drawEndpoints(facts);
-  const services = identities.services().map(({ name, aliases, directory, reasons }) => ({
+  const services = identities.services().map(({ name, aliases, told, directory, reasons }) => ({
     name,
     aliases: [...new Set(aliases.values())].filter((alias) => alias !== name && !isGeneric(slugOf(alias))),
+    implied: [...aliases.values()].filter((alias) => !told.has(alias)),
     ...(directory === undefined ? {} : { directory }),
     reasons,
     endpoints: endpoints.get(name) ?? [],

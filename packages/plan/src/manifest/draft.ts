@@ -228,6 +228,7 @@ interface Context {
 
 function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, note, assumed }: Context): ServiceInput {
   const path = ['services', service.name];
+  const aliases = service.aliases.filter((alias) => !service.implied.includes(alias));
   const property = (what: string) => {
     const fact = facts.find((each) => each.kind === 'describes' && each.what === what);
     return fact?.kind === 'describes' ? fact : undefined;
@@ -275,9 +276,7 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, not
     ...(service.directory === undefined || service.directory === '.'
       ? {}
       : { directory: posix.join(base, service.directory) }),
-    ...(service.aliases.length > 0
-      ? { aliases: service.aliases.slice(0, 50).map((alias) => alias.slice(0, 255)) }
-      : {}),
+    ...(aliases.length > 0 ? { aliases: aliases.slice(0, 50).map((alias) => alias.slice(0, 255)) } : {}),
     ...(hosts.length > 0 ? { hosts } : {}),
     ...(internalOnly ? { internalOnly: true } : {}),
     ...told('replicas', 'replicas', (value) => Math.min(Number(value), 65_535)),
