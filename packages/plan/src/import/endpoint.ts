@@ -113,19 +113,33 @@ function inContainers(facts: Fact[]): Fact[] {
         : [],
     ),
   );
-  // A container in a cluster publishes nothing on its host: its own port is the one inside.
-  const clustered = new Set(
-    facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'kubernetes' ? [fact.port] : [])),
-  );
-  if (published.size === 0 && clustered.size === 0) return facts;
+  const within = containedPorts(facts);
+  if (published.size === 0 && within.size === 0) return facts;
   const soft = new Set<Binds['by']>(['source', 'flag', 'env', 'env-example', 'script']);
   return facts.map((fact) => {
     if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined) return fact;
-    const within = published.has(fact.port) || (fact.by === 'source' && clustered.has(fact.port));
-    if (!within) return fact;
+    const isDefault = fact.by === 'source' || (fact.by === 'flag' && fact.fallback === true);
+    if (!published.has(fact.port) && !(isDefault && within.has(fact.port))) return fact;
     const { kind: _kind, by: _by, fallback: _fallback, address: _address, ...rest } = fact;
     return { ...rest, kind: 'internal' };
   });
+}
+
+/**
+ * Ports by which others reach a container that publishes none on its host: in a cluster, or of a compose file that exposes
+ * them, sets them, or whose proxy asks for them.
+ */
+function containedPorts(facts: readonly Fact[]): ReadonlySet<number> {
+  const composed = facts.some(({ kind, names }) => kind !== 'refers' && names[0]?.from === 'compose');
+  const publishing = facts.some((fact) => fact.kind === 'binds' && fact.by === 'compose');
+  return new Set(
+    facts.flatMap((fact) => {
+      if (fact.kind === 'internal' && fact.importer === 'kubernetes') return [fact.port];
+      if (!composed || publishing) return [];
+      const known = fact.kind === 'internal' && fact.importer === 'compose';
+      return known || (fact.kind === 'refers' && fact.scope === 'network') ? [fact.port] : [];
+    }),
+  );
 }
 
 /** Labels as far as files give them; the others get that of their port, else that of the only one. */

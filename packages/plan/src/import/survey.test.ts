@@ -415,3 +415,18 @@ test('a tree of nothing but examples is about them; tests are for nobody anywher
   expect(endpoints(tree(files))).toEqual(['cart:default 3003']);
   expect(endpoints(tree({ 'apps/web/package.json': '{"name":"web-x"}' }))).toEqual([]);
 });
+
+test('the default of a container that publishes nothing is its port inside, when others reach it by that', () => {
+  const found = tree({
+    'compose.yaml':
+      'services:\n  basket:\n    build: ./basket\n    expose: [3000]\n  orders:\n    build: ./orders\n  mails:\n    build: ./mails\n  proxy:\n    image: nginx\n    ports: ["80:80"]\n',
+    'nginx.conf': 'server {\n  location / {\n    proxy_pass http://orders:8000;\n  }\n}\n',
+    'basket/package.json': '{}',
+    'basket/index.js': 'app.listen(process.env.PORT || 3000)',
+    'orders/go.mod': '',
+    'orders/main.go': 'http.ListenAndServe(":8000", nil)',
+    'mails/package.json': '{}',
+    'mails/index.js': 'app.listen(process.env.PORT || 3002)',
+  });
+  expect(endpoints(found)).toEqual(['mails:default 3002', 'proxy:default 80']);
+});
