@@ -96,6 +96,20 @@ describe('proxies', () => {
     ]);
   });
 
+  test('what compose mounts is in a container', () => {
+    const mounted = (volume: string) => ({
+      'compose.yaml': `services:\n  proxy:\n    image: nginx\n    volumes:\n      - ./infra-old:/x\n      - ${volume}\n`,
+    });
+    const listens = (volume: string) => said('infra/nginx/a.conf', 'server {\n  listen 8080;\n}\n', mounted(volume));
+    expect(listens('./infra/nginx/a.conf:/etc/nginx/nginx.conf:ro')).toEqual(['internal 8080']);
+    expect(listens('"./infra:/etc"')).toEqual(['internal 8080']);
+    expect(listens('./infra-other:/etc')).toEqual(['binds 8080 unsure']);
+    const caddy = said('deploy/Caddyfile', ':8080 {\n}\n', {
+      'deploy/x/compose.yml': '- ../Caddyfile:/etc/caddy/Caddyfile',
+    });
+    expect(caddy).toEqual(['internal 8080']);
+  });
+
   test('Caddy', () => {
     const text =
       'auth.example.net {\n  reverse_proxy localhost:3001 backup:3002\n}\nchat.example.net {\n  handle /api/* {\n    reverse_proxy chat-server:3030\n  }\n}\n:8080 {\n  respond "x"\n}\n';

@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { basename, join, posix, relative, sep } from 'node:path';
 import type { Fact } from '../fact.ts';
+import { compose } from './compose.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { markdown } from './markdown/document.ts';
 import { reconcile, type SurveyedService } from './reconcile.ts';
@@ -166,6 +167,7 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
   }
   const listed = [...homes];
   const texts = new Map<string, string | undefined>();
+  let composed: readonly string[] | undefined;
   const homeOf = (directory: string): string | undefined => {
     for (let at = directory; ; at = posix.dirname(at)) {
       if (homes.has(at)) return at;
@@ -176,6 +178,7 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
     has: (path) => paths.has(path),
     home: homeOf,
     homes: () => listed,
+    composeFiles: () => (composed ??= [...paths].filter((path) => compose.matches(path))),
     text: (path) => {
       if (path.startsWith('../') || path.startsWith('/')) return undefined;
       if (!texts.has(path)) texts.set(path, textAt(join(root, path), 1 << 20));
