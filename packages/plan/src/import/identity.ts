@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, type Refers } from '../fact.ts';
+import { Claims } from './claims.ts';
 import { DisjointSets } from './disjoint-sets.ts';
 import { compact, isGeneric, slugOf, tellingParts } from './service-name.ts';
 
@@ -42,12 +43,7 @@ export class Identities {
   readonly #groups = new Map<string, Group>();
   readonly #bySlug = new Map<string, Set<Group>>();
   readonly #byPort = new Map<number, Set<Group>>();
-  /** Folders that several services of one file are built from: they name none of them. */
-  readonly #shared = new Set<string>();
-  /** Folders that compose builds a service from, and the names of those services. */
-  readonly #built = new Map<string, Set<string>>();
-  /** Names that different folders' files give to services of their own: each holds within its folder. */
-  readonly #manifold = new Set<string>();
+  readonly #claims: Claims;
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
 
@@ -57,9 +53,7 @@ export class Identities {
     const defining = facts.filter(
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
-    this.#claimOwn(defining);
-    this.#claimFolders(defining);
-    this.#claimNames(defining);
+    this.#claims = new Claims(defining);
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
@@ -193,88 +187,11 @@ export class Identities {
     return alike.length === 1 ? alike[0] : undefined;
   }
 
-  /** A name by which files of two folders start what lies below each, as examples beside one another do. */
-  #claimOwn(facts: readonly Fact[]): void {
-    const starters = new Map<string, Set<string>>();
-    for (const { names, place } of facts) {
-      const [first] = names;
-      const at = posix.dirname(place.file);
-      const own = names.some(({ from, name }) => from === 'directory' && isWithin(name, at));
-      if (!own || at === '.' || (first!.from !== 'compose' && first!.from !== 'process')) continue;
-      const name = compact(slugOf(first!.name));
-      starters.set(name, (starters.get(name) ?? new Set()).add(at));
-    }
-    for (const [name, folders] of starters) {
-      const list = [...folders];
-      if (list.some((one) => list.some((other) => !isWithin(one, other) && !isWithin(other, one))))
-        this.#manifold.add(name);
-    }
-  }
-
-  /** Folders that two services of one kind of file are built from belong to the one that has ports, or is called so. */
-  #claimFolders(facts: readonly Fact[]): void {
-    const claims = new Map<string, Map<string, boolean>>();
-    const nested = facts.some(({ names }) => names.some(({ name, from }) => from === 'directory' && name !== '.'));
-    for (const fact of facts) {
-      const [first] = fact.names;
-      const folder = fact.names.find(({ from }) => from === 'directory')?.name;
-      if (
-        folder === undefined ||
-        !first ||
-        first.from === 'directory' ||
-        first.from === 'variable' ||
-        first.from === 'document'
-      )
-        continue;
-      if (folder === '.' && nested && first.from !== 'package')
-        this.#shared.add(`${first.from} ${slugOf(first.name)} .`);
-      if (first.from === 'compose')
-        this.#built.set(folder, (this.#built.get(folder) ?? new Set()).add(compact(slugOf(first.name))));
-      const claim = `${first.from} ${folder}`;
-      const slugs = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
-      const slug = slugOf(first.name);
-      slugs.set(slug, (slugs.get(slug) ?? false) || isPortFact(fact));
-    }
-    for (const [claim, slugs] of claims) {
-      if (slugs.size < 2) continue;
-      const [from, ...rest] = claim.split(' ');
-      const folder = rest.join(' ');
-      const withPorts = [...slugs].filter(([, ports]) => ports).map(([slug]) => slug);
-      const called = [...slugs.keys()].find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
-      const owner = withPorts.length === 1 ? withPorts[0] : called;
-      for (const slug of slugs.keys()) if (slug !== owner) this.#shared.add(`${from} ${slug} ${folder}`);
-    }
-  }
-
-  /**
-   * A label that several workloads have is that of all of them together, unless one is called so; a package's name that
-   * several folders have is none of a single service.
-   */
-  #claimNames(facts: readonly Fact[]): void {
-    const bearers = new Map<string, Set<string>>();
-    for (const { names } of facts) {
-      const [first, ...others] = names;
-      for (const { name, from } of others) {
-        const label = from === 'kubernetes' && first!.from === 'kubernetes';
-        if (!label && !(from === 'package' && first!.from === 'directory')) continue;
-        bearers.set(name, (bearers.get(name) ?? new Set()).add(`${first!.from} ${slugOf(first!.name)}`));
-      }
-    }
-    for (const [name, those] of bearers) {
-      if (those.size > 1) for (const bearer of those) this.#shared.add(`${bearer} ${name}`);
-    }
-  }
-
-  /** Whether a further name of a fact is not its service's alone. */
-  #isShared({ names: [first] }: Fact, hint: NameHint): boolean {
-    return hint !== first && this.#shared.has(`${first!.from} ${slugOf(first!.name)} ${hint.name}`);
-  }
-
   #join(fact: Fact): void {
     const keys: string[] = [];
     const [first] = fact.names;
     for (const hint of fact.names) {
-      if (this.#isShared(fact, hint)) continue;
+      if (this.#claims.isShared(fact, hint)) continue;
       const key = this.#keyOf(hint, fact.place.file);
       if (key !== undefined) keys.push(key);
     }
@@ -317,7 +234,7 @@ export class Identities {
       if (inUse.length !== 1 || only === undefined) continue;
       const folderKey = `folder:${only}`;
       // Another service of compose may be built from the folder: then it is not this one's.
-      const built = this.#built.get(only);
+      const built = this.#claims.builtFrom(only);
       if (built && composed.has(key) && !built.has(compact(slug))) continue;
       this.#sets.add(folderKey);
       if (this.#sets.union(folderKey, key))
@@ -373,7 +290,7 @@ export class Identities {
           spoken.get(root) ??
           spoken.set(root, { hints: [], ports: new Set(), bound: new Set(), scopes: new Set() }).get(root)!;
         if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
-        if (this.#isShared(fact, hint)) continue;
+        if (this.#claims.isShared(fact, hint)) continue;
         group.scopes.add(posix.dirname(fact.place.file));
         if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
         if (fact.kind === 'binds') group.bound.add(fact.port);
@@ -442,7 +359,7 @@ export class Identities {
     if (!DEFINING.includes(from)) return undefined;
     const slug = slugOf(name);
     if (slug === '') return undefined;
-    if (!isGeneric(slug) && !this.#manifold.has(compact(slug))) return `name:${compact(slug)}`;
+    if (!isGeneric(slug) && !this.#claims.isManifold(slug)) return `name:${compact(slug)}`;
     return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
   }
 
@@ -456,10 +373,6 @@ export class Identities {
     const short = slug.replace(/-(?:service|services|server|svc|daemon|app)$/, '');
     return short.startsWith(`${this.#project}-`) ? short.slice(this.#project.length + 1) : short;
   }
-}
-
-function isWithin(folder: string, around: string): boolean {
-  return folder === around || folder.startsWith(`${around}/`);
 }
 
 function inDocument({ names }: Fact): boolean {
