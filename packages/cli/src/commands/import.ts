@@ -147,10 +147,10 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
   const rows = Object.entries(services).flatMap(([name, { endpoints, directory }]) => {
     const labels = Object.entries(endpoints);
     if (labels.length === 0) return [[plain(name), paint('dim', 'no port of a host'), '', plain(directory ?? '')]];
-    return labels.map(([label, { port, planned, assumed, protocol }]) => [
+    return labels.map(([label, { port, planned, protocol }]) => [
       plain(label === 'default' ? name : `${name}:${label}`),
       `${port}${protocol === 'udp' ? '/udp' : ''}`,
-      planned === undefined ? (assumed ? 'assumed' : '') : `planned ${planned}`,
+      planned === undefined ? '' : `planned ${planned}`,
       plain(placeOf(drafted, name, label)),
     ]);
   });

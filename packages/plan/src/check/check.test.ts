@@ -72,19 +72,6 @@ test('compose files that publish one service at one port are used in turn, and t
   expect(idsOf(checked({ ...apart, ...plan }))).toEqual(['collision:tcp:7233:cart+pay']);
 });
 
-test('ports that a plan only assumes collide perhaps', () => {
-  const files = {
-    'a/cart/package.json': '{"name":"cart"}',
-    'a/cart/index.js': 'app.listen(process.env.PORT || 3000);\n',
-    'b/pay/package.json': '{"name":"pay"}',
-    'b/pay/index.js': 'app.listen(process.env.PORT || 3000);\n',
-  };
-  const plan = (more: string) =>
-    `project: shop\nservices:\n  cart: { endpoints: { default: { port: 3000${more} } } }\n  pay: { endpoints: { default: { port: 3000 } } }\n`;
-  expect(idsOf(checked({ ...files, 'portolan.yaml': plan(', assumed: true') }))).toEqual([]);
-  expect(idsOf(checked({ ...files, 'portolan.yaml': plan('') }))).toEqual(['collision:tcp:3000:cart+pay']);
-});
-
 test('Prometheus in a container asks itself on localhost', () => {
   const files = {
     'compose.yaml': 'services:\n  prometheus:\n    image: prom/prometheus\n    ports: ["9091:9090"]\n',

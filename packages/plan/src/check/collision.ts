@@ -1,6 +1,6 @@
+import { dirname } from 'node:path/posix';
 import { type Claim, judgePort, parseServiceId } from '@portolan/model';
-import type { Binds } from '../fact.ts';
-import { placesOf, together } from '../import/together.ts';
+import type { Binds, Place } from '../fact.ts';
 import type { Manifest } from '../manifest/schema.ts';
 import { bare, type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Witness } from './finding.ts';
@@ -108,7 +108,10 @@ function claimWitnesses(chart: Chart, claimant: Claimant): Witness[] {
   return [...files, ...plan, ...stated].slice(0, 6);
 }
 
-/** Of drafts, and of ports that a plan only assumes: whether they ever run side by side is not known. */
+/**
+ * Of drafts: services of different corners of a tree may be alternatives, examples or each in a container of its own.
+ * They run side by side where one file starts or lists them both.
+ */
 function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string } {
   const profiles = claimants.map(({ by }) => by.flatMap((fact) => fact.profiles ?? []));
   if (
@@ -129,14 +132,20 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   if (common !== undefined) {
     return { doubt: `the files that start them both start ${common}, too: they are used in turn, never at once` };
   }
-  const decided = claimants.filter(({ plan, wants }) => !plan.assumed || plan.port !== wants);
-  if (!chart.drafted && decided.length > 1) return {};
-  const places = new Map<string, Set<string>>();
-  for (const { service, by, states, wants } of claimants) {
-    const own = placesOf([...by, ...states.filter(({ port }) => port === wants)]);
-    places.set(service, new Set([...(places.get(service) ?? []), ...own]));
-  }
-  return together(places).size > 0
+  if (!chart.drafted) return {};
+  const sources = claimants.map(({ by, states, wants, service }) => ({
+    service,
+    places: [
+      ...by.filter(({ fallback }) => !fallback).map((fact) => corner(fact)),
+      ...states
+        .filter(({ port, planned }) => port === wants && !planned)
+        .map(({ place, list = '' }) => `${place.file} ${list}`),
+    ],
+  }));
+  const together = sources.some(({ service, places }) =>
+    sources.some((other) => other.service !== service && other.places.some((place) => places.includes(place))),
+  );
+  return together
     ? {}
     : {
         doubt:
@@ -174,4 +183,9 @@ function alternativeOf(chart: Chart, claimants: readonly Claimant[]): string | u
 
 function filesOf(facts: readonly Binds[]): ReadonlySet<string> {
   return new Set(facts.map(({ place }) => place.file));
+}
+
+/** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */
+function corner({ by, place }: { by: Binds['by']; place: Place }): string {
+  return by === 'unit' ? dirname(place.file) : place.file;
 }

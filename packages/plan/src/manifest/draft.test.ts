@@ -122,23 +122,3 @@ test('whatever facts there are, the draft is a manifest', () => {
     { numRuns: 500 },
   );
 });
-
-test('a port that another service has, too, is only assumed where no file starts both', () => {
-  const own = (port: number) => `app.listen(process.env.PORT || ${port});\n`;
-  const { manifest } = drafted({
-    'a/cart/package.json': '{"name":"cart"}',
-    'a/cart/index.js': own(3000),
-    'b/pay/package.json': '{"name":"pay"}',
-    'b/pay/index.js': own(3000),
-    'c/mail/package.json': '{"name":"mail"}',
-    'c/mail/index.js': own(3001),
-    'one/compose.yaml': 'services:\n  page:\n    image: x\n    ports: ["3000:80"]\n',
-    'two/compose.yaml':
-      'services:\n  this:\n    image: x\n    ports: ["4000:80"]\n  that:\n    image: x\n    ports: ["4000:80"]\n',
-  });
-  const assumed = Object.entries(manifest.services).map(([name, { endpoints }]) => [name, endpoints.default?.assumed]);
-  expect(Object.fromEntries(assumed)).toEqual({
-    ...{ cart: true, pay: true, page: true },
-    ...{ mail: undefined, this: undefined, that: undefined },
-  });
-});

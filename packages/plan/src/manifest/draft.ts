@@ -1,13 +1,12 @@
 import { posix } from 'node:path';
 import { DEFAULT_LABEL, formatInterval, type Interval } from '@portolan/model';
 import { Document, isMap, isNode, isScalar, type Pair, type Scalar } from 'yaml';
-import { type BlockedFact, type Fact, isPortFact, type Place, type RangeFact, type ReservedFact } from '../fact.ts';
+import type { BlockedFact, Fact, Place, RangeFact, ReservedFact } from '../fact.ts';
 import { isLocalHost } from '../import/address-text.ts';
 import type { SurveyedEndpoint } from '../import/endpoint.ts';
 import type { SurveyedService } from '../import/reconcile.ts';
 import { slugOf } from '../import/service-name.ts';
 import type { Survey } from '../import/survey.ts';
-import { placesOf, together } from '../import/together.ts';
 import { crosses, within } from './range-set.ts';
 import { Manifest, type ManifestInput } from './schema.ts';
 
@@ -45,12 +44,8 @@ export function draft(survey: Pick<Survey, 'project' | 'services' | 'facts'>, ba
   const pairings = pairingsOf(facts, note);
   const sizes = facts.filter((fact) => fact.kind === 'block-size');
   const byService = Map.groupBy(facts, ({ service }) => service);
-  const assumed = assumedOf(survey.services, facts);
   const services = Object.fromEntries(
-    survey.services.map((service) => [
-      service.name,
-      serviceOf(service, byService.get(service.name) ?? [], { base, note, assumed }),
-    ]),
+    survey.services.map((service) => [service.name, serviceOf(service, byService.get(service.name) ?? [], base, note)]),
   );
   const files = [...new Set(facts.flatMap((fact) => (fact.kind === 'mentions' ? [fact.path] : [])))];
   note(
@@ -200,33 +195,7 @@ function inside(facts: readonly Fact[], service: string, interval: Interval): bo
   );
 }
 
-/** Ports that other services have, too, where no file starts or lists them together: `cart tcp/3000`. */
-function assumedOf(services: readonly SurveyedService[], facts: readonly Fact[]): ReadonlySet<string> {
-  const holders = new Map<string, Set<string>>();
-  for (const { name, endpoints } of services)
-    for (const { protocol, port } of endpoints)
-      holders.set(`${protocol}/${port}`, (holders.get(`${protocol}/${port}`) ?? new Set()).add(name));
-  const said = Map.groupBy(
-    facts.filter((fact) => isPortFact(fact)),
-    ({ service, protocol, port }) => `${service} ${protocol}/${port}`,
-  );
-  return new Set(
-    [...holders].flatMap(([port, names]) => {
-      if (names.size < 2) return [];
-      const places = new Map([...names].map((name) => [name, placesOf(said.get(`${name} ${port}`) ?? [])]));
-      const beside = together(places);
-      return [...names].filter((name) => !beside.has(name)).map((name) => `${name} ${port}`);
-    }),
-  );
-}
-
-interface Context {
-  base: string;
-  note: NotePlaces;
-  assumed: ReadonlySet<string>;
-}
-
-function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, note, assumed }: Context): ServiceInput {
+function serviceOf(service: SurveyedService, facts: readonly Fact[], base: string, note: NotePlaces): ServiceInput {
   const path = ['services', service.name];
   const aliases = service.aliases.filter((alias) => !service.implied.includes(alias));
   const property = (what: string) => {
@@ -283,27 +252,14 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], { base, not
     endpoints: Object.fromEntries(
       [...service.endpoints]
         .sort((a, b) => Number(b.label === DEFAULT_LABEL) - Number(a.label === DEFAULT_LABEL))
-        .map((endpoint) => [
-          endpoint.label,
-          endpointOf(
-            endpoint,
-            [...path, 'endpoints', endpoint.label],
-            note,
-            assumed.has(`${service.name} ${endpoint.protocol}/${endpoint.port}`),
-          ),
-        ]),
+        .map((endpoint) => [endpoint.label, endpointOf(endpoint, [...path, 'endpoints', endpoint.label], note)]),
     ),
     ...(dependencies.length > 0 ? { dependencies } : {}),
     ...(files.length > 0 ? { files } : {}),
   };
 }
 
-function endpointOf(
-  endpoint: SurveyedEndpoint,
-  path: readonly string[],
-  note: NotePlaces,
-  assumed: boolean,
-): EndpointInput {
+function endpointOf(endpoint: SurveyedEndpoint, path: readonly string[], note: NotePlaces): EndpointInput {
   const { port, planned, protocol, transport, within: range, evidence } = endpoint;
   const says = (value: number | string) =>
     evidence.filter((each) => each.says.startsWith(`${value}`)).map(({ place }) => place);
@@ -312,7 +268,6 @@ function endpointOf(
   const health = endpoint.health === undefined ? undefined : healthOf(endpoint.health, port);
   return {
     port,
-    ...(assumed ? { assumed: true } : {}),
     ...(planned === undefined ? {} : { planned }),
     ...(protocol === 'udp' ? { protocol } : {}),
     ...(transport?.trim() ? { transport: tidy(transport) } : {}),

@@ -43,12 +43,6 @@ const ManifestEndpoint = z.strictObject({
     .describe(
       'The port it has; auto: choose one for me; none: it has no port (stdio, a daemon); unknown: it has one that nobody has written down.',
     ),
-  assumed: z
-    .boolean()
-    .optional()
-    .describe(
-      'Other services have this port, too, and no file starts or lists them together: they may never meet on a host. A collision is in doubt until this is taken out.',
-    ),
   planned: Port.optional().describe('The port that it shall have after a reorganisation.'),
   protocol: Protocol.default('tcp'),
   transport: Text.optional().describe('Of an endpoint without a port: how it is spoken to (stdio, MCP, process).'),
