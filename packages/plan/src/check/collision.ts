@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { type Claim, judgePort, parseServiceId } from '@portolan/model';
 import type { Binds, Place } from '../fact.ts';
+import { isOfTests } from '../import/variant.ts';
 import type { Manifest } from '../manifest/schema.ts';
 import { bare, type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Witness } from './finding.ts';
@@ -58,8 +59,8 @@ export function collisions(chart: Chart): PlanFinding[] {
 
 /** The port of the plan, and those that its files really give it: a default that something stronger overrides is none. */
 function claimsOf(endpoint: Charted): Claimant[] {
-  const binding = endpoint.binds.filter(({ fallback }) => !fallback);
-  const real = binding.length > 0 ? binding : endpoint.binds;
+  const binding = endpoint.binds.filter(({ fallback, variant }) => !fallback && !isOfTests(variant));
+  const real = binding.length > 0 ? binding : endpoint.binds.filter(({ variant }) => !isOfTests(variant));
   const wanted = new Map<number, Binds[]>();
   if (endpoint.port !== null) wanted.set(endpoint.port, []);
   for (const fact of real) wanted.set(fact.port, [...(wanted.get(fact.port) ?? []), fact]);
@@ -128,7 +129,8 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   ) {
     return { doubt: 'they are started for different environments, perhaps never together' };
   }
-  if (!chart.drafted) return {};
+  const image = sharedImage(chart, claimants);
+  if (!chart.drafted && image === undefined) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
     places: [
@@ -141,12 +143,25 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   const together = sources.some(({ service, places }) =>
     sources.some((other) => other.service !== service && other.places.some((place) => places.includes(place))),
   );
-  return together
-    ? {}
-    : {
-        doubt:
-          'no file starts or lists them together: they may never run on one host, or be one service under two names',
-      };
+  if (together) return {};
+  const alternatives = 'they may never run on one host, or be one service under two names';
+  return {
+    doubt:
+      image === undefined
+        ? `no file starts or lists them together: ${alternatives}`
+        : `they run one image, ${image}, and no file starts them together: ${alternatives}`,
+  };
+}
+
+/** The image that all of them run: set-ups of one tree have their own database each, and one of them is used. */
+function sharedImage({ facts }: Chart, claimants: readonly Claimant[]): string | undefined {
+  const images = new Map<string, Set<string>>();
+  for (const fact of facts) {
+    if (fact.kind !== 'describes' || fact.what !== 'image' || fact.service === undefined) continue;
+    images.set(fact.service, (images.get(fact.service) ?? new Set()).add(fact.value));
+  }
+  const [first, ...rest] = claimants.map(({ service }) => images.get(service) ?? new Set<string>());
+  return [...first!].find((image) => rest.every((each) => each.has(image)));
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */

@@ -1,4 +1,4 @@
-import type { Binds, PortFact, States } from '../fact.ts';
+import { type Binds, formatPlace, type PortFact, type States } from '../fact.ts';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Severity, Witness } from './finding.ts';
 import { evidenceOf, inOneFile, list, stated, writeFix } from './words.ts';
@@ -19,7 +19,7 @@ function disagreements(chart: Chart, endpoint: Charted): PlanFinding[] {
   const wrong = contrary(endpoint);
   return [...Map.groupBy(wrong, (fact) => fact.port)].map(([other, facts]) => {
     const name = nameOf(endpoint);
-    const doubt = chart.drafted ? doubtOf(endpoint, facts) : undefined;
+    const doubt = besideContainer(endpoint, facts) ?? (chart.drafted ? doubtOf(endpoint, facts) : undefined);
     return {
       id: `drift:${service}:${label}:${other}`,
       kind: 'drift',
@@ -67,6 +67,15 @@ type Variable = Pick<Binds | States, 'variant' | 'port'>;
 /** Another environment may well have another port, as long as one of them has that of the plan. */
 function isOfVariant({ variant }: Variable, others: readonly Variable[], port: number | null): boolean {
   return variant !== undefined && others.some((other) => other.variant !== variant && other.port === port);
+}
+
+/** A container publishes the port of the plan; what a script starts without one may well have another. */
+function besideContainer({ binds, port }: Charted, facts: readonly PortFact[]): string | undefined {
+  const publisher = binds.find((fact) => fact.port === port && fact.inside !== undefined);
+  const byHand = facts.every((fact) => fact.kind === 'binds' && fact.importer === 'package');
+  return publisher && byHand
+    ? `${formatPlace(publisher.place)} publishes ${port} from a container, and the script may start it without one`
+    : undefined;
 }
 
 /** Of drafts: nobody has said which of the two is meant. */

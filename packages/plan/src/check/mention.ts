@@ -17,10 +17,10 @@ function ofServices(chart: Chart, references: readonly Refers[]): PlanFinding[] 
   );
   return [...Map.groupBy(stale, ({ service, port, example }) => `${service}:${port}:${example ?? false}`).values()].map(
     (facts) => {
-      const [{ service = '', port, protocol, example, scope }] = facts as [Refers];
+      const [{ service = '', port, protocol }] = facts as [Refers];
       const endpoints = chart.ofService(service).filter((endpoint) => endpoint.port !== null);
       const ports = list(endpoints.map((endpoint) => `${endpoint.port}`));
-      const doubt = doubtOf(chart, { example, scope }, endpoints.length);
+      const doubt = doubtOf(chart, facts, endpoints.length);
       const only = endpoints.length === 1 ? endpoints[0]! : null;
       return {
         id: `stale-mention:${service}:${port}`,
@@ -65,11 +65,11 @@ function isStale(chart: Chart, { port, scope, health }: Refers, service: string)
   return scope === 'network' && inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
 }
 
-function doubtOf(
-  { drafted }: Chart,
-  { example, scope }: Pick<Refers, 'example' | 'scope'>,
-  endpoints: number,
-): string | undefined {
+function doubtOf({ drafted }: Chart, facts: readonly Refers[], endpoints: number): string | undefined {
+  const [{ example, scope }] = facts as [Refers];
+  if (scope === 'network' && facts.every(({ importer }) => importer === 'prometheus')) {
+    return 'it may serve its measurements on a port that no file tells, as nothing has to inside a network';
+  }
   if (example && drafted) return 'it is an example, which may mean another set-up';
   if (drafted && (scope === 'network' || endpoints > 1)) return 'it may be a further port that no file binds';
   return undefined;

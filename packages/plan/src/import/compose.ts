@@ -5,6 +5,7 @@ import type { Binds, Fact, NameHint, Place } from '../fact.ts';
 import { addressesIn, isHealthPath } from './address-text.ts';
 import { commandPorts } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
+import { imageName } from './image.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
@@ -71,7 +72,7 @@ class ComposeFile {
     this.#environment(service, names, onHost, extra);
     this.#command(service, names, onHost, extra);
 
-    const needs = yaml.get(service, 'depends_on');
+    const needs = this.#variant === 'devcontainer' ? null : yaml.get(service, 'depends_on');
     const needed = yaml.isMap(needs)
       ? yaml.entries(needs).map(({ keyAt: at }) => at)
       : yaml.items(needs).flatMap((item) => yaml.written(item) ?? []);
@@ -82,6 +83,11 @@ class ComposeFile {
         place: this.#file.place(offset, text.length),
         on: [{ name: text, from: 'compose' }],
       });
+    }
+    const image = yaml.written(yaml.get(service, 'image'));
+    if (image && !image.text.startsWith('$') && this.#variant !== 'devcontainer') {
+      const at = this.#file.place(image.offset, image.text.length);
+      this.#facts.push({ kind: 'describes', ...about, place: at, what: 'image', value: imageName(image.text) });
     }
     const replicas = yaml.written(yaml.get(service, 'deploy', 'replicas'));
     if (replicas && /^\d+$/.test(replicas.text)) {
@@ -101,7 +107,8 @@ class ComposeFile {
         });
       }
     }
-    this.#facts.push({ kind: 'named', ...about });
+    // What an editor starts around the sources is a service of theirs only where it publishes a port.
+    if (this.#variant !== 'devcontainer') this.#facts.push({ kind: 'named', ...about });
     if (!published && !onHost && yaml.get(service, 'extends') !== undefined) this.#extended(service, names, extra);
   }
 

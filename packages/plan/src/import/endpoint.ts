@@ -12,6 +12,7 @@ import {
 } from '../fact.ts';
 import type { Note } from './importer.ts';
 import { slugOf } from './service-name.ts';
+import { isOfTests } from './variant.ts';
 
 /** A labelled port of a service, as far as files tell. */
 export interface SurveyedEndpoint {
@@ -137,8 +138,7 @@ function labels(facts: Fact[]): Fact[] {
     if (fact.kind === 'internal') byInside.set(fact.port, byInside.get(fact.port) ?? label);
     else byPort.set(fact.port, byPort.get(fact.port) ?? label);
   }
-  // Several ports that one file publishes for a service are several endpoints: the first is the main one.
-  const firstInside = new Map<string, number>();
+  const main = mainInside(facts);
   const withLabel = facts.map((fact): Fact => {
     if (!isPortFact(fact)) return fact;
     if (fact.label !== undefined) return { ...fact, label: slugOf(fact.label) || DEFAULT_LABEL };
@@ -149,10 +149,7 @@ function labels(facts: Fact[]): Fact[] {
     const within = byInside.get(inside);
     if (within !== undefined) return { ...fact, label: within };
     if (fact.kind !== 'binds') return fact;
-    const file = fact.place.file;
-    const first = firstInside.get(file) ?? firstInside.set(file, inside).get(file)!;
-    if (first === inside) return fact;
-    return { ...fact, label: `p${inside}` };
+    return inside === main.get(fact.place.file) ? fact : { ...fact, label: `p${inside}` };
   });
   for (const fact of withLabel) {
     if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined)
@@ -165,6 +162,29 @@ function labels(facts: Fact[]): Fact[] {
   const only = labelsInUse.size === 1 ? [...labelsInUse][0]! : DEFAULT_LABEL;
   return withLabel.map((fact) =>
     isPortFact(fact) && fact.label === undefined ? { ...fact, label: byPort.get(fact.port) ?? only } : fact,
+  );
+}
+
+/** Where debuggers of Node.js listen: nobody's main port. */
+const INSPECTORS = new Set([9229, 9230, 9231]);
+
+/**
+ * Several ports that one file publishes for a service are several endpoints. The main one is that which most files
+ * publish, and of several such the first.
+ *
+ * @returns the port inside by the file
+ */
+function mainInside(facts: readonly Fact[]): ReadonlyMap<string, number> {
+  const byFile = new Map<string, number[]>();
+  for (const fact of facts) {
+    if (fact.kind !== 'binds' || fact.inside === undefined || fact.label !== undefined) continue;
+    const { file } = fact.place;
+    byFile.set(file, [...(byFile.get(file) ?? []), fact.inside]);
+  }
+  const weight = (inside: number) =>
+    (INSPECTORS.has(inside) ? 0 : 1000) + [...byFile.values()].filter((each) => each.includes(inside)).length;
+  return new Map(
+    Array.from(byFile, ([file, inside]) => [file, inside.reduce((a, b) => (weight(b) > weight(a) ? b : a))]),
   );
 }
 
@@ -321,6 +341,7 @@ function endpointOf(
 
 /** The lower, the surer it is what is bound today. */
 function strength(fact: PortFact): number {
+  if ((fact.kind === 'binds' || fact.kind === 'states') && isOfTests(fact.variant)) return 40;
   const doubt = fact.sure === 'certain' ? 0 : 0.5;
   if (fact.kind === 'binds') {
     const variant = fact.variant === undefined ? 0 : fact.variant === 'prod' ? 0.2 : 0.3;

@@ -40,6 +40,8 @@ export class Identities {
   readonly #byPort = new Map<number, Set<Group>>();
   /** Folders that several services of one file are built from: they name none of them. */
   readonly #shared = new Set<string>();
+  /** Keys of containers whose image is one of the project's own. */
+  readonly #built = new Set<string>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
 
@@ -53,6 +55,7 @@ export class Identities {
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
+    for (const fact of others) this.#markBuilt(fact);
     this.#joinFolders(
       new Set([
         ...homes,
@@ -237,6 +240,14 @@ export class Identities {
     }
   }
 
+  /** `ghcr.io/shop/shop/cart` in the project shop: made of this tree, so its container goes by the name of a folder. */
+  #markBuilt(fact: Fact): void {
+    if (fact.kind !== 'describes' || fact.what !== 'image') return;
+    const own = fact.value.split('/').some((part) => part === this.#project || part.startsWith(`${this.#project}-`));
+    const key = fact.names[0] && this.#keyOf(fact.names[0], fact.place.file);
+    if (own && key !== undefined) this.#built.add(key);
+  }
+
   readonly #reasons: [key: string, reason: string][] = [];
 
   #because(key: string, reason: string): void {
@@ -254,9 +265,11 @@ export class Identities {
     }
     for (const key of this.#sets.keys()) {
       const [, slug = '', scope] = /^name:([^@]*)(?:@(.*))?$/.exec(key) ?? [];
-      const candidates = (bySlug.get(slug) ?? []).filter(
-        (folder) => scope === undefined || scope === '.' || folder === scope || folder.startsWith(`${scope}/`),
-      );
+      const everywhere = scope === undefined || scope === '.' || this.#built.has(key);
+      const called = [slug, ...(this.#built.has(key) ? [compact(`${this.#project}-${slug}`)] : [])];
+      const candidates = called
+        .flatMap((name) => bySlug.get(name) ?? [])
+        .filter((folder) => everywhere || folder === scope || folder.startsWith(`${scope}/`));
       const inUse =
         candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
       const [only] = inUse;

@@ -2,6 +2,7 @@ import type { Node } from 'yaml';
 import type { Fact, NameHint } from '../fact.ts';
 import { addressesIn } from './address-text.ts';
 import { reference } from './dotenv.ts';
+import { imageName } from './image.ts';
 import type { Importer, Reading } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
@@ -71,6 +72,11 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node): Generator
       : yaml.get(object, 'spec', ...(kind === 'CronJob' ? ['jobTemplate', 'spec'] : []), 'template', 'spec');
   const onHost = yaml.text(yaml.get(pod, 'hostNetwork')) === 'true';
   for (const container of yaml.items(yaml.get(pod, 'containers'))) {
+    const image = yaml.written(yaml.get(container, 'image'));
+    if (image) {
+      const at = file.place(image.offset, image.text.length);
+      yield { kind: 'describes', what: 'image', value: imageName(image.text), ...about, place: at };
+    }
     for (const item of yaml.items(yaml.get(container, 'ports'))) yield* containerPort(file, yaml, item, about, onHost);
     for (const item of yaml.items(yaml.get(container, 'env'))) {
       const key = yaml.text(yaml.get(item, 'name'));

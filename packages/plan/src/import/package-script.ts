@@ -33,8 +33,7 @@ function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Gener
   const list = entryOf(manifest, 'scripts');
   for (const { key, value } of list?.type === 'object' ? list.entries : []) {
     if (value.type !== 'text' || value.text.length > 20_000) continue;
-    // Tests start servers of their own for a moment.
-    const test = /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
+    const test = isOfTest(key);
     for (const port of commandPorts(value.text)) {
       if (test && port.role === 'binds') continue;
       const named = namesIn(file, key, port);
@@ -106,7 +105,13 @@ function namesIn(file: SourceFile, key: string, { folder, name }: CommandPort): 
   return names;
 }
 
-function variantOfScript(key: string): { variant?: string } {
+/** Tests start servers of their own for a moment. */
+export function isOfTest(key: string): boolean {
+  return /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
+}
+
+/** Which environment a script is for, by its name: `dev:web` → dev. */
+export function variantOfScript(key: string): { variant?: string } {
   const variant = variantOf(key.replaceAll(':', '-'));
   return variant ? { variant } : {};
 }

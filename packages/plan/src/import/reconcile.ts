@@ -52,7 +52,9 @@ export function reconcile(
   }));
   // A package alone may be a library; whatever runs somewhere is a service, with or without a port.
   const spoken = new Set(
-    labelled.filter(({ kind, importer }) => kind !== 'named' || importer !== 'package').map(({ service }) => service),
+    labelled
+      .filter(({ kind, importer, sure }) => sure !== 'unsure' && (kind !== 'named' || importer !== 'package'))
+      .map(({ service }) => service),
   );
   const running = services.filter(({ name }) => spoken.has(name));
   return { services: running, facts: labelled, notes };

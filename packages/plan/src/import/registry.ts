@@ -1,10 +1,13 @@
 import { compose } from './compose.ts';
+import { devcontainer } from './devcontainer.ts';
 import { dockerfile } from './dockerfile.ts';
 import { dotenv } from './dotenv.ts';
 import type { Importer } from './importer.ts';
 import { kubernetes } from './kubernetes.ts';
 import { markdown } from './markdown/document.ts';
+import { nxProject } from './nx-project.ts';
 import { packageScript } from './package-script.ts';
+import { fly, supabase, wrangler } from './platform.ts';
 import { pm2 } from './pm2.ts';
 import { procfile } from './procfile.ts';
 import { prometheus } from './prometheus.ts';
@@ -24,6 +27,11 @@ export const importers: readonly Importer[] = [
   kubernetes,
   pm2,
   packageScript,
+  nxProject,
+  devcontainer,
+  supabase,
+  wrangler,
+  fly,
   procfile,
   dockerfile,
   caddy,

@@ -3,6 +3,7 @@ import { said } from './reading.fixture.ts';
 
 const at = (name: string, text: string) => said(`services/x/${name}`, text, { 'services/x/package.json': '{}' });
 const own = (port: number, label = '') => [`binds ${port} ${label ? `${label} ` : ''}fallback services/x`];
+const dev = (port: number) => [`binds ${port} dev fallback services/x`];
 const fixed = (port: number) => [`binds ${port} services/x`];
 
 test.each([
@@ -18,7 +19,17 @@ test.each([
   ['index.ts', 'app.listen(3001, () => {});', fixed(3001)],
   ['index.ts', 'serve({ fetch, port: 3001 });', fixed(3001)],
   ['index.ts', 'export default {\n  port: 3001,\n  fetch,\n};', fixed(3001)],
-  ['vite.config.ts', 'server: { host: true, port: 5173 }', own(5173)],
+  ['vite.config.ts', 'server: { host: true, port: 5173 }', dev(5173)],
+  [
+    'vite.config.ts',
+    'server: { hmr: { overlay: false }, port: 5173 }, preview: { port: 5173 }',
+    [...dev(5173), ...dev(5173)],
+  ],
+  [
+    'vite.config.ts',
+    'const port = isSet(WEB_PORT)\n  ? parseInt(WEB_PORT)\n  : 5173;\nserver: { port }',
+    ['binds 5173 dev fallback services/x likely'],
+  ],
   ['vite.config.ts', 'preview: { port: 4173 }', own(4173, 'preview')],
   ['cli.ts', ".option('--port <port>', 'where to listen', '3001')", own(3001)],
   ['main.py', 'port = int(os.environ.get("PORT", "3050"))', own(3050)],

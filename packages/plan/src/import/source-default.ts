@@ -24,7 +24,8 @@ export const sourceDefault: Importer = {
 const WORTH =
   /\b[Pp]ort\b|PORT|Port\b|_port\b|\b[Aa]ddr|ADDR|\.listen\(|ListenAndServe|bind\(|localhost:|127\.0\.0\.1:|0\.0\.0\.0:|:\/\/[\w.-]{1,253}:\d/;
 
-const LISTENS = /\blisten|Listen|\bserve\b|\bserve\(|createServer|\.run\(|uvicorn|\bbind\(|startServer/;
+const LISTENS =
+  /\blisten|\bserver\s{0,4}:\s{0,4}\{|Listen|\bserve\b|\bserve\(|createServer|\.run\(|uvicorn|\bbind\(|startServer/;
 
 interface Pattern {
   /** File names that it is for; all without it. */
@@ -41,11 +42,15 @@ interface Pattern {
 const variable = `(?<name>[A-Z][A-Z0-9_]{0,60})`;
 const digits = String.raw`(?<digits>\d{2,5})(?![\w.])`;
 
+/** What these configure serves the sources to those who work on them. */
+const BUNDLER =
+  /(?:^|\/)(?:vite|astro|nuxt|svelte|webpack|rspack|rsbuild|vue|farm|electron\.vite)[\w.-]*\.config\.[cm]?[jt]s$/;
+
 const PATTERNS: readonly Pattern[] = [
-  // process.env.PORT || 3001, Number(Bun.env.PORT) ?? '3001'
+  // process.env.PORT || 3001, Number(Bun.env.PORT) ?? '3001', config.PORT || 3001
   {
     shape: new RegExp(
-      String.raw`\benv(?:\.|\[['"])${variable}(?:['"]\])?[!)\s]{0,4}(?:\|\||\?\?)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
+      String.raw`(?:\.|\benv\[['"])${variable}(?:['"]\])?[!)\s]{0,4}(?:\|\||\?\?)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
       'dg',
     ),
     sure: 'certain',
@@ -205,10 +210,9 @@ const PATTERNS: readonly Pattern[] = [
     fallback: false,
   },
   {
-    files:
-      /(?:^|\/)(?:vite|astro|nuxt|svelte|webpack|rspack|rsbuild|vue|farm|electron\.vite)[\w.-]*\.config\.[cm]?[jt]s$/,
+    files: BUNDLER,
     shape: new RegExp(
-      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}:\s{0,4}\{[^{}]{0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
+      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}:\s{0,4}\{(?:[^{}]|\{[^{}]{0,200}\}){0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
       'dg',
     ),
     sure: 'certain',
@@ -224,6 +228,18 @@ const PATTERNS: readonly Pattern[] = [
     by: 'source',
     fallback: true,
     label: ({ groups }) => (groups!.name!.startsWith('management') ? 'management' : undefined),
+  },
+  // const port = isSet(PORT) ? parseInt(PORT) : 3001, const port = options.port ?? 3001
+  {
+    files: /\.[cm]?[jt]sx?$/,
+    shape: new RegExp(
+      String.raw`\b(?:const|let|var)\s{1,4}(?<name>(?:DEFAULT_|SERVER_|HTTP_|default|server|http)?(?:PORT|port|Port))\s{0,4}=\s{0,4}[^;{}=?|]{1,80}(?:\?\?|\|\||\?(?![?.])[^;{}=?:]{1,80}:)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
+      'dg',
+    ),
+    sure: 'likely',
+    why: 'a constant is called PORT: that it is listened on is not looked at',
+    by: 'source',
+    fallback: true,
   },
   // const PORT = 3001
   {
@@ -244,6 +260,7 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
   const home = around.home(file.directory);
   const own: NameHint[] = home === undefined ? [] : [{ name: home, from: 'directory' }];
   const seen = new Set<number>();
+  const mains = new Set<number>();
   for (const pattern of PATTERNS) {
     if (pattern.files && !pattern.files.test(file.path)) continue;
     for (const match of text.matchAll(pattern.shape) as Iterable<RegExpExecArray>) {
@@ -269,8 +286,11 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
         };
         continue;
       }
-      const label =
-        pattern.label?.(match) ?? (meaning.role === 'own' && 'label' in meaning ? meaning.label : undefined);
+      const said = pattern.label?.(match) ?? (meaning.role === 'own' && 'label' in meaning ? meaning.label : undefined);
+      // Served from one port to those who work on it and to those who look at what was built, it is one endpoint.
+      const label = said !== undefined && mains.has(port) ? undefined : said;
+      if (label === undefined) mains.add(port);
+      const variant = BUNDLER.test(file.path) && label === undefined ? 'dev' : undefined;
       const named: NameHint[] = meaning.role === 'named' ? [{ name: meaning.name, from: 'variable' }] : [];
       const why = meaning.role === 'named' ? `by the name ${written}` : pattern.why;
       // A constant in a file that binds nothing may as well be the port of what it connects to.
@@ -283,6 +303,7 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
         ...(label ? { label } : {}),
         ...(written && /^[A-Z]/.test(written) ? { variable: written } : {}),
         ...(pattern.fallback ? { fallback: true } : {}),
+        ...(variant ? { variant } : {}),
         sure: meaning.role === 'named' ? 'likely' : sure,
         ...(why ? { why } : {}),
       };

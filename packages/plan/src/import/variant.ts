@@ -17,3 +17,8 @@ export function variantOf(path: string): string | undefined {
   const word = VARIANTS.exec(basename(path))?.[1]?.toLowerCase();
   return word === undefined ? undefined : (FULL[word] ?? word);
 }
+
+/** Ports of test runs are taken for a moment, beside nothing else: they are no plan. */
+export function isOfTests(variant: string | undefined): boolean {
+  return variant === 'test' || variant === 'e2e' || variant === 'ci';
+}

@@ -92,7 +92,7 @@ class DocumentReader {
   constructor(file: SourceFile, around: Surroundings, pasted: TableText[]) {
     this.#file = file;
     this.#waiting = [...pasted];
-    this.#home = around.home(file.directory);
+    this.#home = homeOf(file, around);
     this.#isHome = (path) => around.home(path) === path;
   }
 
@@ -289,6 +289,13 @@ class DocumentReader {
       ...(subject ? { subject } : {}),
     };
   }
+}
+
+/** The folder of the service that a document is about. What a site of documents holds is not about the site. */
+function homeOf(file: SourceFile, around: Surroundings): string | undefined {
+  const home = around.home(file.directory);
+  const site = home !== undefined && /(?:^|[/_-])(?:docs?|documentation|website|handbook|wiki|blog)$/i.test(home);
+  return site && file.directory !== home ? undefined : home;
 }
 
 /** Titles of sections that tell of ports without saying whose they are. */
