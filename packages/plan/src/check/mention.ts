@@ -55,14 +55,15 @@ function ofServices(chart: Chart, references: readonly Refers[]): PlanFinding[] 
 }
 
 /** Whether the service answers on that port nowhere, as far as anything tells. Health checks are a matter of drift. */
-function isStale(chart: Chart, { port, scope, health }: Refers, service: string): boolean {
+function isStale(chart: Chart, { port, scope, health, importer, place }: Refers, service: string): boolean {
   const endpoints = chart.ofService(service);
   const hostPorts = endpoints.flatMap((each) => [each.port, each.planned, ...each.binds.map((fact) => fact.port)]);
-  const inside = chart.insideOf(service);
   if (health && scope === 'host') return false;
   if (scope === 'host') return hostPorts.some((each) => each !== null) && !hostPorts.includes(port);
-  // Inside a network only what is known of the containers tells.
-  return scope === 'network' && inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
+  if (scope !== 'network') return false;
+  // Inside a network only what is known of its containers tells; another compose file makes another network.
+  const inside = chart.insideOf(service, importer === 'compose' ? place.file : undefined);
+  return inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
 }
 
 function doubtOf({ drafted }: Chart, facts: readonly Refers[], endpoints: number): string | undefined {

@@ -18,6 +18,8 @@ export interface CommandPort {
   name?: string;
   /** Folder that the command was started in by `cd`, or for which a tool was told to run: `--filter`, `-C`. */
   folder?: string;
+  /** It serves sources to those who work on them: `next dev`. */
+  dev?: true;
   /** Why it is not certain. */
   why?: string;
 }
@@ -65,8 +67,9 @@ export function commandPorts(text: string, depth = 0): CommandPort[] {
       folder = second.text;
       continue;
     }
+    const dev = words.some(({ text: word }) => word === 'dev') ? { dev: true as const } : {};
     for (const each of portsOf(words, depth))
-      found.push(folder === undefined || each.folder !== undefined ? each : { ...each, folder });
+      found.push({ ...dev, ...each, ...(folder === undefined || each.folder !== undefined ? {} : { folder }) });
   }
   return found;
 }

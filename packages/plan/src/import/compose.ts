@@ -107,8 +107,9 @@ class ComposeFile {
         });
       }
     }
-    // What an editor starts around the sources is a service of theirs only where it publishes a port.
-    if (this.#variant !== 'devcontainer') this.#facts.push({ kind: 'named', ...about });
+    // What an editor starts around the sources, and what a file only adds to a service of another one, is named there.
+    const whole = ['image', 'build', 'extends', 'ports'].some((each) => yaml.get(service, each) !== undefined);
+    if (whole && this.#variant !== 'devcontainer') this.#facts.push({ kind: 'named', ...about });
     if (!published && !onHost && yaml.get(service, 'extends') !== undefined) this.#extended(service, names, extra);
   }
 

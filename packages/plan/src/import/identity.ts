@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, type Refers } from '../fact.ts';
 import { DisjointSets } from './disjoint-sets.ts';
 import { compact, isGeneric, slugOf, tellingParts } from './service-name.ts';
+import { scopeOf } from './variant.ts';
 
 /** Sources that define a service; the others only speak of one. The first of them names it best. */
 const DEFINING: readonly NameSource[] = [
@@ -19,6 +20,8 @@ const DEFINING: readonly NameSource[] = [
 
 interface Group {
   name: string;
+  /** Others are called so, too: the folder around it stands in front of its name. */
+  qualified: boolean;
   directory?: string;
   /** Each spelling, by its slug. */
   aliases: Map<string, string>;
@@ -56,6 +59,7 @@ export class Identities {
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
     for (const fact of others) this.#markBuilt(fact);
+    this.#joinBuilt();
     this.#joinFolders(
       new Set([
         ...homes,
@@ -75,10 +79,9 @@ export class Identities {
     return this.#find(fact.names, fact)?.group;
   }
 
-  /** The only one that has a port. */
-  byPort(port: number): { name: string } | undefined {
-    const candidates = this.#byPort.get(port);
-    return candidates?.size === 1 ? [...candidates][0] : undefined;
+  /** Those that have a port. */
+  byPort(port: number): readonly { name: string; qualified: boolean }[] {
+    return [...(this.#byPort.get(port) ?? [])];
   }
 
   /** The fact with its service, where one can be told. */
@@ -140,8 +143,10 @@ export class Identities {
 
   /** An address on this host leads to whoever has that port, when there is just one. */
   #byItsPort(fact: Refers): Fact {
-    const group = fact.scope === 'network' ? undefined : this.byPort(fact.port);
-    return group === undefined ? fact : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
+    const [group, other] = fact.scope === 'network' ? [] : this.byPort(fact.port);
+    return group === undefined || other
+      ? fact
+      : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
   }
 
   #find(hints: readonly NameHint[], fact: Fact): { group: Group; reason: string } | undefined {
@@ -157,7 +162,7 @@ export class Identities {
     const known = key === undefined ? undefined : this.#groups.get(this.#sets.find(key));
     if (known) return known;
     const slug = hint.from === 'directory' ? slugOf(tellingParts(hint.name).join('-')) : slugOf(hint.name);
-    const folder = posix.dirname(fact.place.file);
+    const folder = scopeOf(fact.place.file);
     const candidates = [...(this.#bySlug.get(compact(slug)) ?? [])];
     if (candidates.length > 1 && isPortFact(fact)) {
       const same = candidates.filter(({ ports }) => ports.has(fact.port));
@@ -254,6 +259,16 @@ export class Identities {
     this.#reasons.push([key, reason]);
   }
 
+  /** `worker` of the project's own image, in a folder of one way to deploy it, is the worker of the tree. */
+  #joinBuilt(): void {
+    for (const key of this.#built) {
+      const [, name] = /^(name:[^@]+@).+$/.exec(key) ?? [];
+      const root = `${name}.`;
+      if (name === undefined || root === key || !this.#sets.has(root)) continue;
+      if (this.#sets.union(root, key)) this.#because(key, 'its image is one of this tree');
+    }
+  }
+
   /** A folder and a name that is just the folder's are one, where no second folder has it. */
   #joinFolders(folders: ReadonlySet<string>): void {
     const bySlug = new Map<string, string[]>();
@@ -270,8 +285,11 @@ export class Identities {
       const candidates = called
         .flatMap((name) => bySlug.get(name) ?? [])
         .filter((folder) => everywhere || folder === scope || folder.startsWith(`${scope}/`));
+      // The root is called as the project is: a folder that has the name of its own comes first.
       const inUse =
-        candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
+        candidates.length > 1
+          ? candidates.filter((folder) => folder !== '.' && this.#sets.has(`folder:${folder}`))
+          : candidates;
       const [only] = inUse;
       if (inUse.length !== 1 || only === undefined) continue;
       const folderKey = `folder:${only}`;
@@ -335,7 +353,7 @@ export class Identities {
           this.#shared.has(`${fact.names[0]!.from} ${slugOf(fact.names[0]!.name)} ${hint.name}`)
         )
           continue;
-        group.scopes.add(posix.dirname(fact.place.file));
+        group.scopes.add(scopeOf(fact.place.file));
         if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
         if (fact.kind === 'binds') group.bound.add(fact.port);
       }
@@ -369,6 +387,7 @@ export class Identities {
       const reasons = this.#reasons.filter(([key]) => this.#sets.find(key) === root).map(([, reason]) => reason);
       const group: Group = {
         name,
+        qualified: name !== best,
         aliases,
         reasons: [...new Set(reasons)],
         ports,
@@ -402,7 +421,7 @@ export class Identities {
     const slug = slugOf(name);
     if (slug === '') return undefined;
     if (!isGeneric(slug)) return `name:${compact(slug)}`;
-    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
+    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${scopeOf(file)}`;
   }
 
   /** A document's `postgres` is that of the tree where there is one, else one that documents alone know. */

@@ -101,7 +101,9 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node): Generator
 
 /** The names that ports of web services have in Kubernetes say nothing of them. */
 function labelOf(name: string | undefined): string | undefined {
-  return name === undefined || /^(?:http|tcp|udp|web|main|port|server|app|default)$/.test(name) ? undefined : name;
+  return name === undefined || /^(?:http|tcp|udp|http-tcp|web|main|port|server|app|default|[\d-]+)$/.test(name)
+    ? undefined
+    : name;
 }
 
 type About = { importer: string; names: NameHint[]; sure: 'certain' };

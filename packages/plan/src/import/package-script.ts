@@ -38,7 +38,12 @@ function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Gener
       if (test && port.role === 'binds') continue;
       const named = namesIn(file, key, port);
       const names = named.length > 0 || workspace ? named : own;
-      const about = { names, ...(/^storybook/.test(key) ? { label: 'storybook' } : {}), ...variantOfScript(key) };
+      const about = {
+        names,
+        ...(/^storybook/.test(key) ? { label: 'storybook' } : {}),
+        ...(port.dev ? { variant: 'dev' } : {}),
+        ...variantOfScript(key),
+      };
       for (const fact of fromCommand(
         file,
         { ...port, offset: value.offset + port.offset },

@@ -53,7 +53,10 @@ export function reconcile(
   // A package alone may be a library; whatever runs somewhere is a service, with or without a port.
   const spoken = new Set(
     labelled
-      .filter(({ kind, importer, sure }) => sure !== 'unsure' && (kind !== 'named' || importer !== 'package'))
+      .filter(
+        ({ kind, importer, sure }) =>
+          sure !== 'unsure' && kind !== 'refers' && (kind !== 'named' || importer !== 'package'),
+      )
       .map(({ service }) => service),
   );
   const running = services.filter(({ name }) => spoken.has(name));

@@ -38,7 +38,7 @@ export function isGeneric(slug: string): boolean {
 
 /** Folders that group services and say nothing of them. */
 const GROUPS = new Set(
-  'apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
+  'images compose apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
     ' ',
   ),
 );

@@ -15,6 +15,8 @@ test.each([
   ['index.ts', 'const port = Bun.env.HEALTH_PORT ?? 3001;', own(3001, 'health')],
   ['index.ts', 'PORT: z.coerce.number().int().default(3001),', own(3001)],
   ['index.ts', 'PORT: port({ default: 3001 }),', own(3001)],
+  ['index.ts', "@Env('PORT')\n  port: number = 3001;", own(3001)],
+  ['index.ts', 'port: settings.PORT || 3001,', own(3001)],
   ['index.ts', "{ format: 'port', default: 3001, env: 'PORT' }", own(3001)],
   ['index.ts', 'app.listen(3001, () => {});', fixed(3001)],
   ['index.ts', 'serve({ fetch, port: 3001 });', fixed(3001)],

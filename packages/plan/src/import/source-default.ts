@@ -108,6 +108,17 @@ const PATTERNS: readonly Pattern[] = [
     by: 'source',
     fallback: true,
   },
+  // @Env('PORT') port: number = 3001
+  {
+    files: /\.[cm]?ts$/,
+    shape: new RegExp(
+      String.raw`@\w{1,30}\(['"]${variable}['"][^)\n]{0,60}\)\s{1,20}\w{1,40}\s{0,4}:\s{0,4}number\s{0,4}=\s{0,4}${digits}`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: true,
+  },
   // default: 3001, env: 'PORT'
   {
     files: /\.[cm]?[jt]sx?$/,
