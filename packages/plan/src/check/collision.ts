@@ -57,10 +57,12 @@ export function collisions(chart: Chart): PlanFinding[] {
   });
 }
 
-/** The port of the plan, and those that its files really give it: a default that something stronger overrides is none. */
+/** The port of the plan, and those that its files really give it: a default or an example that something stronger overrides is none. */
 function claimsOf(endpoint: Charted): Claimant[] {
-  const binding = endpoint.binds.filter(({ fallback, variant }) => !fallback && !isOfTests(variant));
-  const real = binding.length > 0 ? binding : endpoint.binds.filter(({ variant }) => !isOfTests(variant));
+  const planned = endpoint.binds.filter(({ variant }) => !isOfTests(variant));
+  const set = planned.filter(({ fallback }) => !fallback);
+  const started = set.filter(({ by }) => by !== 'env-example');
+  const real = [started, set].find((each) => each.length > 0) ?? planned;
   const wanted = new Map<number, Binds[]>();
   if (endpoint.port !== null) wanted.set(endpoint.port, []);
   for (const fact of real) wanted.set(fact.port, [...(wanted.get(fact.port) ?? []), fact]);
@@ -129,6 +131,13 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
   ) {
     return { doubt: 'they are started for different environments, perhaps never together' };
   }
+  const defaults = claimants.filter(({ by }) => by.length > 0 && by.every(({ fallback }) => fallback));
+  const others = claimants.filter((each) => !defaults.includes(each));
+  if (defaults.length > 0 && others.length > 0 && others.every(isContained)) {
+    return {
+      doubt: `${list(defaults.map(nameOf))} only defaults to it: beside these containers it may be given another`,
+    };
+  }
   const image = sharedImage(chart, claimants);
   if (!chart.drafted && image === undefined) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
@@ -162,6 +171,10 @@ function sharedImage({ facts }: Chart, claimants: readonly Claimant[]): string |
   }
   const [first, ...rest] = claimants.map(({ service }) => images.get(service) ?? new Set<string>());
   return [...first!].find((image) => rest.every((each) => each.has(image)));
+}
+
+function isContained({ by }: Claimant): boolean {
+  return by.length > 0 && by.every(({ inside }) => inside !== undefined);
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */

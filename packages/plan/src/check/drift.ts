@@ -69,12 +69,20 @@ function isOfVariant({ variant }: Variable, others: readonly Variable[], port: n
   return variant !== undefined && others.some((other) => other.variant !== variant && other.port === port);
 }
 
-/** A container publishes the port of the plan; what a script starts without one may well have another. */
+/**
+ * A container publishes the port of the plan. What a script starts without one may well have another, and where it is a
+ * variable that says which it publishes, other places may set that.
+ */
 function besideContainer({ binds, port }: Charted, facts: readonly PortFact[]): string | undefined {
-  const publisher = binds.find((fact) => fact.port === port && fact.inside !== undefined);
-  const byHand = facts.every((fact) => fact.kind === 'binds' && fact.importer === 'package');
-  return publisher && byHand
-    ? `${formatPlace(publisher.place)} publishes ${port} from a container, and the script may start it without one`
+  const publishers = binds.filter((fact) => fact.port === port && fact.inside !== undefined);
+  const [publisher] = publishers;
+  const variables = new Set(publishers.flatMap(({ variable }) => variable ?? []));
+  const byHand = facts.filter(
+    (fact) => fact.kind === 'binds' && (fact.importer === 'package' || variables.has(fact.variable ?? '')),
+  );
+  const told = facts.every((fact) => fact.kind === 'states' || byHand.includes(fact));
+  return publisher && byHand.length > 0 && told
+    ? `${formatPlace(publisher.place)} publishes ${port} from a container, and it may be started without one, too`
     : undefined;
 }
 

@@ -66,14 +66,35 @@ function isStale(chart: Chart, { port, scope, health, importer, place }: Refers,
   return inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
 }
 
-function doubtOf({ drafted }: Chart, facts: readonly Refers[], endpoints: number): string | undefined {
-  const [{ example, scope }] = facts as [Refers];
-  if (scope === 'network' && facts.every(({ importer }) => importer === 'prometheus')) {
-    return 'it may serve its measurements on a port that no file tells, as nothing has to inside a network';
-  }
-  if (example && drafted) return 'it is an example, which may mean another set-up';
-  if (drafted && (scope === 'network' || endpoints > 1)) return 'it may be a further port that no file binds';
+function doubtOf(chart: Chart, facts: readonly Refers[], endpoints: number): string | undefined {
+  const [{ example, scope, port, service = '' }] = facts as [Refers];
+  const owner = ownerOf(chart, facts);
+  if (owner !== undefined)
+    return `${owner} has that port and may be meant: only the name of a variable tells otherwise`;
+  if (scope === 'network' && isForeign(chart, service))
+    return 'its image may listen on more ports than are published, as nothing has to be inside a network';
+  // Measurements are by custom served from 8000 on; a lower number is hardly theirs.
+  if (scope === 'network' && port >= 8000 && facts.every(({ importer }) => importer === 'prometheus'))
+    return 'it may serve its measurements on a port that no file tells';
+  if (example && chart.drafted) return 'it is an example, which may mean another set-up';
+  if (chart.drafted && (scope === 'network' || endpoints > 1)) return 'it may be a further port that no file binds';
   return undefined;
+}
+
+/** Somebody else's image: no Dockerfile and no sources here tell what it listens on. */
+function isForeign(chart: Chart, service: string): boolean {
+  return (
+    chart.ofService(service).every(({ of }) => of.directory === undefined) &&
+    chart.facts.some((fact) => fact.kind === 'describes' && fact.what === 'image' && fact.service === service)
+  );
+}
+
+/** `API_URL=http://localhost:3000`: it may well be the port of the web server, which has an API, too. */
+function ownerOf(chart: Chart, facts: readonly Refers[]): string | undefined {
+  const [{ port, service }] = facts as [Refers];
+  const byVariable = facts.every(({ scope, names }) => scope === 'host' && names[0]?.from === 'variable');
+  const owners = byVariable ? chart.endpoints.filter((each) => each.port === port && each.service !== service) : [];
+  return owners[0] && nameOf(owners[0]);
 }
 
 /** Somebody is sent to a port of this machine, within the project's own ranges, that nobody has. */

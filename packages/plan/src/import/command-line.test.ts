@@ -22,6 +22,7 @@ test.each([
   ['cd services/a && PORT=3001 npm start', ['binds 3001 in services/a']],
   ['sh -c "vite --port 3026"', ['binds 3026']],
   ['concurrently "vite --port 3026" "PORT=3027 tsx api"', ['binds 3026', 'binds 3027']],
+  ['dlv debug --headless --listen=:2345 ./cmd', ['binds 2345 debug']],
   ['lsof -ti:3000 | xargs kill', ['refers 3000']],
   ['wait-on tcp:4000 && echo 4001', ['refers 4000']],
   ['psql -h db -p 5432', ['refers 5432']],

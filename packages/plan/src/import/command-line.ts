@@ -49,6 +49,9 @@ const OTHER_P = new Set(
 /** Programs that take jobs from a queue: they share the `PORT` of the environment with the web process and listen nowhere. */
 const WORKERS = /^(?:sidekiq|resque|resque-pool|resque:work|good_job|jobs:work|rqworker|dramatiq|celery)$/;
 
+/** What these listen for is their own protocol, beside the ports of the program that they run. */
+const DEBUGGERS = /^(?:dlv|debugpy|gdbserver|lldb-server)$/;
+
 const LONG_FLAG = /^--?(?:([a-z0-9]{1,30})[-.])?(?:listen[-.])?port(?:=(.*))?$/i;
 const ADDRESS_FLAG =
   /^--?(?:web\.|http\.|server\.|grpc[-.])?(?:b|bind|addr|address|listen|listen[-.]addr(?:ess)?|bind[-.]addr(?:ess)?|http|http[-.]addr(?:ess)?|host|urls)(?:=(.*))?$/i;
@@ -142,6 +145,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
     }
     const address = ADDRESS_FLAG.exec(word.text);
     if (address && role === 'binds') {
+      const debug = DEBUGGERS.test(program) ? { label: 'debug' } : {};
       const value =
         address[1] === undefined
           ? next
@@ -150,7 +154,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
         /^((?:https?:\/\/)?(?:[\w.*+-]{1,200}|\[[0-9a-f:]{2,45}\])?:)(\d{2,5})\/?$/i.exec(value?.text ?? '') ?? [];
       const port = portOf(digits);
       if (value && port !== undefined)
-        yield { port, offset: value.offset + before.length, length: digits.length, role, ...extra };
+        yield { port, offset: value.offset + before.length, length: digits.length, role, ...debug, ...extra };
       continue;
     }
     if (/^(runserver|http\.server)$/.test(word.text) || (program === 'php' && word.text === '-S')) {

@@ -48,12 +48,20 @@ export function drawEndpoints(given: readonly Fact[]): Drawn {
   const endpoints = new Map<string, SurveyedEndpoint[]>();
   const notes: Note[] = [];
   for (const [service, indices] of byService) {
-    const own = inContainers(indices.map((index) => facts[index]!));
+    const own = inContainers(indices.map((index) => withoutOwnName(facts[index]!, service)));
     const labelled = insideSaid(secondMains(labels(own)));
     for (const [at, index] of indices.entries()) facts[index] = scoped(labelled[at]!, labelled);
     endpoints.set(service, endpointsOf(labelled, service, notes));
   }
   return { facts, endpoints, notes };
+}
+
+/** `API_PORT` of the service shop-api is its one port, not that of an API which it has besides. */
+function withoutOwnName(fact: Fact, service: string): Fact {
+  if ((fact.kind !== 'binds' && fact.kind !== 'internal') || fact.variable === undefined) return fact;
+  if (fact.label === undefined || !service.split('-').includes(fact.label)) return fact;
+  const { label: _label, ...rest } = fact;
+  return rest;
 }
 
 /** A number stands in a file once: when two importers or two readings took it, the stronger one has it. */
@@ -139,6 +147,7 @@ function labels(facts: Fact[]): Fact[] {
     else byPort.set(fact.port, byPort.get(fact.port) ?? label);
   }
   const main = mainInside(facts);
+  const firstHost = new Map<string, number>();
   const withLabel = facts.map((fact): Fact => {
     if (!isPortFact(fact)) return fact;
     if (fact.label !== undefined) return { ...fact, label: slugOf(fact.label) || DEFAULT_LABEL };
@@ -149,7 +158,12 @@ function labels(facts: Fact[]): Fact[] {
     const within = byInside.get(inside);
     if (within !== undefined) return { ...fact, label: within };
     if (fact.kind !== 'binds') return fact;
-    return inside === main.get(fact.place.file) ? fact : { ...fact, label: `p${inside}` };
+    // A second port of the host that leads to the same one inside is an endpoint of its own, too.
+    const host = `${fact.place.file} ${inside} ${fact.protocol}`;
+    const first = firstHost.get(host) ?? firstHost.set(host, fact.port).get(host)!;
+    const further = fact.fallback || fact.ofRange || first === fact.port ? '' : `-${fact.port}`;
+    if (further === '' && inside === main.get(fact.place.file)) return fact;
+    return { ...fact, label: `p${inside}${further}` };
   });
   for (const fact of withLabel) {
     if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined)

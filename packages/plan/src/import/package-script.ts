@@ -115,8 +115,8 @@ export function isOfTest(key: string): boolean {
   return /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
 }
 
-/** Which environment a script is for, by its name: `dev:web` → dev. */
+/** Which environment a script is for, by its name: `dev:web` → dev, `docker-start` → docker. */
 export function variantOfScript(key: string): { variant?: string } {
-  const variant = variantOf(key.replaceAll(':', '-'));
+  const variant = variantOf(key.replaceAll(':', '-')) ?? (/\bdocker\b/.test(key) ? 'docker' : undefined);
   return variant ? { variant } : {};
 }

@@ -33,7 +33,7 @@ const GENERIC = new Set(
 );
 
 export function isGeneric(slug: string): boolean {
-  return GENERIC.has(slug);
+  return GENERIC.has(slug) || /^v\d{1,2}$/.test(slug);
 }
 
 /** Folders that group services and say nothing of them. */

@@ -151,6 +151,19 @@ const PATTERNS: readonly Pattern[] = [
     by: 'flag',
     fallback: true,
   },
+  // DefaultListenAddress = ":3050", ListenAddr: ":3050"
+  {
+    files: /\.go$/,
+    shape: new RegExp(
+      String.raw`\b(?<key>[A-Za-z]{0,40}[Ll]isten(?:[A-Z][A-Za-z]{0,40})?)\s{0,40}(?::?=|:)\s{0,4}"(?:[\d.]{7,15}|localhost)?:${digits}"`,
+      'dg',
+    ),
+    sure: 'likely',
+    why: 'by its name it is where something listens',
+    by: 'source',
+    fallback: true,
+    label: ({ groups }) => /^(?:metrics|debug|health|admin|grpc)/i.exec(groups!.key!)?.[0].toLowerCase(),
+  },
   // #[arg(long, default_value_t = 3050)] port: u16
   {
     files: /\.rs$/,
@@ -223,7 +236,7 @@ const PATTERNS: readonly Pattern[] = [
   {
     files: BUNDLER,
     shape: new RegExp(
-      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}:\s{0,4}\{(?:[^{}]|\{[^{}]{0,200}\}){0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
+      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}[:=]\s{0,4}\{(?:[^{}]|\{[^{}]{0,200}\}){0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
       'dg',
     ),
     sure: 'certain',

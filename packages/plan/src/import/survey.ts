@@ -183,7 +183,7 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
 }
 
 const EXAMPLES =
-  /(?:^|\/)(?:examples?|samples?|fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|demos?|templates?|playground|cookbook|benchmarks?)\//i;
+  /(?:^|\/)(?:examples?|samples?|fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|(?:[\w.]+[-_])?e2e(?:[-_]test(?:s|ing)?)?|(?:integration|acceptance|load|smoke)[-_]tests?|spec|demos?|templates?|playground|cookbook|benchmarks?)\//i;
 
 /** What examples and tests say holds for nobody's plan, but it may well be a mention of a port. */
 function inExample(fact: Fact): Fact {
