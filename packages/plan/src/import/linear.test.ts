@@ -23,6 +23,9 @@ const paths = [
   'a.go',
   'a.rs',
   'vite.config.ts',
+  'project.json',
+  'devcontainer.json',
+  'wrangler.toml',
 ];
 
 /** Pieces that the patterns look for, so that repeated ones keep as many of them busy as can be. */

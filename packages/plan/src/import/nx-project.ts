@@ -2,7 +2,7 @@ import type { Fact, NameHint } from '../fact.ts';
 import { commandPorts } from './command-line.ts';
 import type { Importer, Surroundings } from './importer.ts';
 import { entryOf, jsonLiteral, type Literal, textOf } from './literal-tree.ts';
-import { fromCommand, isOfTest, variantOfScript } from './package-script.ts';
+import { fromCommand, variantOfScript } from './package-script.ts';
 import { portOf } from './port-number.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -29,7 +29,7 @@ function* targets(file: SourceFile, around: Surroundings): Generator<Fact> {
   yield { kind: 'named', place: file.place(0), importer: 'package', names, sure: 'certain' };
   const list = entryOf(project, 'targets');
   for (const { key, value } of list?.type === 'object' ? list.entries : []) {
-    if (!SERVES.test(key) || isOfTest(key)) continue;
+    if (!SERVES.test(key) || /test|e2e|coverage/.test(key)) continue;
     const about = { names, ...(key.startsWith('storybook') ? { label: 'storybook' } : {}), ...variantOfScript(key) };
     const options = entryOf(value, 'options');
     const written = entryOf(options, 'port');

@@ -19,7 +19,7 @@ export const packageScript: Importer = {
   },
 };
 
-function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Generator<Fact> {
+function* scripts(file: SourceFile, around: Surroundings, notes: Note[]): Generator<Fact> {
   const manifest = jsonLiteral(file);
   if (manifest.type === 'unknown') notes.push({ place: file.place(manifest.offset), text: manifest.why });
   if (manifest.type !== 'object') return;
@@ -36,7 +36,7 @@ function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Gener
     const test = isOfTest(key);
     for (const port of commandPorts(value.text)) {
       if (test && port.role === 'binds') continue;
-      const named = namesIn(file, key, port);
+      const named = namesIn(file, around, key, port);
       const names = named.length > 0 || workspace ? named : own;
       const about = {
         names,
@@ -98,12 +98,14 @@ export function* fromCommand(
 }
 
 /** Whom a script of a workspace's root is for: the folder that it goes to, what it filters, or the end of `dev:api`. */
-function namesIn(file: SourceFile, key: string, { folder, name }: CommandPort): NameHint[] {
+function namesIn(file: SourceFile, around: Surroundings, key: string, { folder, name }: CommandPort): NameHint[] {
   const names: NameHint[] = [];
   if (name) names.push({ name, from: 'container' });
   if (folder !== undefined) {
     const path = posix.normalize(posix.join(file.directory, folder)).replace(/\/$/, '');
-    if (!path.startsWith('..') && !/^(\/|~)|\$/.test(folder)) names.push({ name: path, from: 'directory' });
+    // A folder of its own sources, as in `email dev --dir src/templates`, is no other service's.
+    const within = path.startsWith(`${file.directory}/`) && around.home(path) === file.directory;
+    if (!within && !path.startsWith('..') && !/^(\/|~)|\$/.test(folder)) names.push({ name: path, from: 'directory' });
   }
   const suffix = /^(?:dev|start|serve|run|preview)[:-]([\w-]+)$/.exec(key)?.[1];
   if (suffix && names.length === 0 && variantOf(suffix) === undefined) names.push({ name: suffix, from: 'flag' });
@@ -111,7 +113,7 @@ function namesIn(file: SourceFile, key: string, { folder, name }: CommandPort): 
 }
 
 /** Tests start servers of their own for a moment. */
-export function isOfTest(key: string): boolean {
+function isOfTest(key: string): boolean {
   return /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
 }
 
