@@ -84,6 +84,18 @@ describe('a plan that was drafted from the very files has what a maintainer woul
     expect(idsOf(checked(files('mysql')))).toEqual(['collision:tcp:5432:cart-db+pay-db']);
   });
 
+  test('compose files of two folders are two set-ups, each with ports of its own', () => {
+    const compose = (first: number, second: number) =>
+      `services:\n  cart: { image: cart, ports: ["${first}:80"] }\n  pay: { image: pay, ports: ["${second}:90"] }\n`;
+    const files = {
+      'compose.yaml': compose(4001, 4002),
+      'hosting/compose.yaml': compose(4011, 4001),
+      'portolan.yaml': planOf({ cart: 4001, pay: 4002 }),
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+    expect(idsOf(checked({ ...files, 'compose.yaml': compose(4001, 4001) }))).toEqual(['collision:tcp:4001:cart+pay']);
+  });
+
   test('a dev server, a script beside a container and a default beside one may have ports of their own', () => {
     const files = {
       'compose.yaml': 'services:\n  cart: { build: ./cart, ports: ["4001:4001"] }\n',

@@ -139,7 +139,8 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
     };
   }
   const image = sharedImage(chart, claimants);
-  if (!chart.drafted && image === undefined) return {};
+  const both = sharedFile(claimants);
+  if (!chart.drafted && image === undefined && both === undefined) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
     places: [
@@ -153,6 +154,8 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
     sources.some((other) => other.service !== service && other.places.some((place) => places.includes(place))),
   );
   if (together) return {};
+  if (both !== undefined)
+    return { doubt: `${both} starts them together, on other ports: one of these may be of another set-up` };
   const alternatives = 'they may never run on one host, or be one service under two names';
   return {
     doubt:
@@ -160,6 +163,14 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
         ? `no file starts or lists them together: ${alternatives}`
         : `they run one image, ${image}, and no file starts them together: ${alternatives}`,
   };
+}
+
+/** A compose file that starts all of them. */
+function sharedFile(claimants: readonly Claimant[]): string | undefined {
+  const [first, ...rest] = claimants.map(
+    ({ binds }) => new Set(binds.flatMap(({ by, place }) => (by === 'compose' ? [place.file] : []))),
+  );
+  return [...first!].find((file) => rest.every((files) => files.has(file)));
 }
 
 /** The image that all of them run: set-ups of one tree have their own database each, and one of them is used. */

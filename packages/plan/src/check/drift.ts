@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import { type Binds, formatPlace, type PortFact, type States } from '../fact.ts';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Severity, Witness } from './finding.ts';
@@ -76,6 +77,8 @@ function isOfVariant({ variant }: Variable, others: readonly Variable[], port: n
 function besideContainer({ binds, port }: Charted, facts: readonly PortFact[]): string | undefined {
   const publishers = binds.filter((fact) => fact.port === port && fact.inside !== undefined);
   const [publisher] = publishers;
+  if (publisher?.by === 'compose' && facts.every((fact) => isOtherSetUp(fact, publisher)))
+    return `${formatPlace(publisher.place)} publishes ${port}, and another compose file may be another set-up`;
   const variables = new Set(publishers.flatMap(({ variable }) => variable ?? []));
   const byHand = facts.filter(
     (fact) => fact.kind === 'binds' && (fact.importer === 'package' || variables.has(fact.variable ?? '')),
@@ -84,6 +87,11 @@ function besideContainer({ binds, port }: Charted, facts: readonly PortFact[]): 
   return publisher && byHand.length > 0 && told
     ? `${formatPlace(publisher.place)} publishes ${port} from a container, and it may be started without one, too`
     : undefined;
+}
+
+/** Two compose files of different folders, each with the port that it publishes for the service. */
+function isOtherSetUp(fact: PortFact, { place }: Binds): boolean {
+  return fact.kind === 'binds' && fact.by === 'compose' && dirname(fact.place.file) !== dirname(place.file);
 }
 
 /** Of drafts: nobody has said which of the two is meant. */

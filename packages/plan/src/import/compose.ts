@@ -9,6 +9,7 @@ import { imageName } from './image.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
+import { slugOf } from './service-name.ts';
 import { SourceFile } from './source-file.ts';
 import { variantOf } from './variant.ts';
 import { type Written, YamlTree } from './yaml-tree.ts';
@@ -246,7 +247,10 @@ class ComposeFile {
           return [{ key: written.text.slice(0, equals), value, offset: written.offset + equals + 1 }];
         });
     for (const { key, value, offset } of settings) {
-      const variable = portVariable(key);
+      const said = portVariable(key);
+      // `SANDBOX_PORT` of the service sandbox is its own.
+      const isOwn = said?.role === 'named' && names.some(({ name }) => slugOf(name) === slugOf(said.name));
+      const variable = isOwn ? { role: 'own' as const } : said;
       if (variable?.role === 'own') {
         for (const each of this.#values({ text: value, offset })) {
           if (onHost) this.#inHostNetwork(each, names, variable.label, extra, key);

@@ -5,7 +5,7 @@ import type { Importer, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
 import type { SourceFile } from './source-file.ts';
-import { variantOf } from './variant.ts';
+import { scopeOf, variantOf } from './variant.ts';
 
 /** Dockerfiles. All of their ports are inside the container. */
 export const dockerfile: Importer = {
@@ -16,7 +16,8 @@ export const dockerfile: Importer = {
 };
 
 function* instructions(file: SourceFile, around: Surroundings): Generator<Fact> {
-  const home = around.home(file.directory);
+  // One that lies in a folder of deployments builds what is around that.
+  const home = around.home(scopeOf(file.path));
   const [, suffix, prefix] = /^dockerfile\.([\w-]+)$|^([\w.-]+)\.dockerfile$/i.exec(file.name) ?? [];
   const names: NameHint[] = [];
   const called = suffix ?? prefix;

@@ -125,11 +125,18 @@ function inContainers(facts: Fact[]): Fact[] {
   const clustered = new Set(
     facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'kubernetes' ? [fact.port] : [])),
   );
-  if (published.size === 0 && clustered.size === 0) return facts;
+  // One that publishes nothing at all has what variables of its name set inside.
+  const composed = facts.some((fact) => fact.kind === 'binds' && fact.by === 'compose')
+    ? new Set<number>()
+    : new Set(facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'compose' ? [fact.port] : [])));
+  if (published.size === 0 && clustered.size === 0 && composed.size === 0) return facts;
   const soft = new Set<Binds['by']>(['source', 'flag', 'env', 'env-example', 'script']);
   return facts.map((fact) => {
     if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined) return fact;
-    const within = published.has(fact.port) || (fact.by === 'source' && clustered.has(fact.port));
+    const within =
+      published.has(fact.port) ||
+      (fact.by === 'source' && clustered.has(fact.port)) ||
+      (fact.names[0]?.from === 'variable' && composed.has(fact.port));
     if (!within) return fact;
     const { kind: _kind, by: _by, fallback: _fallback, address: _address, ...rest } = fact;
     return { ...rest, kind: 'internal' };

@@ -37,8 +37,9 @@ export function portVariable(name: string): PortVariable | undefined {
   if (/^PORT(_NUMBER)?$/.test(upper)) return { role: 'own' };
   const before = /_PORT(_NUMBER)?$/.test(upper) ? upper.replace(/_PORT(_NUMBER)?$/, '') : undefined;
   const word =
-    before?.replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ??
-    /^PORT_(.+)$/.exec(upper)?.[1];
+    before
+      ?.replace(/^(?:EXPOSED?|PUBLISH(?:ED)?|HOST|DOCKER)_(?=.)/, '')
+      .replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ?? /^PORT_(.+)$/.exec(upper)?.[1];
   return word ? said(word.toLowerCase()) : undefined;
 }
 

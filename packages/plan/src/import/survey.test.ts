@@ -200,6 +200,19 @@ describe('the one real port', () => {
     expect(endpoints(found)).toEqual(['shop-api:default 3001']);
   });
 
+  test('what a variable of its name sets for a container that publishes nothing is inside', () => {
+    const found = tree({
+      'docker/compose.yaml':
+        'services:\n  sandbox: { image: sandbox, environment: { SANDBOX_PORT: "8194" } }\n  edge: { image: squid, ports: ["8194:8194"] }\n',
+      'docker/middleware.env.example': 'SANDBOX_PORT=8194\nEXPOSE_EDGE_PORT=8194\n',
+    });
+    expect(endpoints(found)).toEqual(['edge:default 8194']);
+    expect(facts(found, 'docker/middleware.env.example')).toMatchObject([
+      { kind: 'internal', service: 'sandbox' },
+      { kind: 'internal', service: 'edge' },
+    ]);
+  });
+
   test('the main one of a container is that which most files publish, and no debugger’s', () => {
     const found = tree({
       'compose.dev.yaml': 'services:\n  shop: { image: shop, ports: ["9229:9229", "8125:8125", "3001:3001"] }\n',
