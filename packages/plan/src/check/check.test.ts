@@ -93,7 +93,7 @@ describe('a plan that was drafted from the very files has what a maintainer woul
       'portolan.yaml': planOf({ cart: 4001, pay: 4002 }),
     };
     expect(idsOf(checked(files))).toEqual([]);
-    expect(idsOf(checked({ ...files, 'compose.yaml': compose(4001, 4001) }))).toEqual(['collision:tcp:4001:cart+pay']);
+    expect(idsOf(checked({ ...files, 'compose.yaml': compose(4001, 4001) }))).toContain('collision:tcp:4001:cart+pay');
   });
 
   test('a dev server, a script beside a container and a default beside one may have ports of their own', () => {
