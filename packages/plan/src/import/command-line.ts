@@ -70,11 +70,30 @@ export function commandPorts(text: string, depth = 0): CommandPort[] {
       folder = second.text;
       continue;
     }
-    const dev = words.some(({ text: word }) => word === 'dev') ? { dev: true as const } : {};
+    const dev = isDevServer(words.map(({ text: word }) => word)) ? { dev: true as const } : {};
     for (const each of portsOf(words, depth))
       found.push({ ...dev, ...each, ...(folder === undefined || each.folder !== undefined ? {} : { folder }) });
   }
   return found;
+}
+
+/** @returns the folder that a command line, or the last one of several, is started in by `cd` or an option */
+export function startFolder(text: string): string | undefined {
+  let folder: string | undefined;
+  for (const [first, ...rest] of commandsOf(text)) {
+    const words = rest.map(({ text: word }) => word);
+    folder = (first?.text === 'cd' ? words[0] : folderOf(words)) ?? folder;
+  }
+  return folder;
+}
+
+/** `next dev`, `webpack serve`, `vite`: what serves the sources to those who work on them. */
+function isDevServer(words: readonly string[]): boolean {
+  if (words.includes('dev') || words.includes('webpack-dev-server')) return true;
+  const at = words.findIndex((word) => /^(?:vite|webpack|rspack|vue-cli-service|ng|react-scripts)$/.test(word));
+  if (at < 0) return false;
+  const told = words[at + 1];
+  return words[at] === 'vite' ? told === undefined || told.startsWith('-') : told === 'serve' || told === 'start';
 }
 
 /** Command lines within command lines. */

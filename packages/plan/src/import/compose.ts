@@ -3,7 +3,7 @@ import type { Interval } from '@portolan/model';
 import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
 import { addressesIn, isHealthPath } from './address-text.ts';
-import { commandPorts } from './command-line.ts';
+import { commandPorts, startFolder } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
 import { imageName } from './image.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
@@ -57,7 +57,10 @@ class ComposeFile {
     if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
     const build = yaml.get(service, 'build');
     const context = yaml.text(build) ?? yaml.text(yaml.get(build, 'context'));
-    const directory = context === undefined ? undefined : this.#inTree(this.#builtFrom(context, build));
+    const directory =
+      context === undefined
+        ? undefined
+        : (this.#startedIn(service, context) ?? this.#inTree(this.#builtFrom(context, build)));
     if (directory !== undefined) names.push({ name: directory, from: 'directory' });
     const place = this.#file.place(keyAt.offset, keyAt.text.length);
     const about = { place, importer: 'compose', names, sure: 'certain' as const };
@@ -381,6 +384,14 @@ class ComposeFile {
     // With the whole repository as context, the Dockerfile's folder tells what is built.
     if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
     return context;
+  }
+
+  /** The folder that the command of a container is started in, where a service of the context has it. */
+  #startedIn(service: Node | null, context: string): string | undefined {
+    const words = this.#yaml.items(this.#yaml.get(service, 'command')).flatMap((item) => this.#yaml.text(item) ?? []);
+    const folder = startFolder(words.join(' '));
+    const path = folder?.startsWith('/') === false ? this.#inTree(posix.join(context, folder)) : undefined;
+    return path !== undefined && this.#around.home(path) === path ? path : undefined;
   }
 
   /** @returns a path of the tree, `undefined` for one outside of it */

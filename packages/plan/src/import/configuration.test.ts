@@ -42,7 +42,7 @@ describe('package.json and Procfile', () => {
       workspaces: ['*'],
       scripts: { 'dev:chat': 'vite --port 5173', docs: 'vite --port 6000' },
     });
-    expect(said('package.json', text)).toEqual(['binds 5173 dev chat', 'binds 6000 unsure']);
+    expect(said('package.json', text)).toEqual(['binds 5173 dev chat', 'binds 6000 dev unsure']);
   });
 
   test('Procfile entries are services of their own', () => {

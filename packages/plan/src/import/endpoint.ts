@@ -173,7 +173,7 @@ function labels(facts: Fact[]): Fact[] {
     return { ...fact, label: `p${inside}${further}` };
   });
   for (const fact of withLabel) {
-    if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined)
+    if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined && fact.sure !== 'unsure')
       byPort.set(fact.port, byPort.get(fact.port) ?? fact.label);
   }
   const labelsInUse = new Set(

@@ -83,6 +83,12 @@ test('a constant called PORT is likely the port', () => {
   expect(at('index.ts', 'const PORT = 3001;\napp.listen(PORT);')).toEqual(['binds 3001 fallback services/x likely']);
 });
 
+test('PORT of an object may be a default, or anything', () => {
+  expect(at('env.ts', "const defaults = {\n  HOST: '0.0.0.0',\n  PORT: 8055,\n};")).toEqual([
+    'binds 8055 fallback services/x unsure',
+  ]);
+});
+
 test('a port that is named by somebody has that name', () => {
   expect(at('index.ts', 'process.env.MANA_SYNC_PORT || 3050')).toEqual([
     'binds 3050 fallback mana_sync+services/x likely',

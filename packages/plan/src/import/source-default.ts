@@ -265,6 +265,15 @@ const PATTERNS: readonly Pattern[] = [
     by: 'source',
     fallback: true,
   },
+  // const defaults = { PORT: 3001 }
+  {
+    files: /\.[cm]?[jt]s$/,
+    shape: new RegExp(String.raw`[{,]\s{0,40}(?<name>PORT)\s{0,4}:\s{0,4}['"]?${digits}['"]?\s{0,4}[,}]`, 'dg'),
+    sure: 'unsure',
+    why: 'an object has PORT: whether that is a default for what is listened on is not looked at',
+    by: 'source',
+    fallback: true,
+  },
   // const PORT = 3001
   {
     shape: new RegExp(

@@ -306,6 +306,15 @@ describe('the one real port', () => {
     expect(endpoints(found)).toEqual(['store-x:api 9000', 'store-x:console 9001']);
   });
 
+  test('what is not sure gives no port its label', () => {
+    const found = tree({
+      'api/package.json': '{ "name": "api", "scripts": { "start": "PORT=3001 node ." } }',
+      'web/package.json': '{ "name": "web" }',
+      'web/vite.config.ts': 'server: {\n  hmr: { clientPort: env.VITE_HMR_CLIENT_PORT || 5200 },\n  port: 5200,\n}\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 3001', 'web:default 5200']);
+  });
+
   test('a second program of a service, and examples, are not sure', () => {
     const found = tree({
       'x/package.json': '{"name":"thing"}',
