@@ -108,6 +108,19 @@ describe('a plan that was drafted from the very files has what a maintainer woul
     expect(idsOf(checked(files))).toEqual([]);
   });
 
+  test('a container of the whole tree may publish what is in a folder of it, one of another folder does not', () => {
+    const files = (build: string) => ({
+      'compose.yaml': `services:\n  all: { build: ${build}, ports: ["4001:4001", "4002:4002"] }\n`,
+      Dockerfile: 'FROM node\n',
+      'pay/Dockerfile': 'FROM node\n',
+      'cart/package.json': '{"name":"cart","scripts":{"start":"serve -p 4002"}}',
+      'portolan.yaml':
+        'project: shop\nservices:\n  all: { endpoints: { default: { port: 4001 }, p4002: { port: 4002 } } }\n  cart: { endpoints: { default: { port: 4002 } } }\n',
+    });
+    expect(idsOf(checked(files('.')))).not.toContainEqual(expect.stringContaining('collision'));
+    expect(idsOf(checked(files('./pay')))).toContainEqual(expect.stringContaining('collision:tcp:4002'));
+  });
+
   test('where a variable says what is published, another file may set it', () => {
     const port = '$' + '{CART_PORT:-80}';
     const files = {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { type Claim, judgePort, parseServiceId } from '@portolan/model';
-import type { Binds, Place } from '../fact.ts';
+import type { Binds, NameHint, Place } from '../fact.ts';
 import { isOfTests } from '../import/variant.ts';
 import type { Manifest } from '../manifest/schema.ts';
 import { bare, type Chart, type Charted, nameOf } from './chart.ts';
@@ -138,6 +138,11 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
       doubt: `${list(defaults.map(nameOf))} only defaults to it: beside these containers it may be given another`,
     };
   }
+  const around = claimants.find((each) => claimants.every((other) => other === each || isWithin(other, each)));
+  if (around) {
+    const within = list(claimants.filter((each) => each !== around).map(nameOf));
+    return { doubt: `${nameOf(around)} is built from a folder that holds ${within}: that may be what it publishes` };
+  }
   const image = sharedImage(chart, claimants);
   const both = sharedFile(claimants);
   if (!chart.drafted && image === undefined && both === undefined) return {};
@@ -186,6 +191,21 @@ function sharedImage({ facts }: Chart, claimants: readonly Claimant[]): string |
 
 function isContained({ by }: Claimant): boolean {
   return by.length > 0 && by.every(({ inside }) => inside !== undefined);
+}
+
+/** Whether the folder that a container is built from holds a service that no container publishes, and its port is the same inside. */
+function isWithin(service: Claimant, container: Claimant): boolean {
+  if (!isContained(container) || container.by.some(({ inside, port }) => inside !== port)) return false;
+  const [built, own] = [container, service].map(({ by }) => by.flatMap(({ names }) => folderIn(names)));
+  return (
+    service.by.every(({ inside }) => inside === undefined) &&
+    own!.length > 0 &&
+    own!.every((folder) => built!.some((each) => each !== folder && (each === '.' || folder.startsWith(`${each}/`))))
+  );
+}
+
+function folderIn(names: readonly NameHint[]): string[] {
+  return names.flatMap(({ name, from }) => (from === 'directory' ? [name] : []));
 }
 
 /** Units of one folder are started on one machine; of compose files in one folder, often one or the other is used. */

@@ -32,6 +32,8 @@ test.each([
     'const port = isSet(WEB_PORT)\n  ? parseInt(WEB_PORT)\n  : 5173;\nserver: { port }',
     ['binds 5173 dev fallback services/x likely'],
   ],
+  ['vite.config.ts', 'server: { host: true, port: env.FE_PORT ? parseInt(env.FE_PORT) : 5173 }', dev(5173)],
+  ['vite.config.ts', 'proxy: { target: `http://localhost:$' + '{process.env.PORT ?? 3001}` }', []],
   ['vite.config.ts', 'preview: { port: 4173 }', own(4173, 'preview')],
   ['webpack.config.js', 'config.devServer = { proxy: [{ a: 1 }], port: 5173 }', dev(5173)],
   ['cli.ts', ".option('--port <port>', 'where to listen', '3001')", own(3001)],

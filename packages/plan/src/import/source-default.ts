@@ -301,7 +301,11 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
       const port = portOf(match.groups!.digits!);
       if (port === undefined || seen.has(start) || isComment(text, start)) continue;
       const written = match.groups!.name;
-      const meaning = written === undefined ? { role: 'own' as const } : meaningOf(written);
+      const bundled = BUNDLER.test(file.path)
+        ? placeInBundler(text.slice(Math.max(0, match.index - 500), match.index))
+        : undefined;
+      if (bundled === 'address') continue;
+      const meaning = written === undefined || bundled === 'own' ? { role: 'own' as const } : meaningOf(written);
       if (!meaning) continue;
       seen.add(start);
       const shared = { place: file.place(start, end - start), importer: 'source', port, protocol: 'tcp' as const };
@@ -349,6 +353,13 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
     const fact = reference(file, 0, address, key, own, 'source');
     yield isComment(text, address.offset) ? ({ ...fact, example: true } as Fact) : fact;
   }
+}
+
+/** What a bundler's setting is about, by the text before: the port of its server, or an address that this passes on to. */
+function placeInBundler(before: string): 'own' | 'address' | undefined {
+  if (/:\/\/[\w.-]{1,100}:\$\{[\w.(]{0,40}$/.test(before)) return 'address';
+  const own = /\b(?:server|devServer)\s{0,4}[:=]\s{0,4}\{[^{}]{0,400}\bport\s{0,4}:\s{0,4}[\w.(+]{0,40}$/;
+  return own.test(before) ? 'own' : undefined;
 }
 
 /** A variable, a flag (`port`, `http-port`, `addr`) or a field (`metrics_port`). @returns `undefined` when it is no port */
