@@ -232,7 +232,7 @@ export interface Named extends Common {
 /** A property of a service, in the words of the file. */
 export interface Describes extends Common {
   kind: 'describes';
-  what: 'runtime' | 'status' | 'description' | 'internal-only' | 'replicas' | 'host' | 'health';
+  what: 'runtime' | 'status' | 'description' | 'internal-only' | 'replicas' | 'host' | 'health' | 'image';
   value: string;
 }
 

@@ -9,7 +9,11 @@ export class Claims {
   readonly #built = new Map<string, Set<string>>();
   readonly #manifold = new Set<string>();
 
-  constructor(facts: readonly Fact[]) {
+  readonly #stemOf: (slug: string) => string;
+
+  /** @param stemOf what is left of a name without words that tell nothing */
+  constructor(facts: readonly Fact[], stemOf: (slug: string) => string) {
+    this.#stemOf = stemOf;
     this.#claimOwn(facts);
     this.#claimFolders(facts);
     this.#claimNames(facts);
@@ -50,7 +54,7 @@ export class Claims {
 
   /** Folders that two services of one kind of file are built from belong to the one that has ports, or is called so. */
   #claimFolders(facts: readonly Fact[]): void {
-    const claims = new Map<string, Map<string, boolean>>();
+    const claims = new Map<string, Map<string, { slugs: Set<string>; ports: boolean }>>();
     const nested = facts.some(({ names }) => names.some(({ name, from }) => from === 'directory' && name !== '.'));
     for (const fact of facts) {
       const [first] = fact.names;
@@ -68,18 +72,25 @@ export class Claims {
       if (first.from === 'compose')
         this.#built.set(folder, (this.#built.get(folder) ?? new Set()).add(compact(slugOf(first.name))));
       const claim = `${first.from} ${folder}`;
-      const slugs = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
+      const stems = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
+      // `shop-api` of one file and `api` of another, built from one folder, are one.
       const slug = slugOf(first.name);
-      slugs.set(slug, (slugs.get(slug) ?? false) || isPortFact(fact));
+      const stem = this.#stemOf(slug);
+      const claimant = stems.get(stem) ?? stems.set(stem, { slugs: new Set(), ports: false }).get(stem)!;
+      claimant.slugs.add(slug);
+      claimant.ports ||= isPortFact(fact);
     }
-    for (const [claim, slugs] of claims) {
-      if (slugs.size < 2) continue;
+    for (const [claim, stems] of claims) {
+      if (stems.size < 2) continue;
       const [from, ...rest] = claim.split(' ');
       const folder = rest.join(' ');
-      const withPorts = [...slugs].filter(([, ports]) => ports).map(([slug]) => slug);
-      const called = [...slugs.keys()].find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
+      const withPorts = [...stems.values()].filter(({ ports }) => ports);
+      const called = [...stems.values()].find(
+        ({ slugs }) => slugs.has(slugOf(posix.basename(folder))) || slugs.has('web'),
+      );
       const owner = withPorts.length === 1 ? withPorts[0] : called;
-      for (const slug of slugs.keys()) if (slug !== owner) this.#shared.add(`${from} ${slug} ${folder}`);
+      for (const claimant of stems.values())
+        if (claimant !== owner) for (const slug of claimant.slugs) this.#shared.add(`${from} ${slug} ${folder}`);
     }
   }
 

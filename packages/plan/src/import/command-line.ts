@@ -20,6 +20,8 @@ export interface CommandPort {
   folder?: string;
   /** Files and folders that the command names: one of them may be what it starts. As they are written. */
   paths?: readonly string[];
+  /** It serves sources to those who work on them: `next dev`. */
+  dev?: true;
   /** Why it is not certain. */
   why?: string;
 }
@@ -49,6 +51,9 @@ const OTHER_P = new Set(
 /** Programs that take jobs from a queue: they share the `PORT` of the environment with the web process and listen nowhere. */
 const WORKERS = /^(?:sidekiq|resque|resque-pool|resque:work|good_job|jobs:work|rqworker|dramatiq|celery)$/;
 
+/** What these listen for is their own protocol, beside the ports of the program that they run. */
+const DEBUGGERS = /^(?:dlv|debugpy|gdbserver|lldb-server)$/;
+
 const LONG_FLAG = /^--?(?:([a-z0-9]{1,30})[-.])?(?:listen[-.])?port(?:=(.*))?$/i;
 const ADDRESS_FLAG =
   /^--?(?:web\.|http\.|server\.|grpc[-.])?(?:b|bind|addr|address|listen|listen[-.]addr(?:ess)?|bind[-.]addr(?:ess)?|http|http[-.]addr(?:ess)?|host|urls)(?:=(.*))?$/i;
@@ -67,10 +72,30 @@ export function commandPorts(text: string, depth = 0): CommandPort[] {
       folder = second.text;
       continue;
     }
+    const dev = isDevServer(words.map(({ text: word }) => word)) ? { dev: true as const } : {};
     for (const each of portsOf(words, depth))
-      found.push(folder === undefined || each.folder !== undefined ? each : { ...each, folder });
+      found.push({ ...dev, ...each, ...(folder === undefined || each.folder !== undefined ? {} : { folder }) });
   }
   return found;
+}
+
+/** @returns the folder that a command line, or the last one of several, is started in by `cd` or an option */
+export function startFolder(text: string): string | undefined {
+  let folder: string | undefined;
+  for (const [first, ...rest] of commandsOf(text)) {
+    const words = rest.map(({ text: word }) => word);
+    folder = (first?.text === 'cd' ? words[0] : folderOf(words)) ?? folder;
+  }
+  return folder;
+}
+
+/** `next dev`, `webpack serve`, `vite`: what serves the sources to those who work on them. */
+function isDevServer(words: readonly string[]): boolean {
+  if (words.includes('dev') || words.includes('webpack-dev-server')) return true;
+  const at = words.findIndex((word) => /^(?:vite|webpack|rspack|vue-cli-service|ng|react-scripts)$/.test(word));
+  if (at < 0) return false;
+  const told = words[at + 1];
+  return words[at] === 'vite' ? told === undefined || told.startsWith('-') : told === 'serve' || told === 'start';
 }
 
 /** Command lines within command lines. */
@@ -142,6 +167,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
     }
     const address = ADDRESS_FLAG.exec(word.text);
     if (address && role === 'binds') {
+      const debug = DEBUGGERS.test(program) ? { label: 'debug' } : {};
       const value =
         address[1] === undefined
           ? next
@@ -150,7 +176,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
         /^((?:https?:\/\/)?(?:[\w.*+-]{1,200}|\[[0-9a-f:]{2,45}\])?:)(\d{2,5})\/?$/i.exec(value?.text ?? '') ?? [];
       const port = portOf(digits);
       if (value && port !== undefined)
-        yield { port, offset: value.offset + before.length, length: digits.length, role, ...extra };
+        yield { port, offset: value.offset + before.length, length: digits.length, role, ...debug, ...extra };
       continue;
     }
     if (/^(runserver|http\.server)$/.test(word.text) || (program === 'php' && word.text === '-S')) {

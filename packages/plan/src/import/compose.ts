@@ -3,12 +3,14 @@ import type { Interval } from '@portolan/model';
 import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
 import { addressesIn, isAnyHost, isHealthPath } from './address-text.ts';
-import { commandPorts } from './command-line.ts';
+import { commandPorts, startFolder } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
+import { imageName } from './image.ts';
 import { homeOfImage } from './image-home.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { labelOfAddress, portVariable } from './port-variable.ts';
+import { slugOf } from './service-name.ts';
 import { SourceFile } from './source-file.ts';
 import { variantOf } from './variant.ts';
 import { type Written, YamlTree } from './yaml-tree.ts';
@@ -56,11 +58,11 @@ class ComposeFile {
     if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
     const build = yaml.get(service, 'build');
     const context = this.#filled(yaml.text(build) ?? yaml.text(yaml.get(build, 'context')));
-    const image = yaml.text(yaml.get(service, 'image'));
+    const written = yaml.text(yaml.get(service, 'image'));
     const directory =
       context !== undefined
-        ? this.#inTree(this.#builtFrom(context, build))
-        : image && homeOfImage(image, key, this.#around);
+        ? (this.#startedIn(service, context) ?? this.#inTree(this.#builtFrom(context, build)))
+        : written && homeOfImage(written, key, this.#around);
     if (directory) names.push({ name: directory, from: 'directory' });
     const place = this.#file.place(keyAt.offset, keyAt.text.length);
     const about = { place, importer: 'compose', names, sure: 'certain' as const };
@@ -76,7 +78,7 @@ class ComposeFile {
     this.#environment(service, names, onHost, extra);
     this.#command(service, names, onHost, extra);
 
-    const needs = yaml.get(service, 'depends_on');
+    const needs = this.#variant === 'devcontainer' ? null : yaml.get(service, 'depends_on');
     const needed = yaml.isMap(needs)
       ? yaml.entries(needs).map(({ keyAt: at }) => at)
       : yaml.items(needs).flatMap((item) => yaml.written(item) ?? []);
@@ -87,6 +89,11 @@ class ComposeFile {
         place: this.#file.place(offset, text.length),
         on: [{ name: text, from: 'compose' }],
       });
+    }
+    const image = yaml.written(yaml.get(service, 'image'));
+    if (image && !image.text.startsWith('$') && this.#variant !== 'devcontainer') {
+      const at = this.#file.place(image.offset, image.text.length);
+      this.#facts.push({ kind: 'describes', ...about, place: at, what: 'image', value: imageName(image.text) });
     }
     const replicas = yaml.written(yaml.get(service, 'deploy', 'replicas'));
     if (replicas && /^\d+$/.test(replicas.text)) {
@@ -106,7 +113,9 @@ class ComposeFile {
         });
       }
     }
-    this.#facts.push({ kind: 'named', ...about });
+    // What an editor starts around the sources, and what a file only adds to a service of another one, is named there.
+    const whole = ['image', 'build', 'extends', 'ports'].some((each) => yaml.get(service, each) !== undefined);
+    if (whole && this.#variant !== 'devcontainer') this.#facts.push({ kind: 'named', ...about });
     if (!published && !onHost && yaml.get(service, 'extends') !== undefined) this.#extended(service, names, extra);
   }
 
@@ -243,7 +252,10 @@ class ComposeFile {
           return [{ key: written.text.slice(0, equals), value, offset: written.offset + equals + 1 }];
         });
     for (const { key, value, offset } of settings) {
-      const variable = portVariable(key);
+      const said = portVariable(key);
+      // `SANDBOX_PORT` of the service sandbox is its own.
+      const isOwn = said?.role === 'named' && names.some(({ name }) => slugOf(name) === slugOf(said.name));
+      const variable = isOwn ? { role: 'own' as const } : said;
       if (variable?.role === 'own') {
         for (const each of this.#values({ text: value, offset })) {
           if (onHost) this.#inHostNetwork(each, names, variable.label, extra, key);
@@ -382,6 +394,14 @@ class ComposeFile {
     // With the whole repository as context, the Dockerfile's folder tells what is built.
     if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
     return context;
+  }
+
+  /** The folder that the command of a container is started in, where a service of the context has it. */
+  #startedIn(service: Node | null, context: string): string | undefined {
+    const words = this.#yaml.items(this.#yaml.get(service, 'command')).flatMap((item) => this.#yaml.text(item) ?? []);
+    const folder = startFolder(words.join(' '));
+    const path = folder?.startsWith('/') === false ? this.#inTree(posix.join(context, folder)) : undefined;
+    return path !== undefined && this.#around.home(path) === path ? path : undefined;
   }
 
   /** A text that is a variable, as the `.env` beside sets it, or as its default says. */

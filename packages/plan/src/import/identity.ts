@@ -3,6 +3,7 @@ import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, typ
 import { Claims } from './claims.ts';
 import { DisjointSets } from './disjoint-sets.ts';
 import { compact, isGeneric, slugOf, tellingParts } from './service-name.ts';
+import { scopeOf } from './variant.ts';
 
 /** Sources that define a service; the others only speak of one. The first of them names it best. */
 const DEFINING: readonly NameSource[] = [
@@ -22,6 +23,8 @@ const DEFINING: readonly NameSource[] = [
 
 interface Group {
   name: string;
+  /** Others are called so, too: the folder around it stands in front of its name. */
+  qualified: boolean;
   directory?: string;
   /** Each spelling, by its slug. */
   aliases: Map<string, string>;
@@ -44,6 +47,8 @@ export class Identities {
   readonly #bySlug = new Map<string, Set<Group>>();
   readonly #byPort = new Map<number, Set<Group>>();
   readonly #claims: Claims;
+  /** Keys of containers whose image is one of the project's own. */
+  readonly #built = new Set<string>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
 
@@ -53,10 +58,12 @@ export class Identities {
     const defining = facts.filter(
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
-    this.#claims = new Claims(defining);
+    this.#claims = new Claims(defining, (slug) => this.#stemOf(slug));
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
+    for (const fact of others) this.#markBuilt(fact);
+    this.#joinBuilt();
     const composed = new Set(
       defining.flatMap(({ names: [first], place }) =>
         first?.from === 'compose' ? [this.#keyOf(first, place.file) ?? ''] : [],
@@ -78,14 +85,8 @@ export class Identities {
   }
 
   /** Those that have a port. */
-  holders(port: number): readonly { name: string }[] {
+  byPort(port: number): readonly { name: string; qualified: boolean }[] {
     return [...(this.#byPort.get(port) ?? [])];
-  }
-
-  /** The only one that has a port. */
-  byPort(port: number): { name: string } | undefined {
-    const [only, ...others] = this.holders(port);
-    return others.length === 0 ? only : undefined;
   }
 
   /** The fact with its service, where one can be told. */
@@ -147,8 +148,10 @@ export class Identities {
 
   /** An address on this host leads to whoever has that port, when there is just one. */
   #byItsPort(fact: Refers): Fact {
-    const group = fact.scope === 'network' ? undefined : this.byPort(fact.port);
-    return group === undefined ? fact : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
+    const [group, other] = fact.scope === 'network' ? [] : this.byPort(fact.port);
+    return group === undefined || other
+      ? fact
+      : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}` };
   }
 
   #find(hints: readonly NameHint[], fact: Fact): { group: Group; reason: string } | undefined {
@@ -164,7 +167,7 @@ export class Identities {
     const known = key === undefined ? undefined : this.#groups.get(this.#sets.find(key));
     if (known) return known;
     const slug = hint.from === 'directory' ? slugOf(tellingParts(hint.name).join('-')) : slugOf(hint.name);
-    const folder = posix.dirname(fact.place.file);
+    const folder = scopeOf(fact.place.file);
     const candidates = [...(this.#bySlug.get(compact(slug)) ?? [])];
     if (candidates.length > 1 && isPortFact(fact)) {
       const same = candidates.filter(({ ports }) => ports.has(fact.port));
@@ -208,10 +211,28 @@ export class Identities {
     }
   }
 
+  /** `ghcr.io/shop/shop/cart` in the project shop: made of this tree, so its container goes by the name of a folder. */
+  #markBuilt(fact: Fact): void {
+    if (fact.kind !== 'describes' || fact.what !== 'image') return;
+    const own = fact.value.split('/').some((part) => part === this.#project || part.startsWith(`${this.#project}-`));
+    const key = fact.names[0] && this.#keyOf(fact.names[0], fact.place.file);
+    if (own && key !== undefined) this.#built.add(key);
+  }
+
   readonly #reasons: [key: string, reason: string][] = [];
 
   #because(key: string, reason: string): void {
     this.#reasons.push([key, reason]);
+  }
+
+  /** `worker` of the project's own image, in a folder of one way to deploy it, is the worker of the tree. */
+  #joinBuilt(): void {
+    for (const key of this.#built) {
+      const [, name] = /^(name:[^@]+@).+$/.exec(key) ?? [];
+      const root = `${name}.`;
+      if (name === undefined || root === key || !this.#sets.has(root)) continue;
+      if (this.#sets.union(root, key)) this.#because(key, 'its image is one of this tree');
+    }
   }
 
   /** A folder and a name that is just the folder's are one, where no second folder has it. */
@@ -225,11 +246,16 @@ export class Identities {
     }
     for (const key of this.#sets.keys()) {
       const [, slug = '', scope] = /^name:([^@]*)(?:@(.*))?$/.exec(key) ?? [];
-      const candidates = (bySlug.get(slug) ?? []).filter(
-        (folder) => scope === undefined || scope === '.' || folder === scope || folder.startsWith(`${scope}/`),
-      );
+      const everywhere = scope === undefined || scope === '.' || this.#built.has(key);
+      const called = [slug, ...(this.#built.has(key) ? [compact(`${this.#project}-${slug}`)] : [])];
+      const candidates = called
+        .flatMap((name) => bySlug.get(name) ?? [])
+        .filter((folder) => everywhere || folder === scope || folder.startsWith(`${scope}/`));
+      // The root is called as the project is: a folder that has the name of its own comes first.
       const inUse =
-        candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
+        candidates.length > 1
+          ? candidates.filter((folder) => folder !== '.' && this.#sets.has(`folder:${folder}`))
+          : candidates;
       const [only] = inUse;
       if (inUse.length !== 1 || only === undefined) continue;
       const folderKey = `folder:${only}`;
@@ -291,7 +317,7 @@ export class Identities {
           spoken.set(root, { hints: [], ports: new Set(), bound: new Set(), scopes: new Set() }).get(root)!;
         if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
         if (this.#claims.isShared(fact, hint)) continue;
-        group.scopes.add(posix.dirname(fact.place.file));
+        group.scopes.add(scopeOf(fact.place.file));
         if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
         if (fact.kind === 'binds') group.bound.add(fact.port);
       }
@@ -326,6 +352,7 @@ export class Identities {
       const reasons = this.#reasons.filter(([key]) => this.#sets.find(key) === root).map(([, reason]) => reason);
       const group: Group = {
         name,
+        qualified: name !== best,
         aliases,
         told,
         reasons: [...new Set(reasons)],
@@ -360,7 +387,7 @@ export class Identities {
     const slug = slugOf(name);
     if (slug === '') return undefined;
     if (!isGeneric(slug) && !this.#claims.isManifold(slug)) return `name:${compact(slug)}`;
-    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(file)}`;
+    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${scopeOf(file)}`;
   }
 
   /** A document's `postgres` is that of the tree where there is one, else one that documents alone know. */

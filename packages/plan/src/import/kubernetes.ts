@@ -2,6 +2,7 @@ import type { Node } from 'yaml';
 import type { Fact, NameHint } from '../fact.ts';
 import { addressesIn, isAnyHost } from './address-text.ts';
 import { reference } from './dotenv.ts';
+import { imageName } from './image.ts';
 import { homeOfImage } from './image-home.ts';
 import type { Importer, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
@@ -68,6 +69,11 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node, around: Su
   }
   const onHost = yaml.text(yaml.get(pod, 'hostNetwork')) === 'true';
   for (const container of yaml.items(yaml.get(pod, 'containers'))) {
+    const image = yaml.written(yaml.get(container, 'image'));
+    if (image) {
+      const at = file.place(image.offset, image.text.length);
+      yield { kind: 'describes', what: 'image', value: imageName(image.text), ...about, place: at };
+    }
     for (const item of yaml.items(yaml.get(container, 'ports'))) yield* containerPort(file, yaml, item, about, onHost);
     for (const item of yaml.items(yaml.get(container, 'env'))) {
       const key = yaml.text(yaml.get(item, 'name'));
@@ -117,7 +123,9 @@ function serviceNames(yaml: YamlTree, object: Node, name: string): NameHint[] {
 
 /** The names that ports of web services have in Kubernetes say nothing of them. */
 function labelOf(name: string | undefined): string | undefined {
-  return name === undefined || /^(?:http|tcp|udp|web|main|port|server|app|default)$/.test(name) ? undefined : name;
+  return name === undefined || /^(?:http|tcp|udp|http-tcp|web|main|port|server|app|default|[\d-]+)$/.test(name)
+    ? undefined
+    : name;
 }
 
 type About = { importer: string; names: NameHint[]; sure: 'certain' };

@@ -11,13 +11,13 @@ export type PortVariable =
 const LABELS = new Set(
   (
     'http https api rest web ui app server listen bind service health healthcheck metrics metric prometheus admin management debug inspect inspector ' +
-    'grpc ws websocket rpc tcp udp cdp internal external public dev host main hmr livereload pprof profiler dashboard console ' +
+    'grpc ws websocket rpc tcp udp cdp internal external public dev host main node hmr livereload pprof profiler dashboard console ' +
     'sse mcp http2 ssl tls'
   ).split(' '),
 );
 
 /** Of these there is no label in the name: there is one port of that kind only. */
-const UNLABELLED = new Set('server listen bind service app main dev host external public http'.split(' '));
+const UNLABELLED = new Set('server listen bind service app main dev host external public http node'.split(' '));
 
 /** Kinds of servers that applications connect to and hardly ever are. */
 const BACKING = new Set(
@@ -37,8 +37,9 @@ export function portVariable(name: string): PortVariable | undefined {
   if (/^PORT(_NUMBER)?$/.test(upper)) return { role: 'own' };
   const before = /_PORT(_NUMBER)?$/.test(upper) ? upper.replace(/_PORT(_NUMBER)?$/, '') : undefined;
   const word =
-    before?.replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ??
-    /^PORT_(.+)$/.exec(upper)?.[1];
+    before
+      ?.replace(/^(?:EXPOSED?|PUBLISH(?:ED)?|HOST|DOCKER)_(?=.)/, '')
+      .replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ?? /^PORT_(.+)$/.exec(upper)?.[1];
   return word ? said(word.toLowerCase()) : undefined;
 }
 

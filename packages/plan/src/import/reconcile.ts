@@ -53,10 +53,15 @@ export function reconcile(
     reasons,
     endpoints: endpoints.get(name) ?? [],
   }));
-  // A package alone may be a library; whatever runs somewhere is a service, with or without a port.
-  const spoken = new Set(
-    labelled.filter(({ kind, importer }) => kind !== 'named' || importer !== 'package').map(({ service }) => service),
-  );
+  // A package alone may be a library, and a Dockerfile one way to build what goes by another name; whatever runs
+  // somewhere is a service, with or without a port.
+  const spoken = new Set(labelled.filter(runs).map(({ service }) => service));
   const running = services.filter(({ name }) => spoken.has(name));
   return { services: running, facts: labelled, notes };
+}
+
+function runs({ kind, importer, names, sure }: Fact): boolean {
+  if (sure === 'unsure' || kind === 'refers') return false;
+  if (importer === 'dockerfile') return names.some(({ from }) => from !== 'image');
+  return kind !== 'named' || importer !== 'package';
 }

@@ -34,12 +34,12 @@ const GENERIC = new Set(
 );
 
 export function isGeneric(slug: string): boolean {
-  return GENERIC.has(slug);
+  return GENERIC.has(slug) || /^v\d{1,2}$/.test(slug);
 }
 
 /** Folders that group services and say nothing of them. */
 const GROUPS = new Set(
-  'apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
+  'images compose apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
     ' ',
   ),
 );

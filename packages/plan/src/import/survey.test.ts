@@ -211,7 +211,119 @@ describe('one service by many names', () => {
   });
 });
 
+describe('one service in several set-ups of a tree', () => {
+  const names = (found: Survey) => found.services.map(({ name }) => name);
+
+  test('a container of the project’s own image is the service of the folder that is called so', () => {
+    const found = tree({
+      'apps/api/package.json': '{"name":"@mana/api-service"}',
+      'apps/api/src/.env.example': 'PORT=3001\n',
+      'deploy/community/compose.yaml': 'services:\n  api: { image: "ghcr.io/mana/mana/api:1", ports: ["3001:3001"] }\n',
+      'k8s/api.yaml':
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: api }\nspec: { template: { spec: { containers: [{ image: mana/api }] } } }\n',
+      'other/compose.yaml': 'services:\n  api: { image: "someone/api", ports: ["4001:80"] }\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 4001', 'api-service:default 3001']);
+  });
+
+  test('folders of environments are about the folder around them', () => {
+    const db = (port: number) => `services:\n  database: { image: postgres, ports: ["${port}:5432"] }\n`;
+    const found = tree({
+      'docker/development/compose.yml': db(54320),
+      'docker/testing/compose.yml': db(54322),
+      'docker/compose.yml': 'services:\n  database: { image: postgres }\n',
+    });
+    expect(endpoints(found)).toEqual(['database:default 54320']);
+  });
+
+  test('an image that two files build from one folder is one service, with or without the project’s name', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  mana-api: { build: { context: ., dockerfile: apps/v2/Dockerfile }, ports: ["80:80"] }\n',
+      'apps/v2/compose.yaml': 'services:\n  api: { build: ., ports: ["80:80"] }\n',
+      'apps/v2/Dockerfile': 'EXPOSE 80',
+      'apps/v2/.env.example': 'API_PORT=80\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-api:default 80']);
+  });
+
+  test('what an editor starts, what only adds to a service, and what is only built are no services', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  shop: { image: shop, ports: ["4001:80"] }\n',
+      'dev/override.compose.yaml': 'services:\n  db: { environment: [A=1] }\n',
+      '.devcontainer/compose.yaml':
+        'services:\n  app: { image: node }\n  redis: { image: redis, ports: ["6379:6379"] }\n',
+      'Dockerfile.alpine': 'EXPOSE 80',
+    });
+    expect(names(found)).toEqual(['redis', 'shop']);
+  });
+
+  test('a site of documents is not what its pages are about', () => {
+    const page =
+      '| Variable | Default | Containers |\n|---|---|---|\n| `DB_PORT` | `5432` | server |\n| `MANA_PORT` | `2283` (server), `3003` (search) | |\n\n' +
+      '| Service | Port |\n|---|---|\n| Direct connection | 5432 |\n';
+    const found = tree({
+      'docs/package.json': '{"name":"documentation","scripts":{"start":"site --port 3005"}}',
+      'docs/pages/variables.md': page,
+      'compose.yaml':
+        'services:\n  mana-server: { build: ./server, ports: ["2283:2283"] }\n  mana-search: { build: ./search, ports: ["3003:3003"] }\n',
+      'server/package.json': '{"name":"mana"}',
+      'search/package.json': '{"name":"@mana/search"}',
+    });
+    expect(endpoints(found)).toEqual(['docs:default 3005', 'mana-search:default 3003', 'mana-server:default 2283']);
+  });
+
+  test('a name of a document for a port that several have is not known', () => {
+    const found = tree({
+      'web/package.json': '{"name":"shop-web","scripts":{"dev":"next dev -p 3000"}}',
+      'compose.yaml': 'services:\n  mana: { image: mana/mana, ports: ["3000:3000"] }\n',
+      'README.md': 'Ports:\n\n- App: http://localhost:3000\n',
+    });
+    expect(names(found)).toEqual(['mana', 'shop-web']);
+    expect(facts(found, 'README.md')).toMatchObject([
+      { sure: 'unsure', why: expect.stringContaining('3000 is the port of mana and shop-web') },
+    ]);
+  });
+});
+
 describe('the one real port', () => {
+  test('that of a test run comes last', () => {
+    const found = tree({
+      'api/package.json': '{"name":"shop-api","scripts":{"start:test":"PORT=1336 node ."}}',
+      'api/.env.example': 'PORT=3001\n',
+    });
+    expect(endpoints(found)).toEqual(['shop-api:default 3001']);
+  });
+
+  test('what a variable of its name sets for a container that publishes nothing is inside', () => {
+    const found = tree({
+      'docker/compose.yaml':
+        'services:\n  sandbox: { image: sandbox, environment: { SANDBOX_PORT: "8194" } }\n  edge: { image: squid, ports: ["8194:8194"] }\n',
+      'docker/middleware.env.example': 'SANDBOX_PORT=8194\nEXPOSE_EDGE_PORT=8194\n',
+    });
+    expect(endpoints(found)).toEqual(['edge:default 8194']);
+    expect(facts(found, 'docker/middleware.env.example')).toMatchObject([
+      { kind: 'internal', service: 'sandbox' },
+      { kind: 'internal', service: 'edge' },
+    ]);
+  });
+
+  test('the main one of a container is that which most files publish, and no debugger’s', () => {
+    const found = tree({
+      'compose.dev.yaml': 'services:\n  shop: { image: shop, ports: ["9229:9229", "8125:8125", "3001:3001"] }\n',
+      'compose.yaml': 'services:\n  shop: { image: shop, ports: ["3001:3001"] }\n',
+      'proxy/compose.yaml': 'services:\n  edge: { image: traefik, ports: ["80:80", "8080:80", "443:443"] }\n',
+    });
+    expect(endpoints(found)).toEqual([
+      'edge:default 80',
+      'edge:p80-8080 8080',
+      'edge:p443 443',
+      'shop:p9229 9229',
+      'shop:p8125 8125',
+      'shop:default 3001',
+    ]);
+  });
+
   test('a default in the sources of the root is that of the service which is started with it', () => {
     const found = tree({
       'package.json': '{"name":"shop"}',
@@ -287,6 +399,15 @@ describe('the one real port', () => {
       'docs/ports.md': '| Service | Port |\n|---|---|\n| store-x (API) | 9000 |\n| store-x (Console) | 9001 |\n',
     });
     expect(endpoints(found)).toEqual(['store-x:api 9000', 'store-x:console 9001']);
+  });
+
+  test('what is not sure gives no port its label', () => {
+    const found = tree({
+      'api/package.json': '{ "name": "api", "scripts": { "start": "PORT=3001 node ." } }',
+      'web/package.json': '{ "name": "web" }',
+      'web/vite.config.ts': 'server: {\n  hmr: { clientPort: env.VITE_HMR_CLIENT_PORT || 5200 },\n  port: 5200,\n}\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 3001', 'web:default 5200']);
   });
 
   test('a second program of a service, and examples, are not sure', () => {

@@ -189,7 +189,8 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
 
 /** Folders of examples; and of tests, which hold for nobody's plan in any tree. */
 const EXAMPLES = /(?:^|\/)(?:examples?|samples?|demos?|templates?|playground|cookbook)\//i;
-const TESTS = /(?:^|\/)(?:fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|benchmarks?)\//i;
+const TESTS =
+  /(?:^|\/)(?:fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|(?:[\w.]+[-_])?e2e(?:[-_]test(?:s|ing)?)?|(?:integration|acceptance|load|smoke)[-_]tests?|spec|benchmarks?)\//i;
 
 /**
  * What examples and tests say holds for nobody's plan, but it may well be a mention of a port.
