@@ -20,7 +20,7 @@ export interface Place {
  */
 export type Sureness = 'certain' | 'likely' | 'unsure';
 
-/** What a name of a service was taken from. */
+/** What a name of a service was taken from. An `address` is one that it is reached by, and may have besides its own. */
 export type NameSource =
   | 'compose'
   | 'container'
@@ -28,8 +28,10 @@ export type NameSource =
   | 'package'
   | 'pm2'
   | 'procfile'
+  | 'process'
   | 'unit'
   | 'kubernetes'
+  | 'address'
   | 'target'
   | 'upstream'
   | 'host'
@@ -232,7 +234,7 @@ export interface Named extends Common {
 /** A property of a service, in the words of the file. */
 export interface Describes extends Common {
   kind: 'describes';
-  what: 'runtime' | 'status' | 'description' | 'internal-only' | 'replicas' | 'host' | 'health';
+  what: 'runtime' | 'status' | 'description' | 'internal-only' | 'replicas' | 'host' | 'health' | 'image';
   value: string;
 }
 

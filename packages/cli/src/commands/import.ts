@@ -174,8 +174,11 @@ function summary(found: Survey, drafted: Draft, verbose: boolean): string {
     `${blocked.length} blocked`,
     ...(open > 0 ? [`${open} left open`] : []),
   ];
+  const known = new Set(found.services.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)));
   const unsure = found.facts.filter(
-    (fact) => fact.sure === 'unsure' && (fact.kind === 'binds' || fact.kind === 'states'),
+    (fact) =>
+      fact.sure === 'unsure' &&
+      (fact.kind === 'binds' || (fact.kind === 'states' && fact.service && !known.has(fact.port))),
   );
   const lines = [
     ...(rows.length > 0 ? [table(['SERVICE', 'PORT', '', 'BY'], rows), ''] : []),

@@ -62,12 +62,15 @@ function plannedName(
 ): string | undefined {
   if (name in services) return name;
   const called = new Set([name, ...aliases]);
-  const matches = Object.entries(services).filter(
-    ([planned, plan]) =>
-      called.has(planned) ||
-      plan.aliases.some((alias) => called.has(alias)) ||
-      (directory !== undefined && plan.directory !== undefined && inTree(prefix, plan.directory) === directory),
+  const all = Object.entries(services);
+  const housed = all.filter(
+    ([, plan]) =>
+      directory !== undefined && plan.directory !== undefined && inTree(prefix, plan.directory) === directory,
   );
+  const matches =
+    housed.length === 1
+      ? housed
+      : all.filter(([planned, plan]) => called.has(planned) || plan.aliases.some((alias) => called.has(alias)));
   // Of several nobody can tell which is meant.
   return matches.length === 1 ? matches[0]![0] : undefined;
 }

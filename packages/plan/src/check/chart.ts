@@ -51,8 +51,12 @@ export interface Chart extends Subject {
   /** Ports of facts that name a service and none of its endpoints. */
   readonly loose: readonly PortFact[];
   ofService(service: string): readonly Charted[];
-  /** Ports that are known inside of the containers of a service. */
-  insideOf(service: string): ReadonlySet<number>;
+  /**
+   * Ports that are known inside of the containers of a service.
+   *
+   * @param composed as this compose file and images tell: another file makes other containers
+   */
+  insideOf(service: string, composed?: string): ReadonlySet<number>;
 }
 
 export function chartOf(subject: Subject): Chart {
@@ -70,13 +74,17 @@ export function chartOf(subject: Subject): Chart {
     return labels.map((label) => charted(service, label, of, own.get(label) ?? [], !(service in manifest.services)));
   });
   const index = Map.groupBy(endpoints, ({ service }) => service);
-  const inside = new Map(Array.from(byService, ([service, own]) => [service, insidePorts(own)]));
   return {
     ...subject,
     endpoints,
     loose,
     ofService: (service) => index.get(service) ?? [],
-    insideOf: (service) => inside.get(service) ?? new Set(),
+    insideOf: (service, composed) =>
+      insidePorts(
+        (byService.get(service) ?? []).filter(
+          ({ importer, place }) => composed === undefined || importer === 'dockerfile' || place.file === composed,
+        ),
+      ),
   };
 }
 

@@ -59,6 +59,29 @@ test('services of one compose file with one port collide, those of different pro
   expect(idsOf(checked({ 'compose.yaml': profiles, ...elsewhere }))).toEqual([]);
 });
 
+test('compose files that publish one service at one port are used in turn, and their other services never meet', () => {
+  const file = (...names: string[]) =>
+    `services:\n${names.map((name) => `  ${name}:\n    image: x/${name}\n    ports: ["${name === 'ui' ? 8080 : 7233}:80"]\n`).join('')}`;
+  const files = { 'compose.yaml': file('cart', 'ui'), 'compose.full.yaml': file('pay', 'ui') };
+  const written = (services: string) => ({
+    'portolan.yaml': `project: shop\nservices:\n${services}`,
+  });
+  const one = (name: string, port: number, more = '') =>
+    `  ${name}:\n    endpoints: { default: { port: ${port}${more} } }\n`;
+  const plan = written(one('cart', 7233) + one('pay', 7233) + one('ui', 8080));
+  expect(idsOf(checked({ ...files, ...plan }))).toEqual([]);
+  const apart = { 'compose.yaml': file('cart'), 'compose.full.yaml': file('pay') };
+  expect(idsOf(checked({ ...apart, ...plan }))).toEqual(['collision:tcp:7233:cart+pay']);
+});
+
+test('Prometheus in a container asks itself on localhost', () => {
+  const files = {
+    'compose.yaml': 'services:\n  prometheus:\n    image: prom/prometheus\n    ports: ["9091:9090"]\n',
+    'prometheus.yml': "scrape_configs:\n- job_name: prometheus\n  static_configs:\n  - targets: ['localhost:9090']\n",
+  };
+  expect(idsOf(checked(files))).toEqual([]);
+});
+
 test('services for different environments collide perhaps, two of one environment among them do', () => {
   const compose = (name: string) => `services:\n  ${name}:\n    image: x/${name}\n    ports: ["4001:80"]\n`;
   const apart = { 'compose.dev.yaml': compose('cart'), '.devcontainer/compose.yaml': compose('pay') };
@@ -68,13 +91,98 @@ test('services for different environments collide perhaps, two of one environmen
   expect(idsOf(checked({ ...both, 'portolan.yaml': manifest }))).toEqual(['collision:tcp:4001:cart+pay+till']);
 });
 
-test('Prometheus that asks itself in its container is in order, and so is an address that a service gives of its own', () => {
-  const files = {
-    'compose.yaml':
-      'services:\n  prometheus: { image: x, ports: ["29090:9090"] }\n  broker: { image: x, ports: ["9092:9092"], environment: { LISTENERS: "PLAINTEXT://broker:29092" } }\n',
-    'prometheus.yml': 'scrape_configs: [{ job_name: prometheus, static_configs: [{ targets: ["localhost:9090"] }] }]\n',
-  };
-  expect(checked(files)).toEqual([]);
+describe('a plan that was drafted from the very files has what a maintainer would agree with', () => {
+  const planOf = (ports: Record<string, number>) =>
+    `project: shop\nservices:\n${Object.entries(ports)
+      .map(([name, port]) => `  ${name}: { endpoints: { default: { port: ${port} } } }\n`)
+      .join('')}`;
+
+  test('the databases of two set-ups are one or the other', () => {
+    const compose = (name: string, image: string) =>
+      `services:\n  ${name}: { image: ${image}, ports: ["5432:5432"] }\n`;
+    const files = (image: string) => ({
+      'compose.yaml': compose('cart-db', 'postgres:16'),
+      'pay/compose.yaml': compose('pay-db', image),
+      'portolan.yaml': planOf({ 'cart-db': 5432, 'pay-db': 5432 }),
+    });
+    expect(idsOf(checked(files('postgres:15')))).toEqual([]);
+    expect(idsOf(checked(files('mysql')))).toEqual(['collision:tcp:5432:cart-db+pay-db']);
+  });
+
+  test('compose files of two folders are two set-ups, each with ports of its own', () => {
+    const compose = (first: number, second: number) =>
+      `services:\n  cart: { image: cart, ports: ["${first}:80"] }\n  pay: { image: pay, ports: ["${second}:90"] }\n`;
+    const files = {
+      'compose.yaml': compose(4001, 4002),
+      'hosting/compose.yaml': compose(4011, 4001),
+      'portolan.yaml': planOf({ cart: 4001, pay: 4002 }),
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+    expect(idsOf(checked({ ...files, 'compose.yaml': compose(4001, 4001) }))).toContain('collision:tcp:4001:cart+pay');
+  });
+
+  test('a dev server, a script beside a container and a default beside one may have ports of their own', () => {
+    const files = {
+      'compose.yaml': 'services:\n  cart: { build: ./cart, ports: ["4001:4001"] }\n',
+      'cart/package.json': '{"name":"cart","scripts":{"start":"serve -p 4011","docker:start":"serve -p 80"}}',
+      'cart/vite.config.ts': 'export default defineConfig({ server: { port: 4012 } })',
+      'pay/package.json': '{"name":"pay"}',
+      'pay/index.ts': 'app.listen(process.env.PORT || 4001);',
+      'portolan.yaml': planOf({ cart: 4001, pay: 4001 }),
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+  });
+
+  test('a container of the whole tree may publish what is in a folder of it, one of another folder does not', () => {
+    const files = (build: string) => ({
+      'compose.yaml': `services:\n  all: { build: ${build}, ports: ["4001:4001", "4002:4002"] }\n`,
+      Dockerfile: 'FROM node\n',
+      'pay/Dockerfile': 'FROM node\n',
+      'cart/package.json': '{"name":"cart","scripts":{"start":"serve -p 4002"}}',
+      'portolan.yaml':
+        'project: shop\nservices:\n  all: { endpoints: { default: { port: 4001 }, p4002: { port: 4002 } } }\n  cart: { endpoints: { default: { port: 4002 } } }\n',
+    });
+    expect(idsOf(checked(files('.')))).not.toContainEqual(expect.stringContaining('collision'));
+    expect(idsOf(checked(files('./pay')))).toContainEqual(expect.stringContaining('collision:tcp:4002'));
+  });
+
+  test('where a variable says what is published, another file may set it', () => {
+    const port = '$' + '{CART_PORT:-80}';
+    const files = {
+      'compose.yaml': `services:\n  cart: { build: ./cart, ports: ["${port}:${port}"] }\n`,
+      'cart/package.json': '{"name":"cart"}',
+      'cart/env.ts': 'const port = getEnv("CART_PORT", "4001");',
+      'portolan.yaml': planOf({ cart: 80 }),
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+  });
+
+  test('inside of networks somebody may listen where nothing is published', () => {
+    const files = {
+      'compose.yaml':
+        'services:\n  cart: { build: ./cart, ports: ["4001:4001"], environment: { MAIL_URL: "smtp://mail:1025", PAY_URL: "http://pay:3000" } }\n' +
+        '  mail: { image: mailer, ports: ["4080:1080"] }\n  pay: { image: shop/pay }\n',
+      'compose.dev.yaml': 'services:\n  pay: { build: ./pay, ports: ["4002:4002"] }\n',
+      'cart/package.json': '{"name":"cart"}',
+      'pay/package.json': '{"name":"pay"}',
+      'prometheus.yml': 'scrape_configs: [{ job_name: a, static_configs: [{ targets: ["cart:9464", "cart:4005"] }] }]',
+      'portolan.yaml': planOf({ cart: 4001, mail: 4080, pay: 4002 }),
+    };
+    expect(idsOf(checked(files))).toEqual(['stale-mention:cart:4005']);
+  });
+
+  test('an address in a variable may lead to whoever has its port', () => {
+    const files = {
+      'web/package.json': '{"name":"web","scripts":{"start":"serve -p 4001"}}',
+      'cart/package.json': '{"name":"cart","scripts":{"start":"serve -p 4002"}}',
+      'web/.env': 'CART_URL=http://localhost:4001/api\n',
+      'portolan.yaml': planOf({ web: 4001, cart: 4002 }),
+    };
+    expect(idsOf(checked(files))).toEqual([]);
+    expect(idsOf(checked({ ...files, 'web/.env': 'CART_URL=http://localhost:4009\n' }))).toEqual([
+      'stale-mention:cart:4009',
+    ]);
+  });
 });
 
 test('a service on another host collides tomorrow, which is a warning', () => {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { type Claim, judgePort, parseServiceId } from '@portolan/model';
-import type { Binds, Place } from '../fact.ts';
+import type { Binds, NameHint, Place } from '../fact.ts';
+import { isOfTests } from '../import/variant.ts';
 import type { Manifest } from '../manifest/schema.ts';
 import { bare, type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Witness } from './finding.ts';
@@ -56,10 +57,12 @@ export function collisions(chart: Chart): PlanFinding[] {
   });
 }
 
-/** The port of the plan, and those that its files really give it: a default that something stronger overrides is none. */
+/** The port of the plan, and those that its files really give it: a default or an example that something stronger overrides is none. */
 function claimsOf(endpoint: Charted): Claimant[] {
-  const binding = endpoint.binds.filter(({ fallback }) => !fallback);
-  const real = binding.length > 0 ? binding : endpoint.binds;
+  const planned = endpoint.binds.filter(({ variant }) => !isOfTests(variant));
+  const set = planned.filter(({ fallback }) => !fallback);
+  const started = set.filter(({ by }) => by !== 'env-example');
+  const real = [started, set].find((each) => each.length > 0) ?? planned;
   const wanted = new Map<number, Binds[]>();
   if (endpoint.port !== null) wanted.set(endpoint.port, []);
   for (const fact of real) wanted.set(fact.port, [...(wanted.get(fact.port) ?? []), fact]);
@@ -117,7 +120,25 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
     return { doubt: 'they are started by different profiles, perhaps never together' };
   if (apart(claimants.map(({ by }) => by.map(({ variant }) => variant))))
     return { doubt: 'they are started for different environments, perhaps never together' };
-  if (!chart.drafted) return {};
+  const common = alternativeOf(chart, claimants);
+  if (common !== undefined) {
+    return { doubt: `the files that start them both start ${common}, too: they are used in turn, never at once` };
+  }
+  const defaults = claimants.filter(({ by }) => by.length > 0 && by.every(({ fallback }) => fallback));
+  const others = claimants.filter((each) => !defaults.includes(each));
+  if (defaults.length > 0 && others.length > 0 && others.every(isContained)) {
+    return {
+      doubt: `${list(defaults.map(nameOf))} only defaults to it: beside these containers it may be given another`,
+    };
+  }
+  const around = claimants.find((each) => claimants.every((other) => other === each || isWithin(other, each)));
+  if (around) {
+    const within = list(claimants.filter((each) => each !== around).map(nameOf));
+    return { doubt: `${nameOf(around)} is built from a folder that holds ${within}: that may be what it publishes` };
+  }
+  const image = sharedImage(chart, claimants);
+  const both = sharedFile(claimants);
+  if (!chart.drafted && image === undefined && both === undefined) return {};
   const sources = claimants.map(({ by, states, wants, service }) => ({
     service,
     places: [
@@ -138,12 +159,86 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
         ),
     ),
   );
-  return together
-    ? {}
-    : {
-        doubt:
-          'no file starts or lists them together: they may never run on one host, or be one service under two names',
-      };
+  if (together) return {};
+  if (both !== undefined)
+    return { doubt: `${both} starts them together, on other ports: one of these may be of another set-up` };
+  const alternatives = 'they may never run on one host, or be one service under two names';
+  return {
+    doubt:
+      image === undefined
+        ? `no file starts or lists them together: ${alternatives}`
+        : `they run one image, ${image}, and no file starts them together: ${alternatives}`,
+  };
+}
+
+/** A compose file that starts all of them. */
+function sharedFile(claimants: readonly Claimant[]): string | undefined {
+  const [first, ...rest] = claimants.map(
+    ({ binds }) => new Set(binds.flatMap(({ by, place }) => (by === 'compose' ? [place.file] : []))),
+  );
+  return [...first!].find((file) => rest.every((files) => files.has(file)));
+}
+
+/** The image that all of them run: set-ups of one tree have their own database each, and one of them is used. */
+function sharedImage({ facts }: Chart, claimants: readonly Claimant[]): string | undefined {
+  const images = new Map<string, Set<string>>();
+  for (const fact of facts) {
+    if (fact.kind !== 'describes' || fact.what !== 'image' || fact.service === undefined) continue;
+    images.set(fact.service, (images.get(fact.service) ?? new Set()).add(fact.value));
+  }
+  const [first, ...rest] = claimants.map(({ service }) => images.get(service) ?? new Set<string>());
+  return [...first!].find((image) => rest.every((each) => each.has(image)));
+}
+
+function isContained({ by }: Claimant): boolean {
+  return by.length > 0 && by.every(({ inside }) => inside !== undefined);
+}
+
+/** Whether the folder that a container is built from holds a service that no container publishes, and its port is the same inside. */
+function isWithin(service: Claimant, container: Claimant): boolean {
+  if (!isContained(container) || container.by.some(({ inside, port }) => inside !== port)) return false;
+  const [built, own] = [container, service].map(({ by }) => by.flatMap(({ names }) => folderIn(names)));
+  return (
+    service.by.every(({ inside }) => inside === undefined) &&
+    own!.length > 0 &&
+    own!.every((folder) => built!.some((each) => each !== folder && (each === '.' || folder.startsWith(`${each}/`))))
+  );
+}
+
+function folderIn(names: readonly NameHint[]): string[] {
+  return names.flatMap(({ name, from }) => (from === 'directory' ? [name] : []));
+}
+
+/**
+ * Whether services are only in compose files of which one or the other is used.
+ *
+ * @returns a service of which both files publish the very same port, so that they cannot both be up
+ */
+function alternativeOf(chart: Chart, claimants: readonly Claimant[]): string | undefined {
+  if (claimants.some(({ by }) => by.length === 0 || by.some((fact) => fact.by !== 'compose'))) return undefined;
+  const publishers = chart.endpoints.flatMap(({ service, binds }) => {
+    const published = Map.groupBy(
+      binds.filter(({ by }) => by === 'compose'),
+      ({ port }) => port,
+    );
+    return [...published.values()].map((facts) => ({ service, files: filesOf(facts) }));
+  });
+  let common: string | undefined;
+  for (const [index, { by }] of claimants.entries()) {
+    for (const other of claimants.slice(index + 1)) {
+      for (const one of filesOf(by)) {
+        for (const two of filesOf(other.by)) {
+          common = one === two ? undefined : publishers.find(({ files }) => files.has(one) && files.has(two))?.service;
+          if (common === undefined) return undefined;
+        }
+      }
+    }
+  }
+  return common;
+}
+
+function filesOf(facts: readonly Binds[]): ReadonlySet<string> {
+  return new Set(facts.map(({ place }) => place.file));
 }
 
 /** Whether each has something, and no two have the same. */

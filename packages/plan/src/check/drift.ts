@@ -1,4 +1,5 @@
-import type { Binds, PortFact, States } from '../fact.ts';
+import { dirname } from 'node:path/posix';
+import { type Binds, formatPlace, type PortFact, type States } from '../fact.ts';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Severity, Witness } from './finding.ts';
 import { evidenceOf, inOneFile, list, stated, writeFix } from './words.ts';
@@ -19,7 +20,7 @@ function disagreements(chart: Chart, endpoint: Charted): PlanFinding[] {
   const wrong = contrary(endpoint);
   return [...Map.groupBy(wrong, (fact) => fact.port)].map(([other, facts]) => {
     const name = nameOf(endpoint);
-    const doubt = chart.drafted ? doubtOf(endpoint, facts) : undefined;
+    const doubt = besideContainer(endpoint, facts) ?? (chart.drafted ? doubtOf(endpoint, facts) : undefined);
     return {
       id: `drift:${service}:${label}:${other}`,
       kind: 'drift',
@@ -67,6 +68,30 @@ type Variable = Pick<Binds | States, 'variant' | 'port'>;
 /** Another environment may well have another port, as long as one of them has that of the plan. */
 function isOfVariant({ variant }: Variable, others: readonly Variable[], port: number | null): boolean {
   return variant !== undefined && others.some((other) => other.variant !== variant && other.port === port);
+}
+
+/**
+ * A container publishes the port of the plan. What a script starts without one may well have another, and where it is a
+ * variable that says which it publishes, other places may set that.
+ */
+function besideContainer({ binds, port }: Charted, facts: readonly PortFact[]): string | undefined {
+  const publishers = binds.filter((fact) => fact.port === port && fact.inside !== undefined);
+  const [publisher] = publishers;
+  if (publisher?.by === 'compose' && facts.every((fact) => isOtherSetUp(fact, publisher)))
+    return `${formatPlace(publisher.place)} publishes ${port}, and another compose file may be another set-up`;
+  const variables = new Set(publishers.flatMap(({ variable }) => variable ?? []));
+  const byHand = facts.filter(
+    (fact) => fact.kind === 'binds' && (fact.importer === 'package' || variables.has(fact.variable ?? '')),
+  );
+  const told = facts.every((fact) => fact.kind === 'states' || byHand.includes(fact));
+  return publisher && byHand.length > 0 && told
+    ? `${formatPlace(publisher.place)} publishes ${port} from a container, and it may be started without one, too`
+    : undefined;
+}
+
+/** Two compose files of different folders, each with the port that it publishes for the service. */
+function isOtherSetUp(fact: PortFact, { place }: Binds): boolean {
+  return fact.kind === 'binds' && fact.by === 'compose' && dirname(fact.place.file) !== dirname(place.file);
 }
 
 /** Of drafts: nobody has said which of the two is meant. */

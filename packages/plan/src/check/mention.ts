@@ -18,10 +18,10 @@ function ofServices(chart: Chart, references: readonly Refers[]): PlanFinding[] 
   );
   return [...Map.groupBy(stale, ({ service, port, example }) => `${service}:${port}:${example ?? false}`).values()].map(
     (facts) => {
-      const [{ service = '', port, protocol, example, scope }] = facts as [Refers];
+      const [{ service = '', port, protocol }] = facts as [Refers];
       const endpoints = chart.ofService(service).filter((endpoint) => endpoint.port !== null);
       const ports = list(endpoints.map((endpoint) => `${endpoint.port}`));
-      const doubt = doubtOf(chart, { example, scope }, endpoints.length);
+      const doubt = doubtOf(chart, facts, endpoints.length);
       const only = endpoints.length === 1 ? endpoints[0]! : null;
       return {
         id: `stale-mention:${service}:${port}`,
@@ -57,27 +57,50 @@ function ofServices(chart: Chart, references: readonly Refers[]): PlanFinding[] 
 
 /** Whether the service answers on that port nowhere, as far as anything tells. Health checks are a matter of drift. */
 function isStale(chart: Chart, fact: Refers, service: string): boolean {
-  const { port, scope, health, importer } = fact;
+  const { port, scope, health, importer, place } = fact;
   const endpoints = chart.ofService(service);
   const hostPorts = endpoints.flatMap((each) => [each.port, each.planned, ...each.binds.map((fact) => fact.port)]);
-  const inside = chart.insideOf(service);
   if (health && scope === 'host') return false;
-  // Prometheus asks itself, in its container; and who gives an address of its own tells a port of its own.
-  if (importer === 'prometheus' && scope === 'host' && inside.has(port)) return false;
-  if (scope === 'network' && !health && isSpeaker(chart, fact, service)) return false;
+  // Prometheus in a container asks itself on localhost.
+  if (importer === 'prometheus' && chart.insideOf(service).has(port)) return false;
   if (scope === 'host') return hostPorts.some((each) => each !== null) && !hostPorts.includes(port);
-  // Inside a network only what is known of the containers tells.
-  return scope === 'network' && inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
+  if (scope !== 'network') return false;
+  // Who gives an address of its own tells a port of its own.
+  if (!health && isSpeaker(chart, fact, service)) return false;
+  // Inside a network only what is known of its containers tells; another compose file makes another network.
+  const inside = chart.insideOf(service, importer === 'compose' ? place.file : undefined);
+  return inside.size > 0 && !inside.has(port) && !hostPorts.includes(port);
 }
 
-function doubtOf(
-  { drafted }: Chart,
-  { example, scope }: Pick<Refers, 'example' | 'scope'>,
-  endpoints: number,
-): string | undefined {
-  if (example && drafted) return 'it is an example, which may mean another set-up';
-  if (drafted && (scope === 'network' || endpoints > 1)) return 'it may be a further port that no file binds';
+function doubtOf(chart: Chart, facts: readonly Refers[], endpoints: number): string | undefined {
+  const [{ example, scope, port, service = '' }] = facts as [Refers];
+  const owner = ownerOf(chart, facts);
+  if (owner !== undefined)
+    return `${owner} has that port and may be meant: only the name of a variable tells otherwise`;
+  if (scope === 'network' && isForeign(chart, service))
+    return 'its image may listen on more ports than are published, as nothing has to be inside a network';
+  // Measurements are by custom served from 8000 on; a lower number is hardly theirs.
+  if (scope === 'network' && port >= 8000 && facts.every(({ importer }) => importer === 'prometheus'))
+    return 'it may serve its measurements on a port that no file tells';
+  if (example && chart.drafted) return 'it is an example, which may mean another set-up';
+  if (chart.drafted && (scope === 'network' || endpoints > 1)) return 'it may be a further port that no file binds';
   return undefined;
+}
+
+/** Somebody else's image: no Dockerfile and no sources here tell what it listens on. */
+function isForeign(chart: Chart, service: string): boolean {
+  return (
+    chart.ofService(service).every(({ of }) => of.directory === undefined) &&
+    chart.facts.some((fact) => fact.kind === 'describes' && fact.what === 'image' && fact.service === service)
+  );
+}
+
+/** `API_URL=http://localhost:3000`: it may well be the port of the web server, which has an API, too. */
+function ownerOf(chart: Chart, facts: readonly Refers[]): string | undefined {
+  const [{ port, service }] = facts as [Refers];
+  const byVariable = facts.every(({ scope, names }) => scope === 'host' && names[0]?.from === 'variable');
+  const owners = byVariable ? chart.endpoints.filter((each) => each.port === port && each.service !== service) : [];
+  return owners[0] && nameOf(owners[0]);
 }
 
 /** Somebody is sent to a port of this machine, within the project's own ranges, that nobody has. */

@@ -32,7 +32,7 @@ function checked(plan: string): { sure: string[]; unsure: string[] } {
   return { sure: ids(true), unsure: ids(false) };
 }
 
-const compose = (name: string, more = '') => `services:\n  ${name}: { image: x, ports: ["3000:80"] }\n${more}`;
+const compose = (name: string, more = '') => `services:\n  ${name}: { image: ${name}, ports: ["3000:80"] }\n${more}`;
 
 test('what a draft is not sure of stays so when it is written down, until somebody decides it', () => {
   write({ 'one/compose.yaml': compose('gitea'), 'two/compose.yaml': compose('grafana') });
@@ -47,7 +47,7 @@ test('what is surely wrong is no doubt of the draft, nor is what comes up later'
   write({ 'compose.yaml': compose('gitea', '  wiki: { image: x, ports: ["3000:80"] }\n') });
   expect(drafted().input.unsure).toBeUndefined();
   const { text } = drafted();
-  write({ 'two/compose.yaml': 'services:\n  grafana: { image: x, ports: ["3000:80"] }\n' });
+  write({ 'two/compose.yaml': 'services:\n  grafana: { image: grafana, ports: ["3000:80"] }\n' });
   expect(checked(text)).toEqual({
     sure: ['collision:tcp:3000:gitea+grafana+wiki', 'unregistered:grafana:default'],
     unsure: [],
@@ -58,8 +58,8 @@ test('merging adds the doubts of what is new, not those that were decided', () =
   write({ 'one/compose.yaml': compose('gitea'), 'two/compose.yaml': compose('grafana') });
   const before = drafted().text;
   const decided = before.slice(0, before.indexOf('unsure:'));
-  write({ 'three/compose.yaml': 'services:\n  loki: { image: x, ports: ["3100:80"] }\n' });
-  write({ 'four/compose.yaml': 'services:\n  mimir: { image: x, ports: ["3100:80"] }\n' });
+  write({ 'three/compose.yaml': 'services:\n  loki: { image: loki, ports: ["3100:80"] }\n' });
+  write({ 'four/compose.yaml': 'services:\n  mimir: { image: mimir, ports: ["3100:80"] }\n' });
   const merged = mergeDraft(parseManifest(decided, 'portolan.yaml'), drafted(), 'portolan.yaml');
   expect(Object.keys(parseManifest(merged.text, 'portolan.yaml').manifest.unsure)).toEqual([
     'collision:tcp:3100:loki+mimir',

@@ -29,9 +29,9 @@ export function isLocalHost(host: string): boolean {
   );
 }
 
-/** No address that leads anywhere: who has it in its settings listens on all that there are. */
-export function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '[::]';
+/** Hosts that mean all addresses of a machine: one listens there, and connects to none of them. */
+export function isAnyHost(host: string): boolean {
+  return /^(?:0\.0\.0\.0|\[?::\]?|\*|\+)$/.test(host);
 }
 
 /** The addresses in a text, in its order. Linear in its length. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { commandPorts } from './command-line.ts';
+import { commandPorts, startFolder } from './command-line.ts';
 
 test.each([
   ['vite --port 3026', ['binds 3026']],
@@ -23,6 +23,7 @@ test.each([
   ['cd services/a && PORT=3001 npm start', ['binds 3001 in services/a']],
   ['sh -c "vite --port 3026"', ['binds 3026']],
   ['concurrently "vite --port 3026" "PORT=3027 tsx api"', ['binds 3026', 'binds 3027']],
+  ['dlv debug --headless --listen=:2345 ./cmd', ['binds 2345 debug']],
   ['lsof -ti:3000 | xargs kill', ['refers 3000']],
   ['wait-on tcp:4000 && echo 4001', ['refers 4000']],
   ['psql -h db -p 5432', ['refers 5432']],
@@ -43,3 +44,19 @@ test.each([
   });
   expect(found).toEqual(wanted);
 });
+
+test.each(['next dev -p 3026', 'vite --port 3026', 'webpack serve --hot --port 3026', 'ng serve --port 3026'])(
+  'for those who work on the sources: %s',
+  (text) => expect(commandPorts(text)).toMatchObject([{ port: 3026, dev: true }]),
+);
+
+test.each(['next start -p 3026', 'vite preview --port 3026', 'serve dist -p 3026'])('for others: %s', (text) =>
+  expect(commandPorts(text)[0]).not.toHaveProperty('dev'),
+);
+
+test.each([
+  ['npm run --prefix web start', 'web'],
+  ['cd web && exec npm start', 'web'],
+  ['yarn --cwd=web start', 'web'],
+  ['npm start', undefined],
+])('%s is started in %s', (text, folder) => expect(startFolder(text)).toBe(folder));

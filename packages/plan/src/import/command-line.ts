@@ -18,6 +18,10 @@ export interface CommandPort {
   name?: string;
   /** Folder that the command was started in by `cd`, or for which a tool was told to run: `--filter`, `-C`. */
   folder?: string;
+  /** Files and folders that the command names: one of them may be what it starts. As they are written. */
+  paths?: readonly string[];
+  /** It serves sources to those who work on them: `next dev`. */
+  dev?: true;
   /** Why it is not certain. */
   why?: string;
 }
@@ -47,6 +51,9 @@ const OTHER_P = new Set(
 /** Programs that take jobs from a queue: they share the `PORT` of the environment with the web process and listen nowhere. */
 const WORKERS = /^(?:sidekiq|resque|resque-pool|resque:work|good_job|jobs:work|rqworker|dramatiq|celery)$/;
 
+/** What these listen for is their own protocol, beside the ports of the program that they run. */
+const DEBUGGERS = /^(?:dlv|debugpy|gdbserver|lldb-server)$/;
+
 const LONG_FLAG = /^--?(?:([a-z0-9]{1,30})[-.])?(?:listen[-.])?port(?:=(.*))?$/i;
 const ADDRESS_FLAG =
   /^--?(?:web\.|http\.|server\.|grpc[-.])?(?:b|bind|addr|address|listen|listen[-.]addr(?:ess)?|bind[-.]addr(?:ess)?|http|http[-.]addr(?:ess)?|host|urls)(?:=(.*))?$/i;
@@ -65,10 +72,30 @@ export function commandPorts(text: string, depth = 0): CommandPort[] {
       folder = second.text;
       continue;
     }
+    const dev = isDevServer(words.map(({ text: word }) => word)) ? { dev: true as const } : {};
     for (const each of portsOf(words, depth))
-      found.push(folder === undefined || each.folder !== undefined ? each : { ...each, folder });
+      found.push({ ...dev, ...each, ...(folder === undefined || each.folder !== undefined ? {} : { folder }) });
   }
   return found;
+}
+
+/** @returns the folder that a command line, or the last one of several, is started in by `cd` or an option */
+export function startFolder(text: string): string | undefined {
+  let folder: string | undefined;
+  for (const [first, ...rest] of commandsOf(text)) {
+    const words = rest.map(({ text: word }) => word);
+    folder = (first?.text === 'cd' ? words[0] : folderOf(words)) ?? folder;
+  }
+  return folder;
+}
+
+/** `next dev`, `webpack serve`, `vite`: what serves the sources to those who work on them. */
+function isDevServer(words: readonly string[]): boolean {
+  if (words.includes('dev') || words.includes('webpack-dev-server')) return true;
+  const at = words.findIndex((word) => /^(?:vite|webpack|rspack|vue-cli-service|ng|react-scripts)$/.test(word));
+  if (at < 0) return false;
+  const told = words[at + 1];
+  return words[at] === 'vite' ? told === undefined || told.startsWith('-') : told === 'serve' || told === 'start';
 }
 
 /** Command lines within command lines. */
@@ -111,10 +138,11 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
   }
   const role = CLIENTS.has(program) ? 'refers' : 'binds';
   const folder = folderOf(rest.map(({ text }) => text));
+  const paths = words.map(({ text }) => text).filter(isPath);
   for (let index = 0; index < rest.length; index++) {
     const word = rest[index]!;
     const next = rest[index + 1];
-    const extra = folder === undefined ? {} : { folder };
+    const extra = { ...(folder === undefined ? {} : { folder }), ...(paths.length > 0 ? { paths } : {}) };
     const long = LONG_FLAG.exec(word.text);
     if (long) {
       const value =
@@ -139,6 +167,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
     }
     const address = ADDRESS_FLAG.exec(word.text);
     if (address && role === 'binds') {
+      const debug = DEBUGGERS.test(program) ? { label: 'debug' } : {};
       const value =
         address[1] === undefined
           ? next
@@ -147,7 +176,7 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
         /^((?:https?:\/\/)?(?:[\w.*+-]{1,200}|\[[0-9a-f:]{2,45}\])?:)(\d{2,5})\/?$/i.exec(value?.text ?? '') ?? [];
       const port = portOf(digits);
       if (value && port !== undefined)
-        yield { port, offset: value.offset + before.length, length: digits.length, role, ...extra };
+        yield { port, offset: value.offset + before.length, length: digits.length, role, ...debug, ...extra };
       continue;
     }
     if (/^(runserver|http\.server)$/.test(word.text) || (program === 'php' && word.text === '-S')) {
@@ -164,6 +193,11 @@ function* portsOf(all: readonly Word[], depth: number): Generator<CommandPort> {
       if (port !== undefined) yield { port, offset: word.offset + before.length, length: digits.length, role };
     }
   }
+}
+
+/** `services/auth/main.py`, `./cmd/auth`: relative, and no URL. */
+function isPath(word: string): boolean {
+  return word.length < 500 && /^(?:\.\/)?[\w@][\w.@-]*\/[^\s:$=]*$/.test(word);
 }
 
 function takesJobs(words: readonly Word[]): boolean {

@@ -112,6 +112,18 @@ test('names, folder, profiles, replicas and hosts come along', () => {
   expect(facts).toContainEqual(expect.objectContaining({ kind: 'binds', port: 8080, profiles: ['gpu'] }));
 });
 
+test('a container that starts what is in a folder is of that folder', () => {
+  const folders = (command: string) =>
+    read('compose.yaml', service(`build: { context: ., dockerfile: docker/dev.Dockerfile }\ncommand: ${command}`), {
+      'web/package.json': '{}',
+    })
+      .facts.find(({ kind }) => kind === 'named')!
+      .names.slice(1);
+  expect(folders('npm run --prefix web start')).toEqual([{ name: 'web', from: 'directory' }]);
+  expect(folders('npm run --prefix /app/web start')).toEqual([{ name: 'docker', from: 'directory' }]);
+  expect(folders('npm run --prefix none start')).toEqual([{ name: 'docker', from: 'directory' }]);
+});
+
 test('a service that extends one of another file publishes its ports, there', () => {
   const others = { 'base.yaml': 'services:\n  base:\n    ports: ["9000:90"]\n' };
   const { facts } = read('compose.yaml', service('extends: { file: base.yaml, service: base }'), others);
@@ -136,4 +148,9 @@ test('thousands of ports at once are told, and are no plan of single ports', () 
   const { facts, notes } = read('compose.yaml', service('ports: ["10000-20000:10000-20000/udp"]'));
   expect(facts.filter(({ kind }) => kind === 'binds')).toEqual([]);
   expect(notes[0]!.text).toContain('10001 ports');
+});
+
+test('an address of all interfaces is one that the container listens at', () => {
+  const text = service('environment:\n  PROMETHEUS_ENDPOINT: 0.0.0.0:8000\n  PEER: http://peer:8001');
+  expect(said('compose.yaml', text)).toEqual(['internal 8000 metrics web', 'refers 8001 peer/network peer']);
 });

@@ -2,12 +2,14 @@ import { posix } from 'node:path';
 import type { Interval } from '@portolan/model';
 import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
-import { addressesIn, isHealthPath, isWildcard } from './address-text.ts';
-import { commandPorts } from './command-line.ts';
+import { addressesIn, isAnyHost, isHealthPath } from './address-text.ts';
+import { commandPorts, startFolder } from './command-line.ts';
 import { reference, type Setting, settingsOf } from './dotenv.ts';
+import { imageName } from './image.ts';
+import { homeOfImage } from './image-home.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
-import { portVariable } from './port-variable.ts';
+import { labelOfAddress, portVariable } from './port-variable.ts';
 import { slugOf } from './service-name.ts';
 import { SourceFile } from './source-file.ts';
 import { variantOf } from './variant.ts';
@@ -65,9 +67,13 @@ class ComposeFile {
     const container = yaml.text(yaml.get(service, 'container_name'));
     if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
     const build = yaml.get(service, 'build');
-    const context = yaml.text(build) ?? yaml.text(yaml.get(build, 'context'));
-    const directory = context === undefined ? undefined : this.#inTree(this.#builtFrom(context, build));
-    if (directory !== undefined) names.push({ name: directory, from: 'directory' });
+    const context = this.#filled(yaml.text(build) ?? yaml.text(yaml.get(build, 'context')));
+    const written = yaml.text(yaml.get(service, 'image'));
+    const directory =
+      context !== undefined
+        ? (this.#startedIn(service, context) ?? this.#inTree(this.#builtFrom(context, build)))
+        : written && homeOfImage(written, key, this.#around);
+    if (directory) names.push({ name: directory, from: 'directory' });
     const place = this.#file.place(keyAt.offset, keyAt.text.length);
     const about = { place, importer: 'compose', names, sure: 'certain' as const };
 
@@ -82,7 +88,7 @@ class ComposeFile {
     this.#environment(service, names, onHost, extra);
     this.#command(service, names, onHost, extra);
 
-    const needs = yaml.get(service, 'depends_on');
+    const needs = this.#variant === 'devcontainer' ? null : yaml.get(service, 'depends_on');
     const needed = yaml.isMap(needs)
       ? yaml.entries(needs).map(({ keyAt: at }) => at)
       : yaml.items(needs).flatMap((item) => yaml.written(item) ?? []);
@@ -93,6 +99,11 @@ class ComposeFile {
         place: this.#file.place(offset, text.length),
         on: [{ name: text, from: 'compose' }],
       });
+    }
+    const image = yaml.written(yaml.get(service, 'image'));
+    if (image && !image.text.startsWith('$') && this.#variant !== 'devcontainer') {
+      const at = this.#file.place(image.offset, image.text.length);
+      this.#facts.push({ kind: 'describes', ...about, place: at, what: 'image', value: imageName(image.text) });
     }
     const replicas = yaml.written(yaml.get(service, 'deploy', 'replicas'));
     if (replicas && /^\d+$/.test(replicas.text)) {
@@ -112,7 +123,9 @@ class ComposeFile {
         });
       }
     }
-    this.#facts.push({ kind: 'named', ...about });
+    // What an editor starts around the sources, and what a file only adds to a service of another one, is named there.
+    const whole = ['image', 'build', 'extends', 'ports'].some((each) => yaml.get(service, each) !== undefined);
+    if (whole && this.#variant !== 'devcontainer') this.#facts.push({ kind: 'named', ...about });
     if (!published && !onHost && yaml.get(service, 'extends') !== undefined) this.#extended(service, names, extra);
   }
 
@@ -257,14 +270,15 @@ class ComposeFile {
         }
       }
       for (const address of addressesIn(value)) {
-        if (isWildcard(address.host)) {
-          const place = this.#file.place(offset + address.offset, address.length);
-          const label = portVariable(key.replace(/ADDR(ESS)?$/, 'PORT'));
-          const listens = { from: address.port, to: address.port, place };
-          const said = label?.role === 'own' ? label.label : undefined;
-          if (onHost) this.#inHostNetwork(listens, names, said, extra, key);
-          else this.#internal({ ...listens, variable: key }, names, undefined, said);
-        } else this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+        if (!isAnyHost(address.host)) {
+          this.#facts.push(reference(this.#file, offset, address, key, names, 'compose'));
+          continue;
+        }
+        const { port } = address;
+        const own = { from: port, to: port, place: this.#file.place(offset + address.offset, address.length) };
+        const label = labelOfAddress(key);
+        if (onHost) this.#inHostNetwork(own, names, label, extra, key);
+        else this.#internal({ ...own, variable: key }, names, undefined, label);
       }
     }
   }
@@ -383,10 +397,24 @@ class ComposeFile {
   }
 
   #builtFrom(context: string, build: Node | null | undefined): string {
-    const file = this.#yaml.text(this.#yaml.get(build, 'dockerfile'));
+    const file = this.#filled(this.#yaml.text(this.#yaml.get(build, 'dockerfile')));
     // With the whole repository as context, the Dockerfile's folder tells what is built.
     if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
     return context;
+  }
+
+  /** The folder that the command of a container is started in, where a service of the context has it. */
+  #startedIn(service: Node | null, context: string): string | undefined {
+    const words = this.#yaml.items(this.#yaml.get(service, 'command')).flatMap((item) => this.#yaml.text(item) ?? []);
+    const folder = startFolder(words.join(' '));
+    const path = folder?.startsWith('/') === false ? this.#inTree(posix.join(context, folder)) : undefined;
+    return path !== undefined && this.#around.home(path) === path ? path : undefined;
+  }
+
+  /** A text that is a variable, as the `.env` beside sets it, or as its default says. */
+  #filled(text: string | undefined): string | undefined {
+    const variable = interpolation(text ?? '');
+    return variable ? (this.#variables.get(variable.name)?.setting.value ?? variable.otherwise ?? text) : text;
   }
 
   /** @returns a path of the tree, `undefined` for one outside of it */

@@ -23,6 +23,7 @@ describe('package.json and Procfile', () => {
     const scripts = {
       dev: 'vite --port 5173',
       start: 'PORT=3001 node .',
+      go: 'next dev --dir src/pages -p 5174',
       'dev:api': 'cd ../api && PORT=3002 npm start',
       test: 'vite --port 9999',
     };
@@ -30,6 +31,7 @@ describe('package.json and Procfile', () => {
     expect(said('apps/web/package.json', text)).toEqual([
       'binds 5173 dev apps/web+@x/web',
       'binds 3001 apps/web+@x/web',
+      'binds 5174 dev apps/web+@x/web likely',
       'binds 3002 dev apps/api',
     ]);
   });
@@ -40,7 +42,7 @@ describe('package.json and Procfile', () => {
       workspaces: ['*'],
       scripts: { 'dev:chat': 'vite --port 5173', docs: 'vite --port 6000' },
     });
-    expect(said('package.json', text)).toEqual(['binds 5173 dev chat', 'binds 6000 unsure']);
+    expect(said('package.json', text)).toEqual(['binds 5173 dev chat', 'binds 6000 dev unsure']);
   });
 
   test('Procfile entries are services of their own', () => {
@@ -94,6 +96,20 @@ describe('proxies', () => {
       'refers 3001 127.0.0.1/host',
       'refers 4000 chat/network chat',
     ]);
+  });
+
+  test('what compose mounts is in a container', () => {
+    const mounted = (volume: string) => ({
+      'compose.yaml': `services:\n  proxy:\n    image: nginx\n    volumes:\n      - ./infra-old:/x\n      - ${volume}\n`,
+    });
+    const listens = (volume: string) => said('infra/nginx/a.conf', 'server {\n  listen 8080;\n}\n', mounted(volume));
+    expect(listens('./infra/nginx/a.conf:/etc/nginx/nginx.conf:ro')).toEqual(['internal 8080']);
+    expect(listens('"./infra:/etc"')).toEqual(['internal 8080']);
+    expect(listens('./infra-other:/etc')).toEqual(['binds 8080 unsure']);
+    const caddy = said('deploy/Caddyfile', ':8080 {\n}\n', {
+      'deploy/x/compose.yml': '- ../Caddyfile:/etc/caddy/Caddyfile',
+    });
+    expect(caddy).toEqual(['internal 8080']);
   });
 
   test('Caddy', () => {
@@ -176,5 +192,61 @@ describe('shell scripts', () => {
     expect(
       said('start.sh', 'SYNC_PORT=3050 ./sync\nvite --port 5173\ndocker run --name db -p 5433:5432 postgres\n'),
     ).toEqual(['binds 3050 sync', 'binds 5173 unsure', 'binds 5433 <5432 db']);
+  });
+});
+
+describe('configuration of tools', () => {
+  const home = { 'apps/web/package.json': '{}' };
+
+  test('targets of Nx that serve something, and their commands', () => {
+    const targets = {
+      serve: { executor: 'x', options: { port: 4200 } },
+      preview: { options: { port: '4300' } },
+      'storybook:serve': { options: { port: 6006 } },
+      'storybook:test': { options: { port: 6006 } },
+      start: { options: { commands: ['vite --port 4201', { command: 'PORT=4202 node .' }] } },
+      build: { options: { port: 1 } },
+    };
+    expect(said('apps/web/project.json', JSON.stringify({ name: 'web', targets }), home)).toEqual([
+      'binds 4200 apps/web+web',
+      'binds 4300 preview apps/web+web',
+      'binds 6006 storybook apps/web+web',
+      'binds 4201 apps/web+web',
+      'binds 4202 apps/web+web',
+    ]);
+  });
+
+  test('ports that an editor forwards are mentions', () => {
+    const text = '{\n  // the app\n  "forwardPorts": [3000, "db:5432"],\n  "appPort": 8080,\n}\n';
+    expect(said('.devcontainer/devcontainer.json', text)).toEqual([
+      'refers 3000 localhost/host',
+      'refers 5432 db/network db',
+      'refers 8080 localhost/host',
+    ]);
+  });
+
+  test('parts of Supabase that are not switched off', () => {
+    const text =
+      'project_id = "x"\n[api]\nport = 54321 # the API\n[db]\nport = 54322\nshadow_port = 54320\n[db.pooler]\nenabled = false\nport = 54329\n' +
+      '[inbucket]\nport = 54324\nsmtp_port = 54325\n[auth]\nport = 1\n';
+    expect(said('apps/web/supabase/config.toml', text)).toEqual([
+      'binds 54321 api apps/web/supabase',
+      'binds 54322 db apps/web/supabase',
+      'binds 54324 inbucket apps/web/supabase',
+      'binds 54325 inbucket-smtp apps/web/supabase',
+    ]);
+  });
+
+  test('where a worker is served while it is worked on; what it is deployed to has no ports of hosts', () => {
+    expect(said('apps/web/wrangler.toml', 'name = "x"\nport = 1\n[dev]\nport = 8787\n', home)).toEqual([
+      'binds 8787 dev fallback apps/web',
+    ]);
+    const json = '{ "name": "x", "dev": { "port": 8788, "inspector_port": 9230, }, }';
+    expect(said('apps/web/wrangler.jsonc', json, home)).toEqual([
+      'binds 8788 dev fallback apps/web',
+      'binds 9230 debug dev fallback apps/web',
+    ]);
+    const fly = '[env]\nPORT = "8080"\n[http_service]\ninternal_port = 8080\n[[services.ports]]\nport = 443\n';
+    expect(said('apps/web/fly.toml', fly, home)).toEqual(['internal 8080 apps/web', 'internal 8080 apps/web']);
   });
 });

@@ -5,6 +5,7 @@ import type { Importer, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
 import type { SourceFile } from './source-file.ts';
+import { scopeOf, variantOf } from './variant.ts';
 
 /** Dockerfiles. All of their ports are inside the container. */
 export const dockerfile: Importer = {
@@ -15,10 +16,12 @@ export const dockerfile: Importer = {
 };
 
 function* instructions(file: SourceFile, around: Surroundings): Generator<Fact> {
-  const home = around.home(file.directory);
+  // One that lies in a folder of deployments builds what is around that.
+  const home = around.home(scopeOf(file.path));
   const [, suffix, prefix] = /^dockerfile\.([\w-]+)$|^([\w.-]+)\.dockerfile$/i.exec(file.name) ?? [];
   const names: NameHint[] = [];
-  if (suffix ?? prefix) names.push({ name: (suffix ?? prefix)!, from: 'image' });
+  const called = suffix ?? prefix;
+  if (called && variantOf(called) === undefined) names.push({ name: called, from: 'image' });
   if (home !== undefined && home !== '.') names.push({ name: home, from: 'directory' });
   const set = new Map<string, { value: string; offset: number }>();
   const inside = (

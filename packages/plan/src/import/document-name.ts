@@ -19,28 +19,45 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
   const strange = facts.filter(
     (fact) => isOfDocument(fact) && fact.kind === 'states' && !fact.planned && !files.byName(fact),
   );
-  const settled = new Map<string, { owner: string; port: number } | 'other'>();
+  const settled = new Map<string, Verdict>();
   for (const fact of strange) {
     const key = keyOf(fact);
-    const owner = isPortFact(fact) ? files.byPort(fact.port) : undefined;
+    const [owner, ...rivals] = isPortFact(fact) ? files.byPort(fact.port) : [];
     const before = settled.get(key);
+    if (owner && rivals.length > 0) {
+      settled.set(key, { rivals: [owner, ...rivals].map(({ name }) => name), port: isPortFact(fact) ? fact.port : 0 });
+      continue;
+    }
     // Of a service that the document has under its own name, only a part of that name is another one.
     const same =
       owner !== undefined &&
       (fact.sure === 'likely' ||
         !namesakes.has(`${fact.place.file} ${owner.name}`) ||
         isPart(fact.names[0]!.name, owner.name));
-    if (!same || (before !== undefined && (before === 'other' || before.owner !== owner.name)))
-      settled.set(key, 'other');
-    else settled.set(key, { owner: owner.name, port: isPortFact(fact) ? fact.port : 0 });
+    const agreed =
+      before === undefined || (typeof before === 'object' && 'owner' in before && before.owner === owner?.name);
+    if (!same || !agreed) settled.set(key, 'other');
+    else settled.set(key, { owner: owner.name, qualified: owner.qualified, port: isPortFact(fact) ? fact.port : 0 });
   }
   return facts.map((fact) => {
     const verdict = isOfDocument(fact) ? settled.get(keyOf(fact)) : undefined;
     if (verdict === undefined || fact.sure === 'unsure') return fact;
-    if (verdict === 'other') return fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact);
-    const { owner, port } = verdict;
-    if (sharesWord(fact.names[0]!.name, owner, project))
-      return { ...fact, names: [...fact.names, { name: owner, from: 'document' }] };
+    if (verdict === 'other')
+      return (
+        otherwiseMeant(fact, files) ?? (fact.sure === 'certain' || isProper(fact.names[0]!.name) ? fact : doubted(fact))
+      );
+    const { port } = verdict;
+    const name = fact.names[0]!.name;
+    if ('rivals' in verdict) {
+      const why = `no other file knows "${name}", and ${port} is the port of ${verdict.rivals.slice(0, 3).join(' and ')}: it may be another name for one of them`;
+      return { ...fact, sure: 'unsure', why };
+    }
+    const { owner } = verdict;
+    // A name that has its folder in front of it only tells whom the document means: as a name it is not written anywhere.
+    if (sharesWord(name, owner, project))
+      return verdict.qualified
+        ? { ...fact, names: [{ name: owner, from: 'heading' }] }
+        : { ...fact, names: [...fact.names, { name: owner, from: 'document' }] };
     if (fact.kind === 'states' && fact.sure === 'likely') {
       const { kind: _kind, planned: _planned, updated: _updated, health, ...rest } = fact;
       return {
@@ -53,9 +70,22 @@ export function settleDocumentNames(facts: readonly Fact[], files: Identities, p
         ...(health ? { health: true } : {}),
       };
     }
-    const why = `no other file knows "${fact.names[0]!.name}", and ${port} is the port of ${owner}: it may be another name for that`;
+    const why = `no other file knows "${name}", and ${port} is the port of ${owner}: it may be another name for that`;
     return { ...fact, sure: 'unsure', why };
   });
+}
+
+/** Whom a name of a document means: one that has its port, one of several that do, or somebody whom no other file knows. */
+type Verdict = { owner: string; qualified: boolean; port: number } | { rivals: string[]; port: number } | 'other';
+
+/** A fact with a name that no other file has, where that may well mean a service that one has. */
+function otherwiseMeant(fact: Fact, files: Identities): Fact | undefined {
+  if (!isPortFact(fact) || fact.sure === 'certain') return undefined;
+  const { name } = fact.names[0]!;
+  const [only, ...others] = files.services().filter((service) => service.main.size > 0 && isBut(name, service.name));
+  if (!only || others.length > 0 || fact.kind !== 'states' || fact.planned) return undefined;
+  const why = `"${name}" may be ${only.name}, which has ${[...only.main].join(' and ')}: if it is, ${fact.port} is wrong`;
+  return { ...fact, names: [...fact.names, { name: only.name, from: 'document' }], sure: 'unsure', why };
 }
 
 function isOfDocument(fact: Fact): boolean {
@@ -79,6 +109,20 @@ function doubted(fact: Fact): Fact {
 const PLAIN = new Set(
   'service services server app api web ui frontend backend the dev local main http test site client db'.split(' '),
 );
+
+/** Words that name a page of a service rather than another service. */
+const PAGES = new Set('dashboard dashboards console page pages interface'.split(' '));
+
+/** Whether two names are the same but for plain words. */
+function isBut(name: string, service: string): boolean {
+  const telling = (each: string) =>
+    slugOf(each)
+      .split('-')
+      .filter((word) => !PLAIN.has(word) && !PAGES.has(word))
+      .sort()
+      .join(' ');
+  return telling(name) !== '' && telling(name) === telling(service);
+}
 
 function isPart(name: string, of: string): boolean {
   const whole = new Set(slugOf(of).split('-'));

@@ -1,5 +1,5 @@
 import type { Binds, Fact, NameHint } from '../fact.ts';
-import { addressesIn, isHealthPath, isLocalHost, namesOfHost, scopeOf } from './address-text.ts';
+import { addressesIn, isAnyHost, isHealthPath, namesOfHost, scopeOf } from './address-text.ts';
 import type { Importer, Surroundings } from './importer.ts';
 import { portOf } from './port-number.ts';
 import { addressVariable, portVariable } from './port-variable.ts';
@@ -60,7 +60,7 @@ function* settings(file: SourceFile, around: Surroundings): Generator<Fact> {
         keys.get(key.toUpperCase().replace(/PORT$/, 'HOST')) ??
         keys.get(key.toUpperCase().replace(/PORT$/, 'HOSTNAME'));
       const about = { place, importer: 'env', port, protocol: 'tcp' as const };
-      if (variable.role === 'other' || (variable.role === 'named' && host !== undefined && !isAny(host))) {
+      if (variable.role === 'other' || (variable.role === 'named' && host !== undefined && !isAnyHost(host))) {
         const names: NameHint[] = [...namesOfHost(host ?? ''), { name: variable.name, from: 'variable' }];
         const scope = host ? scopeOf(host) : 'unknown';
         yield {
@@ -132,9 +132,4 @@ export function reference(
     ...(isHealthPath(address.path) ? { health: true } : {}),
     sure: 'certain',
   };
-}
-
-/** An address to bind rather than to connect to. */
-function isAny(host: string): boolean {
-  return isLocalHost(host) && /^(0\.0\.0\.0|\[?::\]?)$/.test(host);
 }

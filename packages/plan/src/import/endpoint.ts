@@ -11,7 +11,9 @@ import {
   type States,
 } from '../fact.ts';
 import type { Note } from './importer.ts';
+import { labelOfVariable } from './port-variable.ts';
 import { slugOf } from './service-name.ts';
+import { isOfTests } from './variant.ts';
 
 /** A labelled port of a service, as far as files tell. */
 export interface SurveyedEndpoint {
@@ -47,12 +49,20 @@ export function drawEndpoints(given: readonly Fact[]): Drawn {
   const endpoints = new Map<string, SurveyedEndpoint[]>();
   const notes: Note[] = [];
   for (const [service, indices] of byService) {
-    const own = inContainers(indices.map((index) => facts[index]!));
+    const own = inContainers(indices.map((index) => withoutOwnName(facts[index]!, service)));
     const labelled = insideSaid(secondMains(labels(own)));
     for (const [at, index] of indices.entries()) facts[index] = meant(scoped(labelled[at]!, labelled), labelled);
     endpoints.set(service, endpointsOf(labelled, service, notes));
   }
   return { facts, endpoints, notes };
+}
+
+/** `API_PORT` of the service shop-api is its one port, not that of an API which it has besides. */
+function withoutOwnName(fact: Fact, service: string): Fact {
+  if ((fact.kind !== 'binds' && fact.kind !== 'internal') || fact.variable === undefined) return fact;
+  if (fact.label === undefined || !service.split('-').includes(fact.label)) return fact;
+  const { label: _label, ...rest } = fact;
+  return rest;
 }
 
 /**
@@ -117,29 +127,54 @@ function inContainers(facts: Fact[]): Fact[] {
         : [],
     ),
   );
-  // A container in a cluster publishes nothing on its host: its own port is the one inside.
-  const clustered = new Set(
-    facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'kubernetes' ? [fact.port] : [])),
-  );
+  const within = containedPorts(facts);
+  // One that publishes nothing at all has what variables of its name set inside.
+  const composed = facts.some((fact) => fact.kind === 'binds' && fact.by === 'compose')
+    ? new Set<number>()
+    : new Set(facts.flatMap((fact) => (fact.kind === 'internal' && fact.importer === 'compose' ? [fact.port] : [])));
   const hidden = isHidden(facts);
-  if (published.size === 0 && clustered.size === 0 && !hidden) return facts;
+  if (published.size === 0 && within.size === 0 && composed.size === 0 && !hidden) return facts;
   const soft = new Set<Binds['by']>(['source', 'flag', 'env', 'env-example', 'script']);
   return facts.map((fact) => {
     if (fact.kind !== 'binds' || !soft.has(fact.by) || fact.inside !== undefined) return fact;
-    const inSource = fact.by === 'source' || fact.by === 'flag';
-    const within = published.has(fact.port) || (inSource && (hidden || clustered.has(fact.port)));
-    if (!within) return fact;
+    const isDefault = fact.by === 'source' || (fact.by === 'flag' && fact.fallback === true);
+    const inside =
+      published.has(fact.port) ||
+      (isDefault && (hidden || within.has(fact.port))) ||
+      (fact.names[0]?.from === 'variable' && composed.has(fact.port));
+    if (!inside) return fact;
     const { kind: _kind, by: _by, fallback: _fallback, address: _address, ...rest } = fact;
     return { ...rest, kind: 'internal' };
   });
 }
 
-/** Compose builds it, and no file starts it on a port of the host: what its sources listen on is inside of its container. */
+/**
+ * Compose builds it, something says on which port it listens inside, and no file starts it on one of the host: what its
+ * sources default to is inside, too.
+ */
 function isHidden(facts: readonly Fact[]): boolean {
   const built = facts.some(
     ({ importer, names }) => importer === 'compose' && names.some(({ from }) => from === 'directory'),
   );
-  return built && !facts.some((fact) => fact.kind === 'binds' && fact.by !== 'source' && fact.by !== 'flag');
+  const told = facts.some(({ kind, importer }) => kind === 'internal' && importer !== 'source');
+  return built && told && !facts.some((fact) => fact.kind === 'binds' && fact.by !== 'source' && fact.by !== 'flag');
+}
+
+/**
+ * Ports by which others reach a container that publishes none on its host: in a cluster, or of a compose file that exposes
+ * them, sets them, or whose proxy asks for them.
+ */
+function containedPorts(facts: readonly Fact[]): ReadonlySet<number> {
+  const composed = facts.some(({ kind, names }) => kind !== 'refers' && names[0]?.from === 'compose');
+  const publishing = facts.some((fact) => fact.kind === 'binds' && fact.by === 'compose');
+  return new Set(
+    facts.flatMap((fact) => {
+      if (fact.kind === 'internal' && fact.importer === 'kubernetes') return [fact.port];
+      if (!composed || publishing) return [];
+      const known = fact.kind === 'internal' && fact.importer === 'compose';
+      return known || (fact.kind === 'refers' && fact.scope === 'network') ? [fact.port] : [];
+    }),
+  );
 }
 
 /** Labels as far as files give them; the others get that of their port, else that of the only one. */
@@ -152,8 +187,9 @@ function labels(facts: Fact[]): Fact[] {
     if (fact.kind === 'internal') byInside.set(fact.port, byInside.get(fact.port) ?? label);
     else byPort.set(fact.port, byPort.get(fact.port) ?? label);
   }
-  // Several ports that one file publishes for a service are several endpoints: the first is the main one.
-  const firstInside = new Map<string, number>();
+  const insideLabelled = new Map([...byInside].map(([port, label]) => [label, port]));
+  const main = mainInside(facts);
+  const firstHost = new Map<string, number>();
   const withLabel = facts.map((fact): Fact => {
     if (!isPortFact(fact)) return fact;
     if (fact.label !== undefined) return { ...fact, label: slugOf(fact.label) || DEFAULT_LABEL };
@@ -165,13 +201,19 @@ function labels(facts: Fact[]): Fact[] {
     if (within !== undefined) return { ...fact, label: within };
     // The order in a file of settings says nothing of which port is the main one.
     if (fact.kind !== 'binds' || fact.importer === 'env') return fact;
-    const file = fact.place.file;
-    const first = firstInside.get(file) ?? firstInside.set(file, inside).get(file)!;
-    if (first === inside) return fact;
-    return { ...fact, label: `p${inside}` };
+    // A second port of the host that leads to the same one inside is an endpoint of its own, too.
+    const host = `${fact.place.file} ${inside} ${fact.protocol}`;
+    const first = firstHost.get(host) ?? firstHost.set(host, fact.port).get(host)!;
+    const further = fact.fallback || fact.ofRange || first === fact.port ? '' : `-${fact.port}`;
+    if (further === '' && inside === main.get(fact.place.file)) return fact;
+    const told = further === '' && fact.variable !== undefined ? labelOfVariable(fact.variable) : undefined;
+    if (told === undefined || (insideLabelled.get(told) ?? inside) !== inside)
+      return { ...fact, label: `p${inside}${further}` };
+    insideLabelled.set(told, inside);
+    return { ...fact, label: told };
   });
   for (const fact of withLabel) {
-    if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined)
+    if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined && fact.sure !== 'unsure')
       byPort.set(fact.port, byPort.get(fact.port) ?? fact.label);
   }
   const labelsInUse = new Set(
@@ -181,6 +223,29 @@ function labels(facts: Fact[]): Fact[] {
   const only = labelsInUse.size === 1 ? [...labelsInUse][0]! : DEFAULT_LABEL;
   return withLabel.map((fact) =>
     isPortFact(fact) && fact.label === undefined ? { ...fact, label: byPort.get(fact.port) ?? only } : fact,
+  );
+}
+
+/** Where debuggers of Node.js listen: nobody's main port. */
+const INSPECTORS = new Set([9229, 9230, 9231]);
+
+/**
+ * Several ports that one file publishes for a service are several endpoints. The main one is that which most files
+ * publish, and of several such the first.
+ *
+ * @returns the port inside by the file
+ */
+function mainInside(facts: readonly Fact[]): ReadonlyMap<string, number> {
+  const byFile = new Map<string, number[]>();
+  for (const fact of facts) {
+    if (fact.kind !== 'binds' || fact.inside === undefined || fact.label !== undefined) continue;
+    const { file } = fact.place;
+    byFile.set(file, [...(byFile.get(file) ?? []), fact.inside]);
+  }
+  const weight = (inside: number) =>
+    (INSPECTORS.has(inside) ? 0 : 1000) + [...byFile.values()].filter((each) => each.includes(inside)).length;
+  return new Map(
+    Array.from(byFile, ([file, inside]) => [file, inside.reduce((a, b) => (weight(b) > weight(a) ? b : a))]),
   );
 }
 
@@ -350,6 +415,7 @@ function endpointOf(
 
 /** The lower, the surer it is what is bound today. */
 function strength(fact: PortFact): number {
+  if ((fact.kind === 'binds' || fact.kind === 'states') && isOfTests(fact.variant)) return 40;
   const doubt = fact.sure === 'certain' ? 0 : 0.5;
   if (fact.kind === 'binds') {
     const variant = fact.variant === undefined ? 0 : fact.variant === 'prod' ? 0.2 : 0.3;

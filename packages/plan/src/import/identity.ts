@@ -1,8 +1,10 @@
 import { posix } from 'node:path';
 import { type Fact, formatPlace, isPortFact, type NameHint, type NameSource, type Refers } from '../fact.ts';
+import { Claims } from './claims.ts';
 import { DisjointSets } from './disjoint-sets.ts';
 import { Namesakes } from './namesake.ts';
 import { compact, isGeneric, siteOf, slugOf, tellingParts } from './service-name.ts';
+import { scopeOf } from './variant.ts';
 
 /** Sources that define a service; the others only speak of one. The first of them names it best. */
 const DEFINING: readonly NameSource[] = [
@@ -11,18 +13,24 @@ const DEFINING: readonly NameSource[] = [
   'kubernetes',
   'unit',
   'procfile',
+  'process',
   'directory',
   'package',
   'container',
   'image',
+  'address',
   'document',
 ];
 
 interface Group {
   name: string;
+  /** Others are called so, too: the folder around it stands in front of its name. */
+  qualified: boolean;
   directory?: string;
   /** Each spelling, by its slug. */
   aliases: Map<string, string>;
+  /** Those that a file gives it; the others are only parts of its folder's path. */
+  told: ReadonlySet<string>;
   reasons: string[];
   /** Ports that it binds or is said to have. */
   ports: Set<number>;
@@ -39,12 +47,13 @@ export class Identities {
   readonly #groups = new Map<string, Group>();
   readonly #bySlug = new Map<string, Set<Group>>();
   readonly #byPort = new Map<number, Set<Group>>();
-  /** Folders that several services of one file are built from: they name none of them. */
-  readonly #shared = new Set<string>();
+  readonly #claims: Claims;
+  /** Keys of containers whose image is one of the project's own. */
+  readonly #built = new Set<string>();
   /** Keys of generic names, by the name. */
   readonly #scoped = new Map<string, Set<string>>();
   /** Folders that a file says a name is built from. */
-  readonly #built = new Map<string, Set<string>>();
+  readonly #sources = new Map<string, Set<string>>();
   readonly #namesakes: Namesakes;
 
   constructor(facts: readonly Fact[], { project, homes }: { project: string; homes: readonly string[] }) {
@@ -54,16 +63,20 @@ export class Identities {
     const defining = facts.filter(
       ({ sure, names, kind }) => sure !== 'unsure' && names.length > 0 && kind !== 'depends',
     );
-    this.#claimFolders(defining);
+    this.#claims = new Claims(defining, (slug) => this.#stemOf(slug));
     // Documents last: their generic names are those of what the other files define.
     const [documents, others] = [defining.filter(inDocument), defining.filter((fact) => !inDocument(fact))];
     for (const fact of [...others, ...documents]) this.#join(fact);
-    this.#joinFolders(
-      new Set([
-        ...homes,
-        ...defining.flatMap(({ names }) => names.flatMap(({ name, from }) => (from === 'directory' ? [name] : []))),
-      ]),
+    for (const fact of others) this.#markBuilt(fact);
+    this.#joinBuilt();
+    const composed = new Set(
+      defining.flatMap((fact) => {
+        const [first] = fact.names;
+        return first?.from === 'compose' ? [this.#keyOf(first, fact) ?? ''] : [];
+      }),
     );
+    const folders = defining.flatMap(({ names }) => names.filter(({ from }) => from === 'directory'));
+    this.#joinFolders(new Set([...homes, ...folders.map(({ name }) => name)]), composed);
     this.#joinAlike(defining);
     this.#draw(defining);
   }
@@ -77,10 +90,9 @@ export class Identities {
     return this.#find(fact.names, fact)?.group;
   }
 
-  /** The only one that has a port. */
-  byPort(port: number): { name: string } | undefined {
-    const candidates = this.#byPort.get(port);
-    return candidates?.size === 1 ? [...candidates][0] : undefined;
+  /** Those that have a port. */
+  byPort(port: number): readonly { name: string; qualified: boolean }[] {
+    return [...(this.#byPort.get(port) ?? [])];
   }
 
   /** The fact with its service, where one can be told. */
@@ -142,8 +154,8 @@ export class Identities {
 
   /** An address on this host leads to whoever has that port, when there is just one. */
   #byItsPort(fact: Refers): Fact {
-    const group = fact.scope === 'network' ? undefined : this.byPort(fact.port);
-    return group === undefined
+    const [group, other] = fact.scope === 'network' ? [] : this.byPort(fact.port);
+    return group === undefined || other
       ? fact
       : { ...fact, service: group.name, reason: `nobody else has port ${fact.port}`, byPort: true };
   }
@@ -161,7 +173,7 @@ export class Identities {
     const known = key === undefined ? undefined : this.#groups.get(this.#sets.find(key));
     if (known) return known;
     const slug = hint.from === 'directory' ? slugOf(tellingParts(hint.name).join('-')) : slugOf(hint.name);
-    const folder = posix.dirname(fact.place.file);
+    const folder = scopeOf(fact.place.file);
     const candidates = [...(this.#bySlug.get(compact(slug)) ?? [])];
     if (candidates.length > 1 && isPortFact(fact)) {
       const same = candidates.filter(({ ports }) => ports.has(fact.port));
@@ -184,66 +196,22 @@ export class Identities {
     return alike.length === 1 ? alike[0] : undefined;
   }
 
-  /** Folders that two services of one kind of file are built from belong to the one that has ports, or is called so. */
-  #claimFolders(facts: readonly Fact[]): void {
-    const claims = new Map<string, Map<string, boolean>>();
-    const nested = facts.some(({ names }) => names.some(({ name, from }) => from === 'directory' && name !== '.'));
-    for (const fact of facts) {
-      const [first] = fact.names;
-      const folder = fact.names.find(({ from }) => from === 'directory')?.name;
-      if (
-        folder === undefined ||
-        !first ||
-        first.from === 'directory' ||
-        first.from === 'variable' ||
-        first.from === 'document'
-      )
-        continue;
-      if (folder === '.' && nested && first.from !== 'package')
-        this.#shared.add(`${first.from} ${this.#claimantOf(first, fact)} .`);
-      const claim = `${first.from} ${folder}`;
-      const claimants = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
-      const claimant = this.#claimantOf(first, fact);
-      claimants.set(claimant, (claimants.get(claimant) ?? false) || isPortFact(fact));
-    }
-    for (const [claim, claimants] of claims) {
-      if (claimants.size < 2) continue;
-      const [from, ...rest] = claim.split(' ');
-      const folder = rest.join(' ');
-      const own = [...claimants.keys()].filter((claimant) => !claimant.includes('@'));
-      const withPorts = own.filter((claimant) => claimants.get(claimant));
-      const called = own.find((slug) => slug === slugOf(posix.basename(folder)) || slug === 'web');
-      const owner = own.length === 1 || withPorts.length === 1 ? (withPorts[0] ?? own[0]) : called;
-      for (const claimant of claimants.keys()) {
-        if (claimant !== owner) this.#shared.add(`${from} ${claimant} ${folder}`);
-      }
-    }
-  }
-
-  /** Of the stacks that build one service from one folder, the first has it; in the others it is a service of its own. */
-  #claimantOf({ name, from }: NameHint, fact: Fact): string {
-    const slug = slugOf(name);
-    const stack = from === 'compose' ? this.#namesakes.furtherStackOf(slug, fact) : undefined;
-    return stack === undefined ? slug : `${slug}@${stack}`;
+  /** Whether a further name is not its service's alone: of stacks that build one from one folder, the first has the folder. */
+  #isShared(fact: Fact, hint: NameHint): boolean {
+    return this.#claims.isShared(fact, hint) || this.#namesakes.isOfFirst(fact, hint);
   }
 
   #join(fact: Fact): void {
     const keys: string[] = [];
     const [first] = fact.names;
     for (const hint of fact.names) {
-      if (
-        hint.from === 'directory' &&
-        first !== hint &&
-        first &&
-        this.#shared.has(`${first.from} ${this.#claimantOf(first, fact)} ${hint.name}`)
-      )
-        continue;
+      if (this.#isShared(fact, hint)) continue;
       const key = this.#keyOf(hint, fact);
       if (key !== undefined) keys.push(key);
     }
     const folder = fact.names.find(({ from }) => from === 'directory')?.name;
     for (const key of folder === undefined ? [] : keys)
-      this.#built.set(key, (this.#built.get(key) ?? new Set()).add(folder!));
+      this.#sources.set(key, (this.#sources.get(key) ?? new Set()).add(folder!));
     // What a document calls a folder and a name is one; a variable's name is not one of the folder that it stands in.
     const joined = first?.from === 'variable' || first?.from === 'flag' ? [] : keys;
     for (const key of keys) {
@@ -257,14 +225,32 @@ export class Identities {
     }
   }
 
+  /** `ghcr.io/shop/shop/cart` in the project shop: made of this tree, so its container goes by the name of a folder. */
+  #markBuilt(fact: Fact): void {
+    if (fact.kind !== 'describes' || fact.what !== 'image') return;
+    const own = fact.value.split('/').some((part) => part === this.#project || part.startsWith(`${this.#project}-`));
+    const key = fact.names[0] && this.#keyOf(fact.names[0], fact);
+    if (own && key !== undefined) this.#built.add(key);
+  }
+
   readonly #reasons: [key: string, reason: string][] = [];
 
   #because(key: string, reason: string): void {
     this.#reasons.push([key, reason]);
   }
 
+  /** `worker` of the project's own image, in a folder of one way to deploy it, is the worker of the tree. */
+  #joinBuilt(): void {
+    for (const key of this.#built) {
+      const [, name] = /^(name:[^@]+@).+$/.exec(key) ?? [];
+      const root = `${name}.`;
+      if (name === undefined || root === key || !this.#sets.has(root)) continue;
+      if (this.#sets.union(root, key)) this.#because(key, 'its image is one of this tree');
+    }
+  }
+
   /** A folder and a name that is just the folder's are one, where no second folder has it. */
-  #joinFolders(folders: ReadonlySet<string>): void {
+  #joinFolders(folders: ReadonlySet<string>, composed: ReadonlySet<string>): void {
     const bySlug = new Map<string, string[]>();
     for (const folder of folders) {
       for (const slug of folderSlugs(folder, this.#project)) {
@@ -273,20 +259,25 @@ export class Identities {
       }
     }
     for (const key of this.#sets.keys()) {
-      const slug = /^name:([^@]*)/.exec(key)?.[1] ?? '';
-      const scope = scopeOf(key) ?? '.';
-      const built = this.#built.get(key);
-      const named = (bySlug.get(slug) ?? []).filter(
-        (folder) => built === undefined || [...built].some((from) => isWithin(folder, from)),
-      );
-      const here = named.filter((folder) => isWithin(folder, scope));
-      const candidates = here.length > 0 ? here : named.filter((folder) => isWithin(folder, siteOf(scope)));
+      const [, slug = '', scope] = /^name:([^@]*)(?:@(.*))?$/.exec(key) ?? [];
+      const sources = this.#sources.get(key);
+      const everywhere = scope === undefined || scope === '.' || this.#built.has(key);
+      const called = [slug, ...(this.#built.has(key) ? [compact(`${this.#project}-${slug}`)] : [])];
+      const candidates = called
+        .flatMap((name) => bySlug.get(name) ?? [])
+        .filter((folder) => everywhere || isWithin(folder, scope))
+        .filter((folder) => sources === undefined || [...sources].some((from) => isWithin(folder, from)));
+      // The root is called as the project is: a folder that has the name of its own comes first.
       const inUse =
-        candidates.length > 1 ? candidates.filter((folder) => this.#sets.has(`folder:${folder}`)) : candidates;
+        candidates.length > 1
+          ? candidates.filter((folder) => folder !== '.' && this.#sets.has(`folder:${folder}`))
+          : candidates;
       const [only] = inUse;
       if (inUse.length !== 1 || only === undefined) continue;
       const folderKey = `folder:${only}`;
-      // Another name of the same kind may have the folder already: then it is not this one's.
+      // Another service of compose may be built from the folder: then it is not this one's.
+      const built = this.#claims.builtFrom(only);
+      if (built && composed.has(key) && !built.has(compact(slug))) continue;
       this.#sets.add(folderKey);
       if (this.#sets.union(folderKey, key))
         this.#because(key, `the folder ${only} is the only one that is called ${slug}`);
@@ -319,7 +310,8 @@ export class Identities {
           const roots = [this.#sets.find(key), this.#sets.find(other)];
           if (port === undefined || roots[0] === roots[1] || roots.every((root) => foldered.has(root))) continue;
           // `web` of one folder and `web` of another are two, whatever port both of them have.
-          if (scopeOf(key) !== undefined && scopeOf(other) !== undefined && scopeOf(key) !== scopeOf(other)) continue;
+          if (keyScope(key) !== undefined && keyScope(other) !== undefined && keyScope(key) !== keyScope(other))
+            continue;
           this.#sets.union(key, other);
           this.#because(other, `two names of ${stem} have one port, ${port}`);
         }
@@ -343,12 +335,8 @@ export class Identities {
           spoken.get(root) ??
           spoken.set(root, { hints: [], ports: new Set(), bound: new Set(), scopes: new Set() }).get(root)!;
         if (!group.hints.some(({ name, from }) => name === hint.name && from === hint.from)) group.hints.push(hint);
-        if (
-          hint !== fact.names[0] &&
-          this.#shared.has(`${fact.names[0]!.from} ${this.#claimantOf(fact.names[0]!, fact)} ${hint.name}`)
-        )
-          continue;
-        group.scopes.add(posix.dirname(fact.place.file));
+        if (this.#isShared(fact, hint)) continue;
+        group.scopes.add(scopeOf(fact.place.file));
         if (fact.kind === 'binds' || fact.kind === 'states') group.ports.add(fact.port);
         if (fact.kind === 'binds') group.bound.add(fact.port);
       }
@@ -375,11 +363,14 @@ export class Identities {
         if (from !== 'directory') aliases.set(slugOf(alias), alias);
         if (from === 'package') aliases.set(slugOf(alias.replace(/^@/, '').replaceAll('/', '-')), alias);
       }
+      const told = new Set(aliases.values());
       for (const folder of folders) for (const slug of folderSlugs(folder, this.#project)) aliases.set(slug, slug);
       const reasons = this.#reasons.filter(([key]) => this.#sets.find(key) === root).map(([, reason]) => reason);
       const group: Group = {
         name,
+        qualified: name !== best,
         aliases,
+        told,
         reasons: [...new Set(reasons)],
         ports,
         main: bound.size > 0 ? bound : ports,
@@ -401,7 +392,7 @@ export class Identities {
       }))
       .filter(({ slug }) => slug !== '')
       .sort((a, b) => DEFINING.indexOf(a.from) - DEFINING.indexOf(b.from));
-    const telling = ranked.find(({ slug, from }) => from !== 'document' && !isGeneric(slug));
+    const telling = ranked.find(({ slug, from }) => from !== 'document' && from !== 'address' && !isGeneric(slug));
     return (telling ?? ranked[0])?.slug ?? 'service';
   }
 
@@ -414,11 +405,11 @@ export class Identities {
     if (!DEFINING.includes(from)) return undefined;
     const slug = slugOf(name);
     if (slug === '') return undefined;
-    if (!isGeneric(slug)) {
+    if (!isGeneric(slug) && !this.#claims.isManifold(slug)) {
       const scope = this.#namesakes.scopeOf(slug, fact);
       return `name:${compact(slug)}${scope === undefined ? '' : `@${scope}`}`;
     }
-    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${posix.dirname(fact.place.file)}`;
+    return from === 'document' ? this.#genericOfDocument(slug) : `name:${slug}@${scopeOf(fact.place.file)}`;
   }
 
   /** A document's `postgres` is that of the tree where there is one, else one that documents alone know. */
@@ -434,7 +425,7 @@ export class Identities {
 }
 
 /** Where a name holds, when it does not hold in the whole tree. */
-function scopeOf(key: string): string | undefined {
+function keyScope(key: string): string | undefined {
   return /^name:[^@]*@(.*)$/.exec(key)?.[1];
 }
 
@@ -454,8 +445,10 @@ function reasonOf({ name, from }: NameHint): string {
     package: 'package',
     pm2: 'PM2 process',
     procfile: 'Procfile entry',
+    process: 'process',
     unit: 'unit',
     kubernetes: 'Kubernetes object',
+    address: 'Kubernetes Service',
     target: 'target',
     upstream: 'upstream',
     host: 'host name',

@@ -14,6 +14,8 @@ export interface Surroundings {
   home(directory: string): string | undefined;
   /** All such folders. */
   homes(): readonly string[];
+  /** Paths of all compose files. */
+  composeFiles(): readonly string[];
 }
 
 /** Something that a reader of the import should know, and that is no fact: what was passed over and why. */

@@ -1,8 +1,10 @@
 import type { Node } from 'yaml';
 import type { Fact, NameHint } from '../fact.ts';
-import { addressesIn } from './address-text.ts';
+import { addressesIn, isAnyHost } from './address-text.ts';
 import { reference } from './dotenv.ts';
-import type { Importer, Reading } from './importer.ts';
+import { imageName } from './image.ts';
+import { homeOfImage } from './image-home.ts';
+import type { Importer, Reading, Surroundings } from './importer.ts';
 import { portOf, protocolOf } from './port-number.ts';
 import { portVariable } from './port-variable.ts';
 import type { SourceFile } from './source-file.ts';
@@ -14,32 +16,32 @@ export const kubernetes: Importer = {
   matches: (path) => /\.ya?ml$/.test(path),
   worth: (text) => KINDS.test(text) && /^\s{0,8}apiVersion:/m.test(text),
   sizeMax: 4 << 20,
-  read: (file) => read(file),
+  read,
 };
 
 const WORKLOADS = 'Deployment StatefulSet DaemonSet ReplicaSet Job CronJob Pod';
 const KINDS = new RegExp(`^\\s{0,8}kind:\\s{0,4}["']?(?:Service|${WORKLOADS.replaceAll(' ', '|')})["']?\\s*$`, 'm');
 
-function read(file: SourceFile): Reading {
+function read(file: SourceFile, around: Surroundings): Reading {
   const yaml = new YamlTree(file);
   const facts: Fact[] = [];
   for (const document of yaml.documents) {
     const list = yaml.items(yaml.get(document, 'items'));
-    for (const object of list.length > 0 ? list : [document]) facts.push(...objectFacts(file, yaml, object));
+    for (const object of list.length > 0 ? list : [document]) facts.push(...objectFacts(file, yaml, object, around));
   }
   return { facts, notes: yaml.notes };
 }
 
-function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node): Generator<Fact> {
+function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node, around: Surroundings): Generator<Fact> {
   const kind = yaml.text(yaml.get(object, 'kind'));
   const name = yaml.written(yaml.get(object, 'metadata', 'name'));
   if (!name || kind === undefined) return;
-  const names: NameHint[] = [{ name: name.text, from: 'kubernetes' }];
-  for (const label of ['app.kubernetes.io/name', 'app']) {
-    const value =
-      yaml.text(yaml.get(object, 'metadata', 'labels', label)) ??
-      yaml.text(yaml.get(object, 'spec', 'selector', label));
-    if (value && !names.some((hint) => hint.name === value)) names.push({ name: value, from: 'kubernetes' });
+  const pod = podOf(yaml, object, kind);
+  const names = kind === 'Service' ? serviceNames(yaml, object, name.text) : workloadNames(yaml, object, name.text);
+  for (const container of yaml.items(yaml.get(pod, 'containers'))) {
+    const home = homeOfImage(yaml.text(yaml.get(container, 'image')) ?? '', name.text, around);
+    if (home !== undefined && names.every(({ from }) => from !== 'directory'))
+      names.push({ name: home, from: 'directory' });
   }
   const about = { importer: 'kubernetes', names, sure: 'certain' as const };
   if (kind === 'Service') {
@@ -59,12 +61,13 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node): Generator
       place: file.place(replicas.offset, replicas.text.length),
     };
   }
-  const pod =
-    kind === 'Pod'
-      ? yaml.get(object, 'spec')
-      : yaml.get(object, 'spec', ...(kind === 'CronJob' ? ['jobTemplate', 'spec'] : []), 'template', 'spec');
   const onHost = yaml.text(yaml.get(pod, 'hostNetwork')) === 'true';
   for (const container of yaml.items(yaml.get(pod, 'containers'))) {
+    const image = yaml.written(yaml.get(container, 'image'));
+    if (image) {
+      const at = file.place(image.offset, image.text.length);
+      yield { kind: 'describes', what: 'image', value: imageName(image.text), ...about, place: at };
+    }
     for (const item of yaml.items(yaml.get(container, 'ports'))) yield* containerPort(file, yaml, item, about, onHost);
     for (const item of yaml.items(yaml.get(container, 'env'))) {
       const key = yaml.text(yaml.get(item, 'name'));
@@ -82,14 +85,41 @@ function* objectFacts(file: SourceFile, yaml: YamlTree, object: Node): Generator
         };
       }
       for (const address of addressesIn(value.text))
-        yield reference(file, value.offset, address, key, names, 'kubernetes');
+        if (!isAnyHost(address.host)) yield reference(file, value.offset, address, key, names, 'kubernetes');
     }
   }
 }
 
+function podOf(yaml: YamlTree, object: Node, kind: string): Node | null | undefined {
+  if (kind === 'Pod') return yaml.get(object, 'spec');
+  return yaml.get(object, 'spec', ...(kind === 'CronJob' ? ['jobTemplate', 'spec'] : []), 'template', 'spec');
+}
+
+const NAMING_LABELS = ['app.kubernetes.io/name', 'app'];
+
+function workloadNames(yaml: YamlTree, object: Node, name: string): NameHint[] {
+  const labels = NAMING_LABELS.flatMap((label) => yaml.text(yaml.get(object, 'metadata', 'labels', label)) ?? []);
+  const called = labels.filter((label, index) => label !== name && labels.indexOf(label) === index);
+  return [{ name, from: 'kubernetes' }, ...called.map((label) => ({ name: label, from: 'kubernetes' as const }))];
+}
+
+/** A Service is an address of what it selects. Where it takes several labels to tell that, none of them is its name. */
+function serviceNames(yaml: YamlTree, object: Node, name: string): NameHint[] {
+  const selector = yaml.entries(yaml.get(object, 'spec', 'selector'));
+  const [only] = selector.length === 1 && NAMING_LABELS.includes(selector[0]!.key) ? selector : [];
+  const selected = only && yaml.text(only.value);
+  if (!selected || selected === name) return [{ name, from: 'kubernetes' }];
+  return [
+    { name: selected, from: 'kubernetes' },
+    { name, from: 'address' },
+  ];
+}
+
 /** The names that ports of web services have in Kubernetes say nothing of them. */
 function labelOf(name: string | undefined): string | undefined {
-  return name === undefined || /^(?:http|tcp|udp|web|main|port|server|app|default)$/.test(name) ? undefined : name;
+  return name === undefined || /^(?:http|tcp|udp|http-tcp|web|main|port|server|app|default|[\d-]+)$/.test(name)
+    ? undefined
+    : name;
 }
 
 type About = { importer: string; names: NameHint[]; sure: 'certain' };

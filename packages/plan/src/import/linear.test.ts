@@ -22,7 +22,11 @@ const paths = [
   'a.py',
   'a.go',
   'a.rs',
+  'a.cs',
   'vite.config.ts',
+  'project.json',
+  'devcontainer.json',
+  'wrangler.toml',
 ];
 
 /** Pieces that the patterns look for, so that repeated ones keep as many of them busy as can be. */

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Fact, isPortFact } from '../fact.ts';
+import { type Fact, isPortFact, type NameHint } from '../fact.ts';
 import { compact, siteOf, slugOf } from './service-name.ts';
 import { beyondVariants } from './variant.ts';
 
@@ -17,6 +17,8 @@ interface Stack {
  */
 export class Namesakes {
   readonly #stacks = new Map<string, Stack[]>();
+  /** Names with their stack and a folder that it builds them from. */
+  readonly #built = new Set<string>();
 
   constructor(facts: readonly Fact[]) {
     const published = new Map<string, Map<string, Set<number>>>();
@@ -34,12 +36,22 @@ export class Namesakes {
       const stacks = stacksOf(folders);
       if (stacks.length > 1) this.#stacks.set(name, stacks);
     }
+    for (const fact of facts) {
+      const [first, ...others] = fact.names;
+      if (first?.from !== 'compose') continue;
+      const name = compact(slugOf(first.name));
+      for (const each of others)
+        if (each.from === 'directory') this.#built.add(`${name} ${this.scopeOf(name, fact)} ${each.name}`);
+    }
   }
 
-  /** @returns the folder of its stack, when a stack nearer to the root has one of that name too */
-  furtherStackOf(slug: string, fact: Fact): string | undefined {
-    const scope = this.scopeOf(slug, fact);
-    return scope === this.#stacks.get(compact(slug))?.[0]?.scope ? undefined : scope;
+  /** Whether the folder that a further stack builds a service from is built by the first of its stacks, too. */
+  isOfFirst(fact: Fact, { name: folder, from }: NameHint): boolean {
+    const [first] = fact.names;
+    if (from !== 'directory' || first?.from !== 'compose') return false;
+    const name = compact(slugOf(first.name));
+    const stack = this.#stacks.get(name)?.[0]?.scope;
+    return stack !== this.scopeOf(name, fact) && this.#built.has(`${name} ${stack} ${folder}`);
   }
 
   /** @returns the folder whose service of that name a fact means; `undefined` where the whole tree has but one */

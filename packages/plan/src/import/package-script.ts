@@ -19,7 +19,7 @@ export const packageScript: Importer = {
   },
 };
 
-function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Generator<Fact> {
+function* scripts(file: SourceFile, around: Surroundings, notes: Note[]): Generator<Fact> {
   const manifest = jsonLiteral(file);
   if (manifest.type === 'unknown') notes.push({ place: file.place(manifest.offset), text: manifest.why });
   if (manifest.type !== 'object') return;
@@ -33,13 +33,17 @@ function* scripts(file: SourceFile, _around: Surroundings, notes: Note[]): Gener
   const list = entryOf(manifest, 'scripts');
   for (const { key, value } of list?.type === 'object' ? list.entries : []) {
     if (value.type !== 'text' || value.text.length > 20_000) continue;
-    // Tests start servers of their own for a moment.
-    const test = /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
+    const test = isOfTest(key);
     for (const port of commandPorts(value.text)) {
       if (test && port.role === 'binds') continue;
-      const named = namesIn(file, key, port);
+      const named = namesIn(file, around, key, port);
       const names = named.length > 0 || workspace ? named : own;
-      const about = { names, ...(/^storybook/.test(key) ? { label: 'storybook' } : {}), ...variantOfScript(key) };
+      const about = {
+        names,
+        ...(/^storybook/.test(key) ? { label: 'storybook' } : {}),
+        ...(port.dev ? { variant: 'dev' } : {}),
+        ...variantOfScript(key),
+      };
       for (const fact of fromCommand(
         file,
         { ...port, offset: value.offset + port.offset },
@@ -94,19 +98,50 @@ export function* fromCommand(
 }
 
 /** Whom a script of a workspace's root is for: the folder that it goes to, what it filters, or the end of `dev:api`. */
-function namesIn(file: SourceFile, key: string, { folder, name }: CommandPort): NameHint[] {
+function namesIn(
+  file: SourceFile,
+  around: Surroundings,
+  key: string,
+  { folder, name, paths = [] }: CommandPort,
+): NameHint[] {
   const names: NameHint[] = [];
   if (name) names.push({ name, from: 'container' });
   if (folder !== undefined) {
     const path = posix.normalize(posix.join(file.directory, folder)).replace(/\/$/, '');
-    if (!path.startsWith('..') && !/^(\/|~)|\$/.test(folder)) names.push({ name: path, from: 'directory' });
+    // A folder of its own sources, as in `email dev --dir src/templates`, is no other service's.
+    const within = path.startsWith(`${file.directory}/`) && around.home(path) === file.directory;
+    if (!within && !path.startsWith('..') && !/^(\/|~)|\$/.test(folder)) names.push({ name: path, from: 'directory' });
   }
+  const started = names.length === 0 ? homeOfPaths(paths, file.directory, around) : undefined;
+  if (started !== undefined) names.push({ name: started, from: 'directory' });
   const suffix = /^(?:dev|start|serve|run|preview)[:-]([\w-]+)$/.exec(key)?.[1];
   if (suffix && names.length === 0 && variantOf(suffix) === undefined) names.push({ name: suffix, from: 'flag' });
   return names;
 }
 
-function variantOfScript(key: string): { variant?: string } {
-  const variant = variantOf(key.replaceAll(':', '-'));
+/**
+ * The one folder with a package or an image of its own that the paths of a command lead into.
+ *
+ * @param base what they are relative to; a home that lies around it is none of theirs
+ */
+export function homeOfPaths(paths: readonly string[], base: string, around: Surroundings): string | undefined {
+  const homes = new Set(
+    paths.flatMap((path) => {
+      const home = around.home(posix.normalize(posix.join(base, path)).replace(/\/$/, ''));
+      return home === undefined || home === '.' || home === around.home(base) ? [] : [home];
+    }),
+  );
+  const [only, ...others] = homes;
+  return others.length === 0 ? only : undefined;
+}
+
+/** Tests start servers of their own for a moment. */
+function isOfTest(key: string): boolean {
+  return /^(?:pre|post)?(?:test|e2e|cypress|playwright|lint|bench)\b/.test(key);
+}
+
+/** Which environment a script is for, by its name: `dev:web` → dev, `docker-start` → docker. */
+export function variantOfScript(key: string): { variant?: string } {
+  const variant = variantOf(key.replaceAll(':', '-')) ?? (/\bdocker\b/.test(key) ? 'docker' : undefined);
   return variant ? { variant } : {};
 }

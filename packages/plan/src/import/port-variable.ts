@@ -11,13 +11,13 @@ export type PortVariable =
 const LABELS = new Set(
   (
     'http https api rest web ui app server listen bind service health healthcheck metrics metric prometheus admin management debug inspect inspector ' +
-    'grpc ws websocket rpc tcp udp cdp internal external public dev host main hmr livereload pprof profiler dashboard console ' +
+    'grpc ws websocket rpc tcp udp cdp internal external public dev host main node hmr livereload pprof profiler dashboard console ' +
     'sse mcp http2 ssl tls'
   ).split(' '),
 );
 
 /** Of these there is no label in the name: there is one port of that kind only. */
-const UNLABELLED = new Set('server listen bind service app main dev host external public http'.split(' '));
+const UNLABELLED = new Set('server listen bind service app main dev host external public http node'.split(' '));
 
 /** Kinds of servers that applications connect to and hardly ever are. */
 const BACKING = new Set(
@@ -37,8 +37,9 @@ export function portVariable(name: string): PortVariable | undefined {
   if (/^PORT(_NUMBER)?$/.test(upper)) return { role: 'own' };
   const before = /_PORT(_NUMBER)?$/.test(upper) ? upper.replace(/_PORT(_NUMBER)?$/, '') : undefined;
   const word =
-    before?.replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ??
-    /^PORT_(.+)$/.exec(upper)?.[1];
+    before
+      ?.replace(/^(?:EXPOSED?|PUBLISH(?:ED)?|HOST|DOCKER)_(?=.)/, '')
+      .replace(/_(HOST|LISTEN|SERVER|EXPOSED|EXTERNAL|PUBLISHED|LOCAL|HTTP)$/, '') ?? /^PORT_(.+)$/.exec(upper)?.[1];
   return word ? said(word.toLowerCase()) : undefined;
 }
 
@@ -60,7 +61,19 @@ function labelOf(word: string): string {
 /** `MANA_AUTH_URL` → `mana_auth`: who a variable with an address names. @returns `undefined` when it names nobody */
 export function addressVariable(name: string): string | undefined {
   const upper = name.replace(BUNDLER, '').toUpperCase();
-  const prefix = upper.replace(/_(URL|URI|ENDPOINT|ADDR|ADDRESS|ORIGIN|HOST|UPSTREAM|TARGET|DSN|BASEURL)$/, '');
+  const prefix = upper.replace(/_{1,2}(URL|URI|ENDPOINT|ADDR|ADDRESS|ORIGIN|HOST|UPSTREAM|TARGET|DSN|BASEURL)$/, '');
   if (prefix === upper) return undefined;
   return prefix.replace(/_(API|BASE|INTERNAL|SERVICE|PUBLIC|SERVER|HTTP|WS|GRPC|BACKEND)$/, '').toLowerCase();
+}
+
+/** `ENVOY_ADMIN_PORT`, `COLLECTOR_PORT_GRPC` → admin, grpc: what the last word of a variable says of a port, if anything. */
+export function labelOfVariable(name: string): string | undefined {
+  const [, last = ''] = /(?:^|_)([a-z0-9]{1,20})(?:_port)?$/.exec(name.toLowerCase()) ?? [];
+  return LABELS.has(last) && !UNLABELLED.has(last) ? labelOf(last) : undefined;
+}
+
+/** `PROMETHEUS_ENDPOINT`, `GRPC_ADDR` → metrics, grpc: which of its own addresses a program is told by a variable. */
+export function labelOfAddress(name: string): string | undefined {
+  const bare = name.toLowerCase().replace(/_{1,2}(?:url|uri|endpoint|addr|address)$/, '');
+  return labelOfVariable(bare);
 }

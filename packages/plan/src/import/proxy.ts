@@ -1,6 +1,7 @@
 import type { Fact, NameHint } from '../fact.ts';
 import { addressesIn, isHealthPath, namesOfHost, scopeOf } from './address-text.ts';
 import type { Importer, Surroundings } from './importer.ts';
+import { isMounted } from './mounted.ts';
 import { portOf } from './port-number.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -84,7 +85,7 @@ function* nginxDirectives(file: SourceFile, around: Surroundings): Generator<Fac
       };
       // nginx beside a Dockerfile is what is in its image.
       const inImage = own.length > 0 && around.has(`${home}/Dockerfile`);
-      if (inImage) yield { kind: 'internal', ...shared, sure: 'certain' };
+      if (inImage || isMounted(file.path, around)) yield { kind: 'internal', ...shared, sure: 'certain' };
       else
         yield {
           kind: 'binds',
@@ -112,17 +113,18 @@ function* caddyDirectives(file: SourceFile, around: Surroundings): Generator<Fac
       const port = portOf(bind?.[2] ?? '');
       if (bind && port !== undefined) {
         const at = offset + bind[0].length - bind[2]!.length;
-        yield {
-          kind: 'binds',
-          by: 'flag',
+        const about = {
           importer: 'caddy',
           port,
-          protocol: 'tcp',
+          protocol: 'tcp' as const,
           place: file.place(at, bind[2]!.length),
-          names: home === undefined || home === '.' ? [] : [{ name: home, from: 'directory' }],
-          sure: 'unsure',
-          why: 'whether this Caddy runs in a container is not known',
+          names: home === undefined || home === '.' ? [] : [{ name: home, from: 'directory' as const }],
         };
+        if (isMounted(file.path, around)) yield { kind: 'internal', ...about, sure: 'certain' };
+        else {
+          const why = 'whether this Caddy runs in a container is not known';
+          yield { kind: 'binds', by: 'flag', ...about, sure: 'unsure', why };
+        }
       }
     } else if (/^\s*(?:reverse_proxy|to|php_fastcgi|forward_auth)\b/.test(line)) {
       for (const match of line.matchAll(

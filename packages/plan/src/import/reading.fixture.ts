@@ -13,7 +13,8 @@ export function treeOf(files: Record<string, string>): Surroundings {
     if (homes.includes(directory)) return directory;
     return directory === '.' ? undefined : home(posix.dirname(directory));
   };
-  return { text: (path) => files[path], has: (path) => path in files, home, homes: () => homes };
+  const composeFiles = () => Object.keys(files).filter((path) => importerOf(path)?.name === 'compose');
+  return { text: (path) => files[path], has: (path) => path in files, home, homes: () => homes, composeFiles };
 }
 
 /** For tests: what one file says, by the importer that its path asks for. */

@@ -12,6 +12,8 @@ export interface SurveyedService {
   name: string;
   /** How else files call it: compose services, containers, folders. */
   aliases: string[];
+  /** Of these, those that are only parts of its folder's path. */
+  implied: string[];
   /** Folder of its sources, from the root on. */
   directory?: string;
   /** Why all these names were taken for one service, a sentence each. */
@@ -45,17 +47,23 @@ export function reconcile(
   const identities = new Identities(settled, { project, homes });
   const facts = settled.map((fact) => identities.attach(fact));
   const { facts: labelled, endpoints, notes } = drawEndpoints(facts);
-  const services = identities.services().map(({ name, aliases, directory, reasons }) => ({
+  const services = identities.services().map(({ name, aliases, told, directory, reasons }) => ({
     name,
     aliases: [...new Set(aliases.values())].filter((alias) => alias !== name && !isGeneric(slugOf(alias))),
+    implied: [...aliases.values()].filter((alias) => !told.has(alias)),
     ...(directory === undefined ? {} : { directory }),
     reasons,
     endpoints: endpoints.get(name) ?? [],
   }));
-  // A package alone may be a library; whatever runs somewhere is a service, with or without a port.
-  const spoken = new Set(
-    labelled.filter(({ kind, importer }) => kind !== 'named' || importer !== 'package').map(({ service }) => service),
-  );
+  // A package alone may be a library, and a Dockerfile one way to build what goes by another name; whatever runs
+  // somewhere is a service, with or without a port.
+  const spoken = new Set(labelled.filter(runs).map(({ service }) => service));
   const running = services.filter(({ name }) => spoken.has(name));
   return { services: running, facts: labelled, notes };
+}
+
+function runs({ kind, importer, names, sure }: Fact): boolean {
+  if (sure === 'unsure' || kind === 'refers') return false;
+  if (importer === 'dockerfile') return names.some(({ from }) => from !== 'image');
+  return kind !== 'named' || importer !== 'package';
 }

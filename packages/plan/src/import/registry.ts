@@ -1,10 +1,16 @@
+import { appSettings } from './app-settings.ts';
 import { compose, isCompose } from './compose.ts';
+import { dapr } from './dapr.ts';
+import { devcontainer } from './devcontainer.ts';
 import { dockerfile } from './dockerfile.ts';
 import { dotenv } from './dotenv.ts';
 import type { Importer } from './importer.ts';
 import { kubernetes } from './kubernetes.ts';
+import { launchSettings } from './launch-settings.ts';
 import { markdown } from './markdown/document.ts';
+import { nxProject } from './nx-project.ts';
 import { packageScript } from './package-script.ts';
+import { fly, supabase, wrangler } from './platform.ts';
 import { pm2 } from './pm2.ts';
 import { procfile } from './procfile.ts';
 import { prometheus } from './prometheus.ts';
@@ -19,11 +25,19 @@ export const importers: readonly Importer[] = [
   dotenv,
   compose,
   prometheus,
+  dapr,
   cloudflared,
   spring,
   kubernetes,
   pm2,
   packageScript,
+  launchSettings,
+  appSettings,
+  nxProject,
+  devcontainer,
+  supabase,
+  wrangler,
+  fly,
   procfile,
   dockerfile,
   caddy,

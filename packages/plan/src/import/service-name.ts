@@ -28,26 +28,29 @@ const GENERIC = new Set(
     'api app apps application backend base bff client core cron daemon data database db default demo dev dist docker ' +
     'front frontend gateway http image job jobs local localhost main mailhog mariadb memcached minio mongo mongodb mysql nginx node ' +
     'postgres postgresql prod production proxy public redis root scheduler server service site src staging test ui ' +
-    'web website worker workers www'
+    'web website worker workers www ' +
+    'csharp dotnet go golang java javascript js kotlin php py python ruby rust ts typescript'
   ).split(' '),
 );
 
 export function isGeneric(slug: string): boolean {
-  return GENERIC.has(slug);
+  return GENERIC.has(slug) || /^v\d{1,2}$/.test(slug);
 }
 
 /** Folders that group services and say nothing of them. */
 const GROUPS = new Set(
-  'apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
+  'images compose apps app services service packages package libs lib modules projects servers src source cmd internal backend frontend docker deploy deployments infra infrastructure config configs k8s kubernetes charts tools'.split(
     ' ',
   ),
 );
 
 /**
- * The parts of a folder's path that tell services apart: `apps/chat/apps/web` → chat, web. Its last part is always one.
+ * The parts of a folder's path that tell services apart: `apps/chat/apps/web` → chat, web. Its last part is always one,
+ * unless it only says that sources are in it.
  */
 export function tellingParts(directory: string): string[] {
   const parts = directory.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.length > 1 && /^(?:src|source)$/i.test(parts.at(-1)!)) parts.pop();
   return parts.filter((part, index) => index === parts.length - 1 || !GROUPS.has(part.toLowerCase()));
 }
 

@@ -3,7 +3,7 @@ import { addressesIn } from './address-text.ts';
 import { commandPorts } from './command-line.ts';
 import { reference } from './dotenv.ts';
 import type { Importer, Surroundings } from './importer.ts';
-import { fromCommand } from './package-script.ts';
+import { fromCommand, homeOfPaths } from './package-script.ts';
 import { portVariable } from './port-variable.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -28,6 +28,8 @@ function* commands(file: SourceFile, around: Surroundings): Generator<Fact> {
     if (meaning?.role === 'named') named.push({ name: meaning.name, from: 'variable' });
     const folder = port.folder?.replace(/^\.\//, '');
     if (folder && around.home(folder) === folder) named.push({ name: folder, from: 'directory' });
+    const started = named.length === 0 ? homeOfPaths(port.paths ?? [], '.', around) : undefined;
+    if (started !== undefined) named.push({ name: started, from: 'directory' });
     const names = [...named, ...own];
     for (const fact of fromCommand(file, port, 'shell', 'script', { names })) {
       yield names.length > 0 || fact.kind !== 'binds'

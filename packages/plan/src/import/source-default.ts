@@ -24,7 +24,8 @@ export const sourceDefault: Importer = {
 const WORTH =
   /\b[Pp]ort\b|PORT|Port\b|_port\b|\b[Aa]ddr|ADDR|\.listen\(|ListenAndServe|bind\(|localhost:|127\.0\.0\.1:|0\.0\.0\.0:|:\/\/[\w.-]{1,253}:\d/;
 
-const LISTENS = /\blisten|Listen|\bserve\b|\bserve\(|createServer|\.run\(|uvicorn|\bbind\(|startServer/;
+const LISTENS =
+  /\blisten|\bserver\s{0,4}:\s{0,4}\{|Listen|\bserve\b|\bserve\(|createServer|\.run\(|uvicorn|\bbind\(|startServer/;
 
 interface Pattern {
   /** File names that it is for; all without it. */
@@ -41,11 +42,15 @@ interface Pattern {
 const variable = `(?<name>[A-Z][A-Z0-9_]{0,60})`;
 const digits = String.raw`(?<digits>\d{2,5})(?![\w.])`;
 
+/** What these configure serves the sources to those who work on them. */
+const BUNDLER =
+  /(?:^|\/)(?:vite|astro|nuxt|svelte|webpack|rspack|rsbuild|vue|farm|electron\.vite)[\w.-]*\.config\.[cm]?[jt]s$/;
+
 const PATTERNS: readonly Pattern[] = [
-  // process.env.PORT || 3001, Number(Bun.env.PORT) ?? '3001'
+  // process.env.PORT || 3001, Number(Bun.env.PORT) ?? '3001', config.PORT || 3001
   {
     shape: new RegExp(
-      String.raw`\benv(?:\.|\[['"])${variable}(?:['"]\])?[!)\s]{0,4}(?:\|\||\?\?)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
+      String.raw`(?:\.|\benv\[['"])${variable}(?:['"]\])?[!)\s]{0,4}(?:\|\||\?\?)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
       'dg',
     ),
     sure: 'certain',
@@ -103,6 +108,17 @@ const PATTERNS: readonly Pattern[] = [
     by: 'source',
     fallback: true,
   },
+  // @Env('PORT') port: number = 3001
+  {
+    files: /\.[cm]?ts$/,
+    shape: new RegExp(
+      String.raw`@\w{1,30}\(['"]${variable}['"][^)\n]{0,60}\)\s{1,20}\w{1,40}\s{0,4}:\s{0,4}number\s{0,4}=\s{0,4}${digits}`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: true,
+  },
   // default: 3001, env: 'PORT'
   {
     files: /\.[cm]?[jt]sx?$/,
@@ -134,6 +150,19 @@ const PATTERNS: readonly Pattern[] = [
     sure: 'certain',
     by: 'flag',
     fallback: true,
+  },
+  // DefaultListenAddress = ":3050", ListenAddr: ":3050"
+  {
+    files: /\.go$/,
+    shape: new RegExp(
+      String.raw`\b(?<key>[A-Za-z]{0,40}[Ll]isten(?:[A-Z][A-Za-z]{0,40})?)\s{0,40}(?::?=|:)\s{0,4}"(?:[\d.]{7,15}|localhost)?:${digits}"`,
+      'dg',
+    ),
+    sure: 'likely',
+    why: 'by its name it is where something listens',
+    by: 'source',
+    fallback: true,
+    label: ({ groups }) => /^(?:metrics|debug|health|admin|grpc)/i.exec(groups!.key!)?.[0].toLowerCase(),
   },
   // #[arg(long, default_value_t = 3050)] port: u16
   {
@@ -226,10 +255,9 @@ const PATTERNS: readonly Pattern[] = [
     fallback: false,
   },
   {
-    files:
-      /(?:^|\/)(?:vite|astro|nuxt|svelte|webpack|rspack|rsbuild|vue|farm|electron\.vite)[\w.-]*\.config\.[cm]?[jt]s$/,
+    files: BUNDLER,
     shape: new RegExp(
-      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}:\s{0,4}\{[^{}]{0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
+      String.raw`\b(?<section>server|preview|devServer|dev)\s{0,4}[:=]\s{0,4}\{(?:[^{}]|\{[^{}]{0,200}\}){0,300}?\bport\s{0,4}:\s{0,4}${digits}`,
       'dg',
     ),
     sure: 'certain',
@@ -245,6 +273,50 @@ const PATTERNS: readonly Pattern[] = [
     by: 'source',
     fallback: true,
     label: ({ groups }) => (groups!.name!.startsWith('management') ? 'management' : undefined),
+  },
+  // app.Run("http://localhost:5000"), UseUrls("http://*:5000"), options.ListenAnyIP(5000)
+  {
+    files: /\.cs$/,
+    shape: new RegExp(
+      String.raw`\b(?:(?:UseUrls|app\.Run|app\.RunAsync|Urls\.Add)\(\s{0,20}"https?:\/\/[\w.*+-]{1,60}:|Listen(?:AnyIP|Localhost)\(\s{0,20})${digits}`,
+      'dg',
+    ),
+    sure: 'certain',
+    by: 'source',
+    fallback: false,
+  },
+  // listenPort = "3050" in a block of constants, port := "3050". A bare `port =` may be a database's.
+  {
+    files: /\.go$/,
+    shape: new RegExp(
+      String.raw`^\t{1,3}(?<name>(?:default|server|http|listen|app)Port(?=\s{1,40}:?=)|port(?=\s{1,4}:=))\s{1,40}:?=\s{1,4}":?${digits}"`,
+      'dgm',
+    ),
+    sure: 'likely',
+    why: 'a constant is called so: that it is listened on is not looked at',
+    by: 'source',
+    fallback: true,
+  },
+  // const port = isSet(PORT) ? parseInt(PORT) : 3001, const port = options.port ?? 3001
+  {
+    files: /\.[cm]?[jt]sx?$/,
+    shape: new RegExp(
+      String.raw`\b(?:const|let|var)\s{1,4}(?<name>(?:DEFAULT_|SERVER_|HTTP_|default|server|http)?(?:PORT|port|Port))\s{0,4}=\s{0,4}[^;{}=?|]{1,80}(?:\?\?|\|\||\?(?![?.])[^;{}=?:]{1,80}:)\s{0,20}(?:Number\(|parseInt\()?['"]?${digits}`,
+      'dg',
+    ),
+    sure: 'likely',
+    why: 'a constant is called PORT: that it is listened on is not looked at',
+    by: 'source',
+    fallback: true,
+  },
+  // const defaults = { PORT: 3001 }
+  {
+    files: /\.[cm]?[jt]s$/,
+    shape: new RegExp(String.raw`[{,]\s{0,40}(?<name>PORT)\s{0,4}:\s{0,4}['"]?${digits}['"]?\s{0,4}[,}]`, 'dg'),
+    sure: 'unsure',
+    why: 'an object has PORT: whether that is a default for what is listened on is not looked at',
+    by: 'source',
+    fallback: true,
   },
   // const PORT = 3001
   {
@@ -265,6 +337,7 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
   const home = around.home(file.directory);
   const own: NameHint[] = home === undefined ? [] : [{ name: home, from: 'directory' }];
   const seen = new Set<number>();
+  const mains = new Set<number>();
   for (const pattern of PATTERNS) {
     if (pattern.files && !pattern.files.test(file.path)) continue;
     for (const match of text.matchAll(pattern.shape) as Iterable<RegExpExecArray>) {
@@ -272,7 +345,11 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
       const port = portOf(match.groups!.digits!);
       if (port === undefined || seen.has(start) || isComment(text, start)) continue;
       const written = match.groups!.name;
-      const meaning = written === undefined ? { role: 'own' as const } : meaningOf(written);
+      const bundled = BUNDLER.test(file.path)
+        ? placeInBundler(text.slice(Math.max(0, match.index - 500), match.index))
+        : undefined;
+      if (bundled === 'address') continue;
+      const meaning = written === undefined || bundled === 'own' ? { role: 'own' as const } : meaningOf(written);
       if (!meaning) continue;
       seen.add(start);
       const shared = { place: file.place(start, end - start), importer: 'source', port, protocol: 'tcp' as const };
@@ -290,8 +367,11 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
         };
         continue;
       }
-      const label =
-        pattern.label?.(match) ?? (meaning.role === 'own' && 'label' in meaning ? meaning.label : undefined);
+      const said = pattern.label?.(match) ?? (meaning.role === 'own' && 'label' in meaning ? meaning.label : undefined);
+      // Served from one port to those who work on it and to those who look at what was built, it is one endpoint.
+      const label = said !== undefined && mains.has(port) ? undefined : said;
+      if (label === undefined) mains.add(port);
+      const variant = BUNDLER.test(file.path) && label === undefined ? 'dev' : undefined;
       const named: NameHint[] = meaning.role === 'named' ? [{ name: meaning.name, from: 'variable' }] : [];
       const why = meaning.role === 'named' ? `by the name ${written}` : pattern.why;
       // A constant in a file that binds nothing may as well be the port of what it connects to.
@@ -304,6 +384,7 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
         ...(label ? { label } : {}),
         ...(written && /^[A-Z]/.test(written) ? { variable: written } : {}),
         ...(pattern.fallback ? { fallback: true } : {}),
+        ...(variant ? { variant } : {}),
         sure: meaning.role === 'named' ? 'likely' : sure,
         ...(why ? { why } : {}),
       };
@@ -316,6 +397,13 @@ function* defaults(file: SourceFile, around: Surroundings): Generator<Fact> {
     const fact = reference(file, 0, address, key, own, 'source');
     yield isComment(text, address.offset) ? ({ ...fact, example: true } as Fact) : fact;
   }
+}
+
+/** What a bundler's setting is about, by the text before: the port of its server, or an address that this passes on to. */
+function placeInBundler(before: string): 'own' | 'address' | undefined {
+  if (/:\/\/[\w.-]{1,100}:\$\{[\w.(]{0,40}$/.test(before)) return 'address';
+  const own = /\b(?:server|devServer)\s{0,4}[:=]\s{0,4}\{[^{}]{0,400}\bport\s{0,4}:\s{0,4}[\w.(+]{0,40}$/;
+  return own.test(before) ? 'own' : undefined;
 }
 
 /** A variable, a flag (`port`, `http-port`, `addr`) or a field (`metrics_port`). @returns `undefined` when it is no port */

@@ -1,4 +1,4 @@
-import type { Fact } from '../fact.ts';
+import type { Fact, NameHint } from '../fact.ts';
 import type { Importer, Surroundings } from './importer.ts';
 import { portOf } from './port-number.ts';
 import type { SourceFile } from './source-file.ts';
@@ -8,7 +8,7 @@ import { variantOf } from './variant.ts';
 export const spring: Importer = {
   name: 'spring',
   matches: (path) => /(?:^|\/)(?:application|bootstrap)(?:-[\w-]{1,60})?\.(?:ya?ml|properties)$/.test(path),
-  worth: (text) => text.includes('port'),
+  worth: (text) => text.includes('port') || text.includes('name'),
   sizeMax: 1 << 20,
   read: (file, around) => ({ facts: [...settings(file, around)], notes: [] }),
 };
@@ -25,6 +25,13 @@ function* settings(file: SourceFile, around: Surroundings): Generator<Fact> {
   const home = around.home(file.directory);
   const variant = variantOf(file.path);
   for (const { key, value, offset } of entries(file)) {
+    if (key === 'spring.application.name' && home !== undefined && /^["']?[\w.-]{1,63}["']?$/.test(value)) {
+      const names: NameHint[] = [
+        { name: home, from: 'directory' },
+        { name: value.replaceAll(/["']/g, ''), from: 'package' },
+      ];
+      yield { kind: 'named', importer: 'spring', names, place: file.place(offset, value.length), sure: 'certain' };
+    }
     if (!Object.hasOwn(LABELS, key)) continue;
     const [, before = '', digits = ''] = /^(["']?(?:\$\{\w{1,100}:)?)(\d{2,5})\}?["']?\s*(?:#.*)?$/.exec(value) ?? [];
     const port = portOf(digits);

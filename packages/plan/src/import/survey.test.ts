@@ -32,6 +32,101 @@ const notes = (found: Survey, file: string) =>
 const facts = (found: Survey, file: string) => found.facts.filter(({ place }) => place.file === file);
 
 describe('one service by many names', () => {
+  test('an image is built from the only folder that is called so', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  auth:\n    image: acme/mana-auth-server:1.2\n    ports: ["8888:8888"]\n',
+      'mana-auth-server/pom.xml': '<project/>',
+      'mana-auth-server/src/main/resources/application.yml': 'server.port: 8888\n',
+      'cache/Dockerfile': 'FROM redis\n',
+      'infra/compose.yaml': 'services:\n  store:\n    image: cache\n    ports: ["6379:6379"]\n',
+    });
+    expect(endpoints(found)).toEqual(['auth:default 8888', 'store:default 6379']);
+  });
+
+  test('a service that is built where another one is called so does not take its name', () => {
+    const found = tree({
+      '.env': 'WEB_DOCKERFILE=./src/web/Dockerfile\n',
+      'compose.yaml':
+        'services:\n  web:\n    build: { context: ., dockerfile: "$' + '{WEB_DOCKERFILE}" }\n    ports: ["8080:80"]\n',
+      'compose.tests.yaml':
+        'services:\n  webTests:\n    container_name: web-tests\n    build: { context: ., dockerfile: src/web/Dockerfile.tests }\n',
+      'shop/compose.yaml': 'services:\n  api:\n    image: acme/other\n    ports: ["8081:80"]\n',
+      'shop/compose.tests.yaml': 'services:\n  probe:\n    build: ./api\n',
+      'src/web/Dockerfile': 'FROM node\n',
+      'shop/api/Dockerfile': 'FROM node\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 8081', 'web:default 8080']);
+    expect(found.services.map(({ name }) => name)).toEqual(['api', 'probe', 'web', 'web-tests']);
+  });
+
+  test('files of several folders that start things of their own by one name start several services', () => {
+    const run = (port: number) =>
+      `version: 1\napps:\n- appID: orders\n  appDirPath: ./orders/\n  appPort: ${port}\n  daprHTTPPort: ${port + 1000}\n- appDirPath: ../../x\n  appPort: 1\n`;
+    const built = (port: number) => `services:\n  basket:\n    build: ./basket\n    ports: ["${port}:80"]\n`;
+    const found = tree({
+      'one/dapr.yaml': run(5001),
+      'two/dapr.yaml': run(5002),
+      'one/compose.yaml': built(8001),
+      'two/compose.yaml': built(8002),
+      'two/compose.prod.yaml': built(80),
+    });
+    expect(endpoints(found)).toEqual([
+      'one-basket:default 8001',
+      'one-orders:default 5001',
+      'one-orders:dapr-http 6001',
+      'two-basket:default 8002',
+      'two-orders:default 5002',
+      'two-orders:dapr-http 6002',
+    ]);
+  });
+
+  test('a name that packages of several folders have, or a label of several workloads, is that of none', () => {
+    const workload = (name: string) =>
+      `kind: Deployment\napiVersion: apps/v1\nmetadata: { name: ${name}, labels: { app: blog } }\n---\n`;
+    const service = (selector: string) =>
+      `kind: Service\napiVersion: v1\nmetadata: { name: pages-external }\nspec:\n  selector: { ${selector} }\n  ports: [{ port: 80, nodePort: 30001 }]\n`;
+    const found = tree({
+      'one/orders/package.json': '{"name":"orders"}',
+      'one/orders/index.js': 'app.listen(5001)',
+      'two/orders/package.json': '{"name":"orders"}',
+      'two/orders/index.js': 'app.listen(5002)',
+      'k8s/blog.yaml': workload('blog-web') + workload('blog-db'),
+      'k8s/pages.yaml': `kind: Deployment\napiVersion: apps/v1\nmetadata: { name: pages }\n---\n${service('app: pages')}`,
+    });
+    expect(found.services.map(({ name }) => name)).toEqual([
+      'blog-db',
+      'blog-web',
+      'one-orders',
+      'pages',
+      'two-orders',
+    ]);
+    expect(endpoints(found)).toEqual(['one-orders:default 5001', 'pages:default 30001', 'two-orders:default 5002']);
+  });
+
+  test('a program is called as its settings say; a command starts what its paths lead to', () => {
+    const found = tree({
+      'mana-vets-service/pom.xml': '',
+      'mana-vets-service/src/main/resources/application.yml': 'spring:\n  application:\n    name: vets\n',
+      'run.sh': 'nohup java -jar ./mana-vets-service/target/*.jar --server.port=8083 &\nnode ../x/y.js --port 3000\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-vets-service:default 8083']);
+    expect(found.services[0]?.aliases).toContain('vets');
+    expect(facts(found, 'run.sh').map(({ sure }) => sure)).toEqual(['certain', 'unsure']);
+  });
+
+  test('a name of a document that is another one but for plain words is doubted, as is one whose port several have', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  grafana-server:\n    image: grafana\n    ports: ["3030:3000"]\n  temporal:\n    image: t\n    ports: ["7233:7233"]\n',
+      'other.compose.yaml': 'services:\n  temporal-nginx:\n    image: nginx\n    ports: ["7233:7233"]\n',
+      'README.md':
+        '# Start\n\n* Grafana Dashboards - http://localhost:3000\n\nIt exposes the gRPC Frontend on port 7233.\n',
+    });
+    expect(found.services.map(({ name }) => name)).toEqual(['grafana-server', 'temporal', 'temporal-nginx']);
+    const why = facts(found, 'README.md').map((fact) => fact.why);
+    expect(why).toContain('"Grafana Dashboards" may be grafana-server, which has 3030: if it is, 3000 is wrong');
+  });
+
   test('compose service, folder, package, container, target, unit and document are one', () => {
     const found = tree({
       'docker-compose.yml':
@@ -72,15 +167,16 @@ describe('one service by many names', () => {
 
   test.each([
     ['capture', 'capture', 'fallback-capture'],
-    ['web', 'rust', 'web'],
+    ['web', 'web', 'fallback-web'],
   ])('a further stack that builds %s from the same folder has one of its own', (name, first, further) => {
     const found = tree({
       'compose.yaml': `services:\n  ${name}: { build: rust, ports: ["3307:3000"] }\n`,
       'rust/e/fallback/compose.yaml': `services:\n  ${name}: { build: ../.., ports: ["3308:3000"] }\n`,
       'rust/Dockerfile': 'FROM scratch\nEXPOSE 3000\n',
     });
-    expect(endpoints(found)).toEqual([`${first}:default 3307`, `${further}:default 3308`]);
-    expect(found.services.map(({ directory }) => directory)).toEqual(['rust', undefined]);
+    expect(endpoints(found).sort()).toEqual([`${first}:default 3307`, `${further}:default 3308`].sort());
+    expect(found.services.find(({ name: own }) => own === first)).toMatchObject({ directory: 'rust' });
+    expect(found.services.find(({ name: own }) => own === further)?.directory).toBeUndefined();
   });
 
   test('stacks of different folders have a service of one name each, unless they publish one port or are environments', () => {
@@ -178,19 +274,94 @@ describe('one service by many names', () => {
   });
 });
 
+describe('one service in several set-ups of a tree', () => {
+  const names = (found: Survey) => found.services.map(({ name }) => name);
+
+  test('a container of the project’s own image is the service of the folder that is called so', () => {
+    const found = tree({
+      'apps/api/package.json': '{"name":"@mana/api-service"}',
+      'apps/api/src/.env.example': 'PORT=3001\n',
+      'deploy/community/compose.yaml': 'services:\n  api: { image: "ghcr.io/mana/mana/api:1", ports: ["3001:3001"] }\n',
+      'k8s/api.yaml':
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: api }\nspec: { template: { spec: { containers: [{ image: mana/api }] } } }\n',
+      'other/compose.yaml': 'services:\n  api: { image: "someone/api", ports: ["4001:80"] }\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 4001', 'api-service:default 3001']);
+  });
+
+  test('folders of environments are about the folder around them', () => {
+    const db = (port: number) => `services:\n  database: { image: postgres, ports: ["${port}:5432"] }\n`;
+    const found = tree({
+      'docker/development/compose.yml': db(54320),
+      'docker/testing/compose.yml': db(54322),
+      'docker/compose.yml': 'services:\n  database: { image: postgres }\n',
+    });
+    expect(endpoints(found)).toEqual(['database:default 54320']);
+  });
+
+  test('an image that two files build from one folder is one service, with or without the project’s name', () => {
+    const found = tree({
+      'compose.yaml':
+        'services:\n  mana-api: { build: { context: ., dockerfile: apps/v2/Dockerfile }, ports: ["80:80"] }\n',
+      'apps/v2/compose.yaml': 'services:\n  api: { build: ., ports: ["80:80"] }\n',
+      'apps/v2/Dockerfile': 'EXPOSE 80',
+      'apps/v2/.env.example': 'API_PORT=80\n',
+    });
+    expect(endpoints(found)).toEqual(['mana-api:default 80']);
+  });
+
+  test('what an editor starts, what only adds to a service, and what is only built are no services', () => {
+    const found = tree({
+      'compose.yaml': 'services:\n  shop: { image: shop, ports: ["4001:80"] }\n',
+      'dev/override.compose.yaml': 'services:\n  db: { environment: [A=1] }\n',
+      '.devcontainer/compose.yaml':
+        'services:\n  app: { image: node }\n  redis: { image: redis, ports: ["6379:6379"] }\n',
+      'Dockerfile.alpine': 'EXPOSE 80',
+    });
+    expect(names(found)).toEqual(['redis', 'shop']);
+  });
+
+  test('a site of documents is not what its pages are about', () => {
+    const page =
+      '| Variable | Default | Containers |\n|---|---|---|\n| `DB_PORT` | `5432` | server |\n| `MANA_PORT` | `2283` (server), `3003` (search) | |\n\n' +
+      '| Service | Port |\n|---|---|\n| Direct connection | 5432 |\n';
+    const found = tree({
+      'docs/package.json': '{"name":"documentation","scripts":{"start":"site --port 3005"}}',
+      'docs/pages/variables.md': page,
+      'compose.yaml':
+        'services:\n  mana-server: { build: ./server, ports: ["2283:2283"] }\n  mana-search: { build: ./search, ports: ["3003:3003"] }\n',
+      'server/package.json': '{"name":"mana"}',
+      'search/package.json': '{"name":"@mana/search"}',
+    });
+    expect(endpoints(found)).toEqual(['docs:default 3005', 'mana-search:default 3003', 'mana-server:default 2283']);
+  });
+
+  test('a name of a document for a port that several have is not known', () => {
+    const found = tree({
+      'web/package.json': '{"name":"shop-web","scripts":{"dev":"next dev -p 3000"}}',
+      'compose.yaml': 'services:\n  mana: { image: mana/mana, ports: ["3000:3000"] }\n',
+      'README.md': 'Ports:\n\n- App: http://localhost:3000\n',
+    });
+    expect(names(found)).toEqual(['mana', 'shop-web']);
+    expect(facts(found, 'README.md')).toMatchObject([
+      { sure: 'unsure', why: expect.stringContaining('3000 is the port of mana and shop-web') },
+    ]);
+  });
+});
+
 describe('the one real port', () => {
   test('a variable that compose puts into its ports is what compose makes of it, in every settings file beside it', () => {
     const found = tree({
       'docker/compose.yaml':
-        'services:\n  db: { image: x, ports: ["$' +
-        '{EXPOSE_DB_PORT:-5432}:5432"] }\n' +
+        'services:\n  edge: { image: x, ports: ["$' +
+        '{EXPOSE_EDGE_PORT:-5432}:5432"] }\n' +
         '  sandbox: { image: x, environment: { SANDBOX_PORT: "$' +
         '{SANDBOX_PORT:-8194}" } }\n',
-      'docker/middleware.env.example': 'EXPOSE_DB_PORT=5432\nSANDBOX_PORT=8194\n',
+      'docker/middleware.env.example': 'EXPOSE_EDGE_PORT=5432\nSANDBOX_PORT=8194\n',
     });
-    expect(endpoints(found)).toEqual(['db:default 5432']);
+    expect(endpoints(found)).toEqual(['edge:default 5432']);
     expect(facts(found, 'docker/middleware.env.example')).toMatchObject([
-      { kind: 'binds', service: 'db', sure: 'certain', inside: 5432 },
+      { kind: 'binds', service: 'edge', sure: 'certain', inside: 5432 },
       { kind: 'internal', service: 'sandbox' },
     ]);
   });
@@ -213,6 +384,43 @@ describe('the one real port', () => {
     expect(endpoints(tree(files))).toEqual([]);
     expect(endpoints(tree({ 'cart/package.json': '{"scripts":{"dev":"vite --port 5173"}}' }))).toEqual([
       'cart:default 5173',
+    ]);
+  });
+
+  test('that of a test run comes last', () => {
+    const found = tree({
+      'api/package.json': '{"name":"shop-api","scripts":{"start:test":"PORT=1336 node ."}}',
+      'api/.env.example': 'PORT=3001\n',
+    });
+    expect(endpoints(found)).toEqual(['shop-api:default 3001']);
+  });
+
+  test('what a variable of its name sets for a container that publishes nothing is inside', () => {
+    const found = tree({
+      'docker/compose.yaml':
+        'services:\n  sandbox: { image: sandbox, environment: { SANDBOX_PORT: "8194" } }\n  edge: { image: squid, ports: ["8194:8194"] }\n',
+      'docker/middleware.env.example': 'SANDBOX_PORT=8194\nEXPOSE_EDGE_PORT=8194\n',
+    });
+    expect(endpoints(found)).toEqual(['edge:default 8194']);
+    expect(facts(found, 'docker/middleware.env.example')).toMatchObject([
+      { kind: 'internal', service: 'sandbox' },
+      { kind: 'internal', service: 'edge' },
+    ]);
+  });
+
+  test('the main one of a container is that which most files publish, and no debugger’s', () => {
+    const found = tree({
+      'compose.dev.yaml': 'services:\n  shop: { image: shop, ports: ["9229:9229", "8125:8125", "3001:3001"] }\n',
+      'compose.yaml': 'services:\n  shop: { image: shop, ports: ["3001:3001"] }\n',
+      'proxy/compose.yaml': 'services:\n  edge: { image: traefik, ports: ["80:80", "8080:80", "443:443"] }\n',
+    });
+    expect(endpoints(found)).toEqual([
+      'edge:default 80',
+      'edge:p80-8080 8080',
+      'edge:p443 443',
+      'shop:p9229 9229',
+      'shop:p8125 8125',
+      'shop:default 3001',
     ]);
   });
 
@@ -291,6 +499,15 @@ describe('the one real port', () => {
       'docs/ports.md': '| Service | Port |\n|---|---|\n| store-x (API) | 9000 |\n| store-x (Console) | 9001 |\n',
     });
     expect(endpoints(found)).toEqual(['store-x:api 9000', 'store-x:console 9001']);
+  });
+
+  test('what is not sure gives no port its label', () => {
+    const found = tree({
+      'api/package.json': '{ "name": "api", "scripts": { "start": "PORT=3001 node ." } }',
+      'web/package.json': '{ "name": "web" }',
+      'web/vite.config.ts': 'server: {\n  hmr: { clientPort: env.VITE_HMR_CLIENT_PORT || 5200 },\n  port: 5200,\n}\n',
+    });
+    expect(endpoints(found)).toEqual(['api:default 3001', 'web:default 5200']);
   });
 
   test('a second program of a service, and examples, are not sure', () => {
@@ -451,4 +668,29 @@ describe('hostile input', () => {
         .sort(),
     ).toEqual(['3001', '3002', '3003']);
   });
+});
+
+test('a tree of nothing but examples is about them; tests are for nobody anywhere', () => {
+  const files = {
+    'samples/shop/cart/package.json': '{"name":"cart"}',
+    'samples/shop/cart/index.js': 'app.listen(3003)',
+    'samples/shop/cart/test/server.js': 'app.listen(3004)',
+  };
+  expect(endpoints(tree(files))).toEqual(['cart:default 3003']);
+  expect(endpoints(tree({ 'apps/web/package.json': '{"name":"web-x"}' }))).toEqual([]);
+});
+
+test('the default of a container that publishes nothing is its port inside, when others reach it by that', () => {
+  const found = tree({
+    'compose.yaml':
+      'services:\n  basket:\n    build: ./basket\n    expose: [3000]\n  orders:\n    build: ./orders\n  mails:\n    build: ./mails\n  proxy:\n    image: nginx\n    ports: ["80:80"]\n',
+    'nginx.conf': 'server {\n  location / {\n    proxy_pass http://orders:8000;\n  }\n}\n',
+    'basket/package.json': '{}',
+    'basket/index.js': 'app.listen(process.env.PORT || 3000)',
+    'orders/go.mod': '',
+    'orders/main.go': 'http.ListenAndServe(":8000", nil)',
+    'mails/package.json': '{}',
+    'mails/index.js': 'app.listen(process.env.PORT || 3002)',
+  });
+  expect(endpoints(found)).toEqual(['mails:default 3002', 'proxy:default 80']);
 });

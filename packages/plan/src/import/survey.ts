@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, posix, relative, sep } from 'node:path';
 import type { Fact } from '../fact.ts';
+import { compose } from './compose.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { markdown } from './markdown/document.ts';
 import { reconcile, type SurveyedService } from './reconcile.ts';
@@ -60,6 +61,8 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   const walked = walk([...paths, ...manifests], options.ignore, (found) => progress({ found, read: 0 }));
   const plans = new Set(manifests.map((path) => relative(walked.root, realpathSync(path)).split(sep).join('/')));
   const around = surroundings(walked.root, walked.files);
+  const homes = around.homes().filter((home) => home !== '.');
+  const allExamples = homes.length > 0 && homes.every((home) => EXAMPLES.test(`${home}/`));
   const notes: Note[] = [...walked.notes];
   const facts: Fact[] = [];
   const files: Survey['files'] = [];
@@ -74,7 +77,7 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
     files.push({ path: file.path, importer: importer.name });
     notes.push(...reading.notes);
     // One by one: an array of 50,000 does not go on the stack as arguments.
-    for (const fact of reading.facts) facts.push(inExample(fact));
+    for (const fact of reading.facts) facts.push(inExample(fact, allExamples));
     progress({ found: walked.files.length, read: index + 1 });
   }
   const project = options.project ?? projectOf(walked.root);
@@ -191,6 +194,7 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
   }
   const listed = [...homes];
   const texts = new Map<string, string | undefined>();
+  let composed: readonly string[] | undefined;
   const homeOf = (directory: string): string | undefined => {
     for (let at = directory; ; at = posix.dirname(at)) {
       if (homes.has(at)) return at;
@@ -201,6 +205,7 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
     has: (path) => paths.has(path),
     home: homeOf,
     homes: () => listed,
+    composeFiles: () => (composed ??= [...paths].filter((path) => compose.matches(path))),
     text: (path) => {
       if (path.startsWith('../') || path.startsWith('/')) return undefined;
       if (!texts.has(path)) texts.set(path, textAt(join(root, path), 1 << 20));
@@ -209,12 +214,19 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
   };
 }
 
-const EXAMPLES =
-  /(?:^|\/)(?:examples?|samples?|fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|e2e|spec|demos?|templates?|playground|cookbook|benchmarks?)\//i;
+/** Folders of examples; and of tests, which hold for nobody's plan in any tree. */
+const EXAMPLES = /(?:^|\/)(?:examples?|samples?|demos?|templates?|playground|cookbook)\//i;
+const TESTS =
+  /(?:^|\/)(?:fixtures?|testdata|__tests__|__fixtures__|__mocks__|mocks?|tests?|(?:[\w.]+[-_])?e2e(?:[-_]test(?:s|ing)?)?|(?:integration|acceptance|load|smoke)[-_]tests?|spec|benchmarks?)\//i;
 
-/** What examples and tests say holds for nobody's plan, but it may well be a mention of a port. */
-function inExample(fact: Fact): Fact {
-  if (fact.sure === 'unsure' || !EXAMPLES.test(fact.place.file)) return fact;
+/**
+ * What examples and tests say holds for nobody's plan, but it may well be a mention of a port.
+ *
+ * @param allExamples the tree holds nothing else: then they are what it is about
+ */
+function inExample(fact: Fact, allExamples: boolean): Fact {
+  const { file } = fact.place;
+  if (fact.sure === 'unsure' || !(TESTS.test(file) || (!allExamples && EXAMPLES.test(file)))) return fact;
   return { ...fact, sure: 'unsure', why: 'it stands in a folder of examples or tests' };
 }
 

@@ -209,6 +209,7 @@ function inside(facts: readonly Fact[], service: string, interval: Interval): bo
 
 function serviceOf(service: SurveyedService, facts: readonly Fact[], base: string, note: NotePlaces): ServiceInput {
   const path = ['services', service.name];
+  const aliases = service.aliases.filter((alias) => !service.implied.includes(alias));
   const property = (what: string) => {
     const fact = facts.find((each) => each.kind === 'describes' && each.what === what);
     return fact?.kind === 'describes' ? fact : undefined;
@@ -256,9 +257,7 @@ function serviceOf(service: SurveyedService, facts: readonly Fact[], base: strin
     ...(service.directory === undefined || service.directory === '.'
       ? {}
       : { directory: posix.join(base, service.directory) }),
-    ...(service.aliases.length > 0
-      ? { aliases: service.aliases.slice(0, 50).map((alias) => alias.slice(0, 255)) }
-      : {}),
+    ...(aliases.length > 0 ? { aliases: aliases.slice(0, 50).map((alias) => alias.slice(0, 255)) } : {}),
     ...(hosts.length > 0 ? { hosts } : {}),
     ...(internalOnly ? { internalOnly: true } : {}),
     ...told('replicas', 'replicas', (value) => Math.min(Number(value), 65_535)),

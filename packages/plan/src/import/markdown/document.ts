@@ -79,6 +79,7 @@ class DocumentReader {
   readonly #file: SourceFile;
   readonly #waiting: TableText[];
   readonly #home: string | undefined;
+  readonly #inSite: boolean;
   readonly #isHome: (path: string) => boolean;
   readonly #facts: Fact[] = [];
   readonly #notes: Note[] = [];
@@ -92,7 +93,9 @@ class DocumentReader {
   constructor(file: SourceFile, around: Surroundings, pasted: TableText[]) {
     this.#file = file;
     this.#waiting = [...pasted];
-    this.#home = around.home(file.directory);
+    const home = around.home(file.directory);
+    this.#inSite = home !== undefined && SITE.test(home) && file.directory !== home;
+    this.#home = this.#inSite ? undefined : home;
     this.#isHome = (path) => around.home(path) === path;
   }
 
@@ -106,7 +109,7 @@ class DocumentReader {
         this.#examples === 1 ? 'a block of code is an example' : `${this.#examples} blocks of code are examples`;
       this.#notes.push({ place: { file: this.#file.path }, text: `${blocks}: their ports are nobody's` });
     }
-    return { facts: this.#facts, notes: this.#notes };
+    return { facts: this.#inSite ? this.#facts.map(ofSite) : this.#facts, notes: this.#notes };
   }
 
   #block(node: Block): void {
@@ -289,6 +292,19 @@ class DocumentReader {
       ...(subject ? { subject } : {}),
     };
   }
+}
+
+/** Folders of sites of documents: what those hold is about something else. */
+const SITE = /(?:^|[/_-])(?:docs?|documentation|website|handbook|wiki|blog)$/i;
+
+/** A page of a site tells users of ports: it may speak of the services of the tree, and defines none. */
+function ofSite(fact: Fact): Fact {
+  if (fact.kind === 'states')
+    return {
+      ...fact,
+      names: fact.names.map(({ name, from }) => ({ name, from: from === 'document' ? 'heading' : from })),
+    };
+  return fact.kind === 'refers' ? fact : { ...fact, sure: 'unsure', why: 'it stands in a site of documents' };
 }
 
 /** Titles of sections that tell of ports without saying whose they are. */

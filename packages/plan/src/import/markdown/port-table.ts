@@ -150,7 +150,7 @@ class TableReader {
       return;
     }
     const variable = this.#cell(row, 'variable');
-    const { names, label } = variable && !service ? this.#ofVariable(words(variable.text)) : this.#named(row, name);
+    const { names, label } = variable ? this.#ofVariable(words(variable.text), row, name) : this.#named(row, name);
     if (names.length === 0) {
       const purpose = words(this.#cell(row, 'purpose')?.text ?? '') || words(this.#cell(row, 'reason')?.text ?? '');
       if (purpose) yield* this.#intervals(row, KEPT.test(purpose) ? 'reserved' : 'range', purpose);
@@ -169,6 +169,7 @@ class TableReader {
     const internalOnly = INTERNAL_ONLY.test(`${said} ${this.#setting.headings.at(-1) ?? ''} ${this.#setting.recent}`);
     const own = labelText(words(this.#cell(row, 'label')?.text ?? '')) ?? label;
     const slug = slugOf(names[0]!.name);
+    const variable = this.#index('variable') >= 0;
     let portless = false;
     let several = 0;
     for (const [index, role] of this.#columns.roles.entries()) {
@@ -185,11 +186,16 @@ class TableReader {
           continue;
         }
         several++;
-        const given = labelBehind(text, port) ?? role.label ?? own;
+        const behind = labelBehind(text, port);
+        // `3000 (server), 3003 (search)` of one variable: whose it is, each time.
+        const whose: NameHint[] | undefined =
+          variable && behind && found.length > 1 ? [{ name: behind, from: 'heading' }] : undefined;
+        const given = (whose ? undefined : behind) ?? role.label ?? own;
         const before = found[at - 1];
         const listed = before !== undefined && AND.test(text.slice(before.end, port.from.offset));
-        const where = given ?? (this.#isFurther(slug, role, port, listed) ? `p${port.from.port}` : undefined);
-        const fact = this.#states(cell, port, row, names, {
+        const further = !whose && this.#isFurther(slug, role, port, listed);
+        const where = given ?? (further ? `p${port.from.port}` : undefined);
+        const fact = this.#states(cell, port, row, whose ?? names, {
           ...(where ? { label: where } : {}),
           planned: role.real ? false : planned || role.planned === true,
           ...(role.real ? { updated: true } : {}),
@@ -369,13 +375,17 @@ class TableReader {
     return { names, ...(label ? { label } : {}) };
   }
 
-  /** `PORT` in a table of variables is the port of the service whose document this is. */
-  #ofVariable(name: string): { names: NameHint[]; label?: string } {
-    const meaning = portVariable(name);
+  /** `PORT` in a table of variables is the port of the service that its row names, else of the one whose document this is. */
+  #ofVariable(written: string, row: readonly Passage[], service: string): { names: NameHint[]; label?: string } {
+    const meaning = portVariable(written);
     const { home } = this.#setting;
     if (meaning?.role === 'named') return { names: [{ name: meaning.name, from: 'variable' }] };
-    if (meaning?.role !== 'own' || home === undefined || home === '.') return { names: [] };
-    return { names: [{ name: home, from: 'directory' }], ...(meaning.label ? { label: meaning.label } : {}) };
+    if (meaning?.role !== 'own') return { names: [] };
+    const label = meaning.label ? { label: meaning.label } : {};
+    if (service !== '') return { ...this.#named(row, service), ...label };
+    return home === undefined || home === '.'
+      ? { names: [] }
+      : { names: [{ name: home, from: 'directory' }], ...label };
   }
 
   #index(role: ColumnRole['role']): number {
