@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../bin/portolan.js', import.meta.url));
@@ -25,7 +26,9 @@ export class PortolanProcess {
       NO_COLOR: '1',
       ...environment,
     };
-    this.child = spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Not in the repository, which may be a worktree: services would be instances of their own there.
+    const cwd = tmpdir();
+    this.child = spawn(process.execPath, [bin, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.on('data', (data) => {
       this.stdout += data;
     });
