@@ -4,11 +4,12 @@ import type { Node } from 'yaml';
 import type { Binds, Fact, NameHint, Place } from '../fact.ts';
 import { addressesIn, isAnyHost, isHealthPath } from './address-text.ts';
 import { commandPorts, startFolder } from './command-line.ts';
-import { reference, type Setting, settingsOf } from './dotenv.ts';
+import { ComposeVariables, type PortValue, partsOf } from './compose-value.ts';
+import { reference, type Setting } from './dotenv.ts';
 import { imageName } from './image.ts';
 import { homeOfImage } from './image-home.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
-import { portOf, protocolOf } from './port-number.ts';
+import { protocolOf } from './port-number.ts';
 import { labelOfAddress, portVariable } from './port-variable.ts';
 import { slugOf } from './service-name.ts';
 import { SourceFile } from './source-file.ts';
@@ -40,7 +41,7 @@ class ComposeFile {
   readonly #file: SourceFile;
   readonly #around: Surroundings;
   readonly #yaml: YamlTree;
-  readonly #variables: Map<string, ComposeVariable>;
+  readonly #variables: ComposeVariables;
   readonly #facts: Fact[] = [];
   readonly #notes: Note[];
   readonly #variant: string | undefined;
@@ -50,7 +51,7 @@ class ComposeFile {
     this.#around = around;
     this.#yaml = new YamlTree(file);
     this.#notes = this.#yaml.notes;
-    this.#variables = variablesBeside(file, around);
+    this.#variables = new ComposeVariables(file, around, this.#notes);
     this.#variant = variantOf(file.path);
   }
 
@@ -67,7 +68,7 @@ class ComposeFile {
     const container = yaml.text(yaml.get(service, 'container_name'));
     if (container && !container.includes('$')) names.push({ name: container, from: 'container' });
     const build = yaml.get(service, 'build');
-    const context = this.#filled(yaml.text(build) ?? yaml.text(yaml.get(build, 'context')));
+    const context = this.#variables.filled(yaml.text(build) ?? yaml.text(yaml.get(build, 'context')));
     const written = yaml.text(yaml.get(service, 'image'));
     const directory =
       context !== undefined
@@ -152,11 +153,11 @@ class ComposeFile {
     const target = protocol ? { ...last, text: last.text.slice(0, -protocol.length - 1) } : last;
     const published = parts.pop();
     const address = parts.length > 0 ? parts.map(({ text }) => text).join(':') : undefined;
-    const inside = this.#values(target);
+    const inside = this.#variables.values(target);
     for (const each of inside) this.#internal(each, names, protocol);
     if (!published || published.text === '') return;
     const addressPlace = this.#file.place(written.offset, address?.length ?? 0);
-    this.#published(this.#values(published), inside, { names, protocol, address, addressPlace, extra });
+    this.#published(this.#variables.values(published), inside, { names, protocol, address, addressPlace, extra });
   }
 
   #longForm(item: Node, names: NameHint[], extra: Partial<Binds>): void {
@@ -164,14 +165,14 @@ class ComposeFile {
     const target = field('target');
     const published = field('published');
     const protocol = field('protocol')?.text;
-    const inside = target ? this.#values(target) : [];
+    const inside = target ? this.#variables.values(target) : [];
     for (const each of inside) this.#internal(each, names, protocol);
     if (!published) return;
     const address = field('host_ip');
     const addressPlace = address && this.#file.place(address.offset, address.text.length);
     const label = field('name')?.text;
     const options = { names, protocol, address: address?.text, addressPlace, label, extra };
-    this.#published(this.#values(published), inside, options);
+    this.#published(this.#variables.values(published), inside, options);
   }
 
   #published(
@@ -243,7 +244,7 @@ class ComposeFile {
     if (!written) return;
     const [, protocol] = /\/(tcp|udp)$/i.exec(written.text) ?? [];
     const text = protocol ? written.text.slice(0, -protocol.length - 1) : written.text;
-    for (const each of this.#values({ ...written, text })) this.#internal(each, names, protocol);
+    for (const each of this.#variables.values({ ...written, text })) this.#internal(each, names, protocol);
   }
 
   #environment(service: Node | null, names: NameHint[], onHost: boolean, extra: Partial<Binds>): void {
@@ -264,7 +265,7 @@ class ComposeFile {
     for (const { key, value, offset } of settings) {
       const variable = ownPort(key, names);
       if (variable) {
-        for (const each of this.#values({ text: value, offset })) {
+        for (const each of this.#variables.values({ text: value, offset })) {
           if (onHost) this.#inHostNetwork(each, names, variable.label, extra, key);
           else this.#internal({ ...each, variable: each.variable ?? key }, names, undefined, variable.label);
         }
@@ -360,44 +361,8 @@ class ComposeFile {
     if (other !== this) this.#facts.push(...other.#facts.slice(before));
   }
 
-  /** The value of a part of a port entry: digits, an interval, or a variable with or without a default. */
-  #values(part: Written): PortValue[] {
-    const text = part.text.trim();
-    const offset = part.offset + part.text.indexOf(text);
-    const plain = interval(this.#file, text, offset);
-    if (plain) return [plain];
-    const variable = interpolation(text);
-    if (!variable) {
-      if (text.includes('$')) {
-        const place = this.#file.place(offset, text.length);
-        this.#notes.push({ place, text: `"${text}" puts a port together from parts: not read` });
-      }
-      return [];
-    }
-    const set = this.#variables.get(variable.name);
-    const values: PortValue[] = [];
-    const given = set && interval(set.file, set.setting.value, set.setting.offset);
-    if (given) {
-      const unclear = `${variable.name} is set in ${set.file.path}, an example`;
-      values.push({ ...given, variable: variable.name, ...(set.example ? { unclear } : {}) });
-    }
-    const otherwise =
-      variable.otherwise === undefined ? [] : this.#values({ text: variable.otherwise, offset: offset + variable.at });
-    for (const each of otherwise) {
-      values.push({ ...each, variable: variable.name, ...(given ? { fallback: true } : {}) });
-    }
-    if (values.length === 0) {
-      const place = this.#file.place(offset, text.length);
-      this.#notes.push({
-        place,
-        text: `the port is that of the variable ${variable.name}, which no .env beside it sets`,
-      });
-    }
-    return values;
-  }
-
   #builtFrom(context: string, build: Node | null | undefined): string {
-    const file = this.#filled(this.#yaml.text(this.#yaml.get(build, 'dockerfile')));
+    const file = this.#variables.filled(this.#yaml.text(this.#yaml.get(build, 'dockerfile')));
     // With the whole repository as context, the Dockerfile's folder tells what is built.
     if (/^\.\.?(\/\.\.)*\/?$/.test(context) && file?.includes('/')) return posix.join(context, posix.dirname(file));
     return context;
@@ -409,12 +374,6 @@ class ComposeFile {
     const folder = startFolder(words.join(' '));
     const path = folder?.startsWith('/') === false ? this.#inTree(posix.join(context, folder)) : undefined;
     return path !== undefined && this.#around.home(path) === path ? path : undefined;
-  }
-
-  /** A text that is a variable, as the `.env` beside sets it, or as its default says. */
-  #filled(text: string | undefined): string | undefined {
-    const variable = interpolation(text ?? '');
-    return variable ? (this.#variables.get(variable.name)?.setting.value ?? variable.otherwise ?? text) : text;
   }
 
   /** @returns a path of the tree, `undefined` for one outside of it */
@@ -436,76 +395,4 @@ function ownPort(key: string, names: readonly NameHint[]): { label?: string } | 
     return from !== 'directory' && (slug === word || (variable.role === 'other' && slug.startsWith(`${word}-`)));
   });
   return own ? {} : undefined;
-}
-
-interface ComposeVariable {
-  setting: Setting;
-  file: SourceFile;
-  example: boolean;
-}
-
-interface PortValue extends Interval {
-  place: Place;
-  end?: Place;
-  variable?: string;
-  fallback?: boolean;
-  unclear?: string;
-}
-
-function interval(file: SourceFile, text: string, offset: number): PortValue | undefined {
-  const [, low, high] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
-  const from = portOf(low ?? '');
-  const to = high === undefined ? from : portOf(high);
-  if (from === undefined || to === undefined || to < from) return undefined;
-  return {
-    from,
-    to,
-    place: file.place(offset, low!.length),
-    ...(high === undefined ? {} : { end: file.place(offset + low!.length + 1, high.length) }),
-  };
-}
-
-/** `${NAME}`, `${NAME:-default}`, `$NAME`; the default may be another one of these. */
-function interpolation(text: string): { name: string; otherwise?: string; at: number } | undefined {
-  const [, bare] = /^\$([A-Za-z_]\w*)$/.exec(text) ?? [];
-  if (bare) return { name: bare, at: 0 };
-  const match = /^\$\{([A-Za-z_]\w*)(?:(:?[-?+])([\s\S]*))?\}$/.exec(text);
-  if (!match) return undefined;
-  const [, name = '', operator = '', rest = ''] = match;
-  if (!operator.endsWith('-')) return { name, at: 0 };
-  return { name, otherwise: rest, at: 2 + name.length + operator.length };
-}
-
-/** Parts at colons, except those within `${…}` and `[…]`. */
-function partsOf({ text, offset }: Written): Written[] {
-  const parts: Written[] = [];
-  let start = 0;
-  let depth = 0;
-  for (let at = 0; at <= text.length; at++) {
-    const character = text[at];
-    if (character === '{' || character === '[') depth++;
-    else if (character === '}' || character === ']') depth--;
-    else if (character === undefined || (character === ':' && depth === 0)) {
-      parts.push({ text: text.slice(start, at), offset: offset + start });
-      start = at + 1;
-    }
-  }
-  return parts;
-}
-
-/**
- * Compose takes variables from the `.env` in its folder. Where nobody has made one, the example of it tells what they are
- * meant to be.
- */
-function variablesBeside(file: SourceFile, around: Surroundings): Map<string, ComposeVariable> {
-  for (const name of ['.env', '.env.example', '.env.sample', 'env.example', '.env.template', 'example.env']) {
-    const path = posix.join(file.directory, name);
-    const text = around.text(path);
-    if (text === undefined) continue;
-    const beside = new SourceFile(path, text);
-    return new Map(
-      settingsOf(beside).map((setting) => [setting.key, { setting, file: beside, example: name !== '.env' }]),
-    );
-  }
-  return new Map();
 }
