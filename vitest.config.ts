@@ -25,7 +25,7 @@ const whole = { ...shared, retry: 1 } as const;
 export default defineConfig({
   test: {
     // Most of them wait for other processes most of the time.
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {
