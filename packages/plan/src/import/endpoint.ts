@@ -190,7 +190,7 @@ function labels(facts: Fact[]): Fact[] {
   const insideLabelled = new Map([...byInside].map(([port, label]) => [label, port]));
   const main = mainInside(facts);
   const firstHost = new Map<string, number>();
-  const withLabel = facts.map((fact): Fact => {
+  const first = facts.map((fact): Fact => {
     if (!isPortFact(fact)) return fact;
     if (fact.label !== undefined) return { ...fact, label: slugOf(fact.label) || DEFAULT_LABEL };
     const known = fact.kind === 'internal' ? byInside.get(fact.port) : byPort.get(fact.port);
@@ -203,8 +203,8 @@ function labels(facts: Fact[]): Fact[] {
     if (fact.kind !== 'binds' || fact.importer === 'env') return fact;
     // A second port of the host that leads to the same one inside is an endpoint of its own, too.
     const host = `${fact.place.file} ${inside} ${fact.protocol}`;
-    const first = firstHost.get(host) ?? firstHost.set(host, fact.port).get(host)!;
-    const further = fact.fallback || fact.ofRange || first === fact.port ? '' : `-${fact.port}`;
+    const earlier = firstHost.get(host) ?? firstHost.set(host, fact.port).get(host)!;
+    const further = fact.fallback || fact.ofRange || earlier === fact.port ? '' : `-${fact.port}`;
     if (further === '' && inside === main.get(fact.place.file)) return fact;
     const told = further === '' && fact.variable !== undefined ? labelOfVariable(fact.variable) : undefined;
     if (told === undefined || (insideLabelled.get(told) ?? inside) !== inside)
@@ -212,6 +212,13 @@ function labels(facts: Fact[]): Fact[] {
     insideLabelled.set(told, inside);
     return { ...fact, label: told };
   });
+  // What one file calls by a variable is the same where another publishes it without.
+  const calledInside = new Map([...insideLabelled].map(([label, port]) => [`p${port}`, label]));
+  const withLabel = first.map((fact) =>
+    fact.kind === 'binds' && fact.label === `p${fact.inside}`
+      ? { ...fact, label: calledInside.get(fact.label) ?? fact.label }
+      : fact,
+  );
   for (const fact of withLabel) {
     if (isPortFact(fact) && fact.kind === 'binds' && fact.label !== undefined && fact.sure !== 'unsure')
       byPort.set(fact.port, byPort.get(fact.port) ?? fact.label);

@@ -501,6 +501,21 @@ describe('the one real port', () => {
     expect(endpoints(found)).toEqual(['store-x:api 9000', 'store-x:console 9001']);
   });
 
+  test('a port that one compose file calls by a variable is the same where another publishes it without', () => {
+    const store = (...ports: string[]) =>
+      `services:\n  store:\n    image: x/store\n    ports: ${JSON.stringify(ports)}\n`;
+    for (const [one, other] of [
+      ['compose.dev.yml', 'compose.yml'],
+      ['compose.yml', 'compose.dev.yml'],
+    ] as const) {
+      const found = tree({
+        [one]: store(`\${STORE_PORT:-9090}:9000`, `\${STORE_CONSOLE_PORT:-9091}:9001`),
+        [other]: store('127.0.0.1:9090:9000', '127.0.0.1:9091:9001'),
+      });
+      expect(endpoints(found)).toEqual(['store:default 9090', 'store:console 9091']);
+    }
+  });
+
   test('what is not sure gives no port its label', () => {
     const found = tree({
       'api/package.json': '{ "name": "api", "scripts": { "start": "PORT=3001 node ." } }',
