@@ -33,6 +33,7 @@ export * from './problem.ts';
 export * from './range.ts';
 export * from './reads.ts';
 export * from './rules.ts';
+export { addTo } from './set-index.ts';
 export * from './sheet-record.ts';
 export * from './task.ts';
 export * from './webhook.ts';

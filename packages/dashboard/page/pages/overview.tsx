@@ -1,4 +1,4 @@
-import { DEFAULT_RANGE, type Finding, formatInterval, severities } from '@portolan/model';
+import { DEFAULT_RANGE, formatInterval, severities } from '@portolan/model';
 import type { ComponentChildren } from 'preact';
 import { line, listenersReady, loading } from '../data/feed.ts';
 import {
@@ -13,9 +13,9 @@ import {
 } from '../data/fleet.ts';
 import { pulse } from '../data/pulse.ts';
 import { useAsked } from '../view/asked.ts';
-import { Severity } from '../view/badge.tsx';
 import { Empty } from '../view/empty.tsx';
 import { Fill, sizeOf, usedOf } from '../view/fill.tsx';
+import { FindingLine } from '../view/finding-lines.tsx';
 import { findingPath } from '../view/links.tsx';
 import { MiniMap } from '../view/mini-map.tsx';
 import { Page } from '../view/page.tsx';
@@ -177,7 +177,7 @@ function Newest() {
       ) : (
         <ol class="newest">
           {newest.map((finding) => (
-            <NewestItem key={finding.id} finding={finding} />
+            <FindingLine key={finding.id} finding={finding} />
           ))}
         </ol>
       )}
@@ -187,21 +187,6 @@ function Newest() {
         </p>
       )}
     </section>
-  );
-}
-
-function NewestItem({ finding }: { finding: Finding }) {
-  return (
-    <li class={finding.state === 'open' ? finding.severity : 'quiet'}>
-      <p class="newest-head">
-        <Severity finding={finding} />
-        <a class="newest-title" href={findingPath(finding.id)}>
-          {titleOf(finding)}
-        </a>
-        <Ago at={finding.firstSeen} />
-      </p>
-      <p class="summary">{finding.summary}</p>
-    </li>
   );
 }
 

@@ -11,18 +11,24 @@ export function FindingLines({ findings }: { findings: readonly Finding[] }) {
       <h2>Findings</h2>
       <ol class="newest">
         {findings.map((finding) => (
-          <li key={finding.id} class={finding.state === 'open' ? finding.severity : 'quiet'}>
-            <p class="newest-head">
-              <Severity finding={finding} />
-              <a class="newest-title" href={findingPath(finding.id)}>
-                {titleOf(finding)}
-              </a>
-              <Ago at={finding.firstSeen} />
-            </p>
-            <p class="summary">{finding.summary}</p>
-          </li>
+          <FindingLine key={finding.id} finding={finding} />
         ))}
       </ol>
     </section>
+  );
+}
+
+export function FindingLine({ finding }: { finding: Finding }) {
+  return (
+    <li class={finding.state === 'open' ? finding.severity : 'quiet'}>
+      <p class="newest-head">
+        <Severity finding={finding} />
+        <a class="newest-title" href={findingPath(finding.id)}>
+          {titleOf(finding)}
+        </a>
+        <Ago at={finding.firstSeen} />
+      </p>
+      <p class="summary">{finding.summary}</p>
+    </li>
   );
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { type Claim, judgePort, parseServiceId } from '@portolan/model';
 import type { Binds, NameHint, Place } from '../fact.ts';
+import { isWithin } from '../import/folder.ts';
 import { isOfTests } from '../import/variant.ts';
 import type { Manifest } from '../manifest/schema.ts';
 import { bare, type Chart, type Charted, nameOf } from './chart.ts';
@@ -131,7 +132,7 @@ function doubtOf(chart: Chart, claimants: readonly Claimant[]): { doubt?: string
       doubt: `${list(defaults.map(nameOf))} only defaults to it: beside these containers it may be given another`,
     };
   }
-  const around = claimants.find((each) => claimants.every((other) => other === each || isWithin(other, each)));
+  const around = claimants.find((each) => claimants.every((other) => other === each || isBuiltWithin(other, each)));
   if (around) {
     const within = list(claimants.filter((each) => each !== around).map(nameOf));
     return { doubt: `${nameOf(around)} is built from a folder that holds ${within}: that may be what it publishes` };
@@ -195,13 +196,13 @@ function isContained({ by }: Claimant): boolean {
 }
 
 /** Whether the folder that a container is built from holds a service that no container publishes, and its port is the same inside. */
-function isWithin(service: Claimant, container: Claimant): boolean {
+function isBuiltWithin(service: Claimant, container: Claimant): boolean {
   if (!isContained(container) || container.by.some(({ inside, port }) => inside !== port)) return false;
   const [built, own] = [container, service].map(({ by }) => by.flatMap(({ names }) => folderIn(names)));
   return (
     service.by.every(({ inside }) => inside === undefined) &&
     own!.length > 0 &&
-    own!.every((folder) => built!.some((each) => each !== folder && (each === '.' || folder.startsWith(`${each}/`))))
+    own!.every((folder) => built!.some((each) => each !== folder && isWithin(folder, each)))
   );
 }
 

@@ -1,5 +1,7 @@
 import { posix } from 'node:path';
+import { addTo } from '@portolan/model';
 import { type Fact, isPortFact, type NameHint } from '../fact.ts';
+import { isWithin } from './folder.ts';
 import { compact, slugOf } from './service-name.ts';
 
 /** Names and folders that several services of a tree go by, and that so tell less than others which one is meant. */
@@ -43,7 +45,7 @@ export class Claims {
       const own = names.some(({ from, name }) => from === 'directory' && isWithin(name, at));
       if (!own || at === '.' || (first!.from !== 'compose' && first!.from !== 'process')) continue;
       const name = compact(slugOf(first!.name));
-      starters.set(name, (starters.get(name) ?? new Set()).add(at));
+      addTo(starters, name, at);
     }
     for (const [name, folders] of starters) {
       const list = [...folders];
@@ -69,8 +71,7 @@ export class Claims {
         continue;
       if (folder === '.' && nested && first.from !== 'package')
         this.#shared.add(`${first.from} ${slugOf(first.name)} .`);
-      if (first.from === 'compose')
-        this.#built.set(folder, (this.#built.get(folder) ?? new Set()).add(compact(slugOf(first.name))));
+      if (first.from === 'compose') addTo(this.#built, folder, compact(slugOf(first.name)));
       const claim = `${first.from} ${folder}`;
       const stems = claims.get(claim) ?? claims.set(claim, new Map()).get(claim)!;
       // `shop-api` of one file and `api` of another, built from one folder, are one.
@@ -105,15 +106,11 @@ export class Claims {
       for (const { name, from } of others) {
         const label = from === 'kubernetes' && first!.from === 'kubernetes';
         if (!label && !(from === 'package' && first!.from === 'directory')) continue;
-        bearers.set(name, (bearers.get(name) ?? new Set()).add(`${first!.from} ${slugOf(first!.name)}`));
+        addTo(bearers, name, `${first!.from} ${slugOf(first!.name)}`);
       }
     }
     for (const [name, those] of bearers) {
       if (those.size > 1) for (const bearer of those) this.#shared.add(`${bearer} ${name}`);
     }
   }
-}
-
-function isWithin(folder: string, around: string): boolean {
-  return folder === around || folder.startsWith(`${around}/`);
 }

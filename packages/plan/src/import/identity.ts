@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { addTo } from '@portolan/model';
 import { type Fact, isPortFact, type NameHint, type Refers } from '../fact.ts';
 import { NameBonds } from './name-bond.ts';
 import { reasonOf } from './name-hint.ts';
@@ -151,10 +152,4 @@ function nearest(candidates: readonly ServiceGroup[], folder: string): ServiceGr
     if (here.length > 0) return here.length === 1 ? here[0] : undefined;
     if (at === '.' || at === '/') return undefined;
   }
-}
-
-function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  if (set) set.add(value);
-  else sets.set(key, new Set([value]));
 }

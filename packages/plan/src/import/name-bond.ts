@@ -1,6 +1,8 @@
+import { addTo } from '@portolan/model';
 import { type Fact, formatPlace, isPortFact, type NameHint } from '../fact.ts';
 import { Claims } from './claims.ts';
 import { DisjointSets } from './disjoint-sets.ts';
+import { isWithin } from './folder.ts';
 import { definingSources, folderSlugs, reasonOf } from './name-hint.ts';
 import { Namesakes } from './namesake.ts';
 import { compact, isGeneric, slugOf } from './service-name.ts';
@@ -90,14 +92,13 @@ export class NameBonds {
       if (key !== undefined) keys.push(key);
     }
     const folder = fact.names.find(({ from }) => from === 'directory')?.name;
-    for (const key of folder === undefined ? [] : keys)
-      this.#sources.set(key, (this.#sources.get(key) ?? new Set()).add(folder!));
+    for (const key of folder === undefined ? [] : keys) addTo(this.#sources, key, folder!);
     // What a document calls a folder and a name is one; a variable's name is not one of the folder that it stands in.
     const joined = first?.from === 'variable' || first?.from === 'flag' ? [] : keys;
     for (const key of keys) {
       this.#sets.add(key);
       const [, slug] = /^name:([^@]+)@/.exec(key) ?? [];
-      if (slug !== undefined) this.#scoped.set(slug, (this.#scoped.get(slug) ?? new Set()).add(key));
+      if (slug !== undefined) addTo(this.#scoped, slug, key);
     }
     for (const key of joined.slice(1)) {
       if (this.#sets.union(joined[0]!, key))
@@ -223,10 +224,6 @@ export class NameBonds {
 /** Where a name holds, when it does not hold in the whole tree. */
 function keyScope(key: string): string | undefined {
   return /^name:[^@]*@(.*)$/.exec(key)?.[1];
-}
-
-function isWithin(folder: string, around: string): boolean {
-  return around === '.' || folder === around || folder.startsWith(`${around}/`);
 }
 
 function inDocument({ names }: Fact): boolean {
