@@ -1,8 +1,8 @@
 import type { PortolanError } from '@portolan/model';
 import type { GroupOutcome, Outcome, Store, Transaction } from './store/store.ts';
 
-/** What became of one transaction, with the head and epoch after its group. */
-export type Committed = Outcome & Pick<GroupOutcome, 'position' | 'epoch'>;
+/** What became of one transaction, with the head and epoch after its group, and how surely that lasts. */
+export type Committed = Outcome & Pick<GroupOutcome, 'position' | 'epoch' | 'acknowledgement'>;
 
 /** For metrics. */
 export interface CommittedGroup {
@@ -86,9 +86,9 @@ export class Committer {
     try {
       const transactions = group.map(({ transaction }) => transaction);
       const outcome = await this.#store.commit(transactions);
-      const { outcomes, position, epoch } = outcome;
+      const { outcomes, position, epoch, acknowledgement } = outcome;
       this.#listener.committed(transactions, outcome);
-      group.forEach(({ resolve }, i) => resolve({ ...outcomes[i]!, position, epoch }));
+      group.forEach(({ resolve }, i) => resolve({ ...outcomes[i]!, position, epoch, acknowledgement }));
       const applied = outcomes.filter((outcome) => outcome.applied).length;
       this.#listener.measured({
         seconds: (performance.now() - started) / 1000,

@@ -19,7 +19,7 @@ export class Metrics {
   readonly transactions: Counter<'outcome'>;
   readonly commitSeconds: Histogram;
 
-  constructor(fleet: Fleet, live: { subscribers(): number; leading(): boolean; freshAt(): number }) {
+  constructor(fleet: Fleet, live: { subscribers(): number; leading(): boolean; freshAt(): number; lowered(): boolean }) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#requests = new Histogram({
@@ -56,6 +56,11 @@ export class Metrics {
           this.set(value());
         },
       });
+    gauge(
+      'durability_lowered',
+      '1 while commits are acknowledged less surely than the store should give.',
+      () => (live.lowered() ? 1 : 0),
+    );
     gauge('assignments', 'Ports that are assigned.', () => fleet.count('assignment'));
     gauge('leases', 'Leases that stand.', () => fleet.leaseCount);
     gauge('listeners', 'Sockets that agents observe.', () => fleet.count('listener'));

@@ -3,11 +3,14 @@ import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { alternative, put } from './commands/entries.ts';
 import { Replica } from './replica.ts';
-import type { Change, GroupOutcome, Store, Transaction } from './store/store.ts';
+import type { Change, EpochStart, GroupOutcome, Store, Transaction } from './store/store.ts';
 
 /** A store whose history a test writes, to be told by the feed when the test says so. */
 class ScriptedStore implements Store {
   readonly acknowledgement = 'memory';
+  readonly lowered = null;
+  epoch = 1;
+  epochs: EpochStart[] = [];
   log: Change[][] = [];
   #news = Promise.withResolvers<void>();
   #told = 0;
@@ -19,9 +22,9 @@ class ScriptedStore implements Store {
     const position: Position = `${revision}-${Math.ceil(Math.random() * 1e9)}`;
     const range: Range = { name, from: 5000, to: 5099, purpose: name, owner: null, policy: 'allocate' };
     const only = alternative({ puts: [put<'range'>(key.range(name), range)] });
-    this.log.push([{ position, revision, epoch: 1, puts: only.puts, deletes: [] }]);
+    this.log.push([{ position, revision, epoch: this.epoch, puts: only.puts, deletes: [] }]);
     const outcomes = [{ applied: true, alternative: 0, revision } as const];
-    return { group: [{ alternatives: [only] }], outcome: { outcomes, previous, position, epoch: 1 } };
+    return { group: [{ alternatives: [only] }], outcome: { outcomes, previous, position, epoch: this.epoch, acknowledgement: 'memory' } };
   }
 
   get head(): Position {
@@ -47,14 +50,14 @@ class ScriptedStore implements Store {
 
   async *snapshot() {
     const entries = this.log.flat().flatMap(({ puts }) => puts.map((each) => ({ ...each, version: '1.1' as const })));
-    yield { entries, position: this.head, epoch: 1 };
+    yield { entries, position: this.head, epoch: this.epoch, epochs: this.epochs };
   }
 
   async commit(): Promise<GroupOutcome> {
     throw new Error('commits are made by the test');
   }
   async due() {
-    return { leases: [], total: 0 };
+    return { leases: [], total: 0, time: 0 };
   }
   async close() {}
 }

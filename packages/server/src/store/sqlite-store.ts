@@ -5,16 +5,18 @@ import { formatVersion, PortolanError, type Position, revisionOf } from '@portol
 import { checkGroup } from './group-limits.ts';
 import { checkSuccessor, decodeRecord, encodeRecord, leavesTrace, previousOf } from './log-record.ts';
 import { explain, openDatabase } from './sqlite-database.ts';
-import type {
-  Alternative,
-  Change,
-  Condition,
-  Entry,
-  GroupOutcome,
-  Outcome,
-  SnapshotChunk,
-  Store,
-  Transaction,
+import { FileInPlace } from './sqlite-file.ts';
+import {
+  type Alternative,
+  type Change,
+  CLOCK_STEP_MAX,
+  type Condition,
+  type Entry,
+  type GroupOutcome,
+  type Outcome,
+  type SnapshotChunk,
+  type Store,
+  type Transaction,
 } from './store.ts';
 
 export interface SqliteStoreOptions {
@@ -41,29 +43,36 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
   const stored = sql.meta.get() as unknown as { head: Position; epoch: number; clock: number };
   let head = stored.head;
-  let clock = stored.clock;
+  // Goes on from where it was: the time in which nobody could renew does not count.
+  let clock = stored.clock || Date.now();
+  let ticked = performance.now();
   let untrimmed = 0;
+  const file = path === ':memory:' ? undefined : new FileInPlace(path);
   // A file that was put back from a backup looks like any other: so each opening begins a new epoch.
-  const epoch = Math.max(tick(), stored.epoch + 1);
+  const epoch = Math.max(Date.now(), stored.epoch + 1);
   guarded(() => sql.setMeta.run(head, epoch, clock));
+  const acknowledgement = file === undefined || synchronous === 'off' ? 'memory' : 'disk';
 
   return {
-    acknowledgement: path === ':memory:' || synchronous === 'off' ? 'memory' : 'disk',
+    acknowledgement,
+    lowered: null,
 
     async commit(group) {
       checkGroup(group);
+      file?.check();
       const outcome = guarded(() => commitGroup(group));
       if (outcome.position !== head) {
         head = outcome.position;
         news.emit('commit');
       }
+      file?.checkCommitted();
       return outcome;
     },
 
     async *snapshot(): AsyncGenerator<SnapshotChunk> {
       // One exclusive connection gives no second view beside its writes, so this is read in one go.
       const entries = guarded(() => sql.entries.all()) as unknown as Entry[];
-      const place = { position: head, epoch };
+      const place = { position: head, epoch, epochs: [] };
       let from = 0;
       do {
         yield { entries: entries.slice(from, from + CHUNK), ...place };
@@ -94,8 +103,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
     async due(limit) {
       return guarded(() => {
-        const leases = sql.due.all(tick(), limit).map((row) => row.id as string);
-        return { leases, total: sql.countLeases.get()?.total as number };
+        const time = tick();
+        const leases = sql.due.all(time, limit).map((row) => row.id as string);
+        return { leases, total: sql.countLeases.get()?.total as number, time };
       });
     },
 
@@ -105,10 +115,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     },
   };
 
-  /** The time in ms, which never goes back. */
+  /** The time in ms, by the monotonic clock of this process; see `Store.due`. */
   function tick(): number {
-    clock = Math.max(Date.now(), clock);
-    return clock;
+    const now = performance.now();
+    clock += Math.min(now - ticked, CLOCK_STEP_MAX);
+    ticked = now;
+    return Math.floor(clock);
   }
 
   function guarded<T>(work: () => T): T {
@@ -148,7 +160,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     // Written also when nothing changed: so a group that answers has proved that the store takes writes.
     sql.setMeta.run(position, epoch, now);
     database.exec('COMMIT');
-    return { outcomes, previous: head, position, epoch };
+    return { outcomes, previous: head, position, epoch, acknowledgement };
   }
 
   /** Counting back from the head costs time, so it is done now and then. */
@@ -164,6 +176,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       const version = sql.version.get(condition.key)?.version;
       return (version ?? null) === condition.version;
     }
+    if ('epoch' in condition) return condition.epoch === epoch;
     const deadline = sql.deadline.get(condition.lease)?.deadline as number | undefined;
     if (deadline === undefined) return false;
     return condition.due === undefined || condition.due === deadline <= now;
