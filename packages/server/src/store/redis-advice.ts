@@ -203,9 +203,11 @@ function isOnline({ state }: ReplicaFacts): boolean {
 
 function faultOf({ state, behind, silentFor }: ReplicaFacts): string | undefined {
   if (state !== 'online') return `is not online yet (${state})`;
-  if (silentFor > SILENT_MAX) return `has confirmed nothing for ${silentFor} s`;
-  if (behind > 0) return `lags behind by ${behind} bytes`;
-  return undefined;
+  const faults = [
+    ...(behind > 0 ? [`lags behind by ${behind} bytes`] : []),
+    ...(silentFor > SILENT_MAX ? [`has confirmed nothing for ${silentFor} s`] : []),
+  ];
+  return faults.length > 0 ? faults.join(' and ') : undefined;
 }
 
 function adviseOnAcknowledgement({ replicas, persistence }: ServerFacts): RedisAdvice {

@@ -63,7 +63,7 @@ function adviseOnPrimary(views: readonly View[]): RedisAdvice[] {
     advice.push(
       level(
         'sentinels',
-        `${strangers.join(', ')} know no primary of the name in the URL`,
+        `no primary of the name in the URL is known to ${strangers.join(', ')}`,
         'write the name that "sentinel monitor" gives',
       ),
     );
@@ -83,7 +83,7 @@ function adviseOnPrimary(views: readonly View[]): RedisAdvice[] {
     advice.push(
       warn(
         'sentinels',
-        `${accusers.join(', ')} take the primary for down`,
+        `the primary does not answer ${accusers.join(', ')}`,
         'see whether they reach it, by the address they tell',
       ),
     );
@@ -124,7 +124,7 @@ function adviseOnMajority(views: readonly View[], sentinels: readonly SentinelFa
     advice.push(
       warn(
         'sentinels',
-        `${[...down].join(', ')} do not answer the others, and count towards the majority of ${majority}`,
+        `the others get no answer from ${[...down].join(', ')}, still counted for the majority of ${majority}`,
         'start them; SENTINEL RESET on each of the others, one after the other, if they are gone for good',
       ),
     );
