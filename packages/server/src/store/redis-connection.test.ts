@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Authority, certificatesUnavailable } from '../../../../test/support/certificates.ts';
 import { startCluster } from '../../../../test/support/cluster.ts';
+import { manualRights } from '../../../../test/support/manual-rights.ts';
 import { freePort } from '../../../../test/support/port.ts';
 import { redisUnavailable, startRedis, startSentinel, type TestRedis } from '../../../../test/support/redis.ts';
 import { startSentinelGroup } from '../../../../test/support/sentinel.ts';
@@ -61,16 +62,9 @@ async function use(store: Store): Promise<void> {
   expect(await store.due(10)).toMatchObject({ leases: ['l'], total: 1 });
 }
 
-/** The rights that the manual gives a user, with another password. */
-function rightsOf(user: string): string[] {
-  const manual = readFileSync(new URL('../../../../docs/redis.md', import.meta.url), 'utf8');
-  const line = new RegExp(`^ACL SETUSER (${user} on .*)$`, 'm').exec(manual)?.[1] as string;
-  return line.replace('>secret', '>s3c/ret').split(' ');
-}
-
-async function admit(server: TestRedis, user: string, ...more: string[]): Promise<Redis> {
+async function admit(server: TestRedis, user: 'portolan' | 'watcher', ...more: string[]): Promise<Redis> {
   const admin = client(server);
-  await admin.call('ACL', 'SETUSER', ...rightsOf(user), ...more);
+  await admin.call('ACL', 'SETUSER', ...manualRights(user), ...more);
   return admin;
 }
 
