@@ -8,6 +8,7 @@ const facts = (...online: string[]) => ({ runId: 'p', at: AT, online });
 const told = (known: string[], down: string[] = [], certain = true) => ({
   known: new Set(known),
   down: new Set(down),
+  others: new Set<string>(),
   certain,
   why: '',
 });

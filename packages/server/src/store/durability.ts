@@ -54,7 +54,7 @@ export function requiredReplicas(
     // The server itself, that was promoted.
     if (replicas.has(id) || id === at) continue;
     const givenUp = promotion
-      ? promotion.certain && (promotion.down.has(id) || (before.named.has(id) && !promotion.known.has(id)))
+      ? promotion.certain && (promotion.down.has(id) || isForgotten(id, before, promotion))
       : now - since >= GIVEN_UP_AFTER;
     if (!givenUp) replicas.set(id, since);
     else if (!promotion || promotion.known.has(id)) missing.add(id);
@@ -69,6 +69,11 @@ export function requiredReplicas(
   }
   for (const id of replicas.keys()) missing.delete(id);
   return { replicas, missing, named: promotion?.certain ? promotion.known : before.named, floor };
+}
+
+/** Whether those who decide on promotions no longer count it among the replicas; of a name that they never used they say nothing. */
+function isForgotten(id: string, { named }: Required, { known, others }: Promotion): boolean {
+  return others.has(id) || (named.has(id) && !known.has(id));
 }
 
 /** What is known of a Redis when its durability is judged. */

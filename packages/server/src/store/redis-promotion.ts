@@ -23,6 +23,8 @@ export interface Promotion {
   readonly known: ReadonlySet<ServerId>;
   /** Those that a majority would not promote: dead, too far behind, or never to be promoted by configuration. */
   readonly down: ReadonlySet<ServerId>;
+  /** Those that belong to somebody else, or are no replicas. */
+  readonly others: ReadonlySet<ServerId>;
   /** Whether a majority spoke, and of this very primary. Else nothing may be concluded from what is missing here. */
   readonly certain: boolean;
   /** Why it is not certain. */
@@ -71,6 +73,7 @@ export async function askSentinels(address: RedisAddress, { runId, at }: Primary
   return {
     known,
     down: new Set([...known].filter((id) => accusers(id).length >= majority)),
+    others: new Set(),
     certain: agreeing.length >= majority,
     why: refusal
       ? `a sentinel refuses to tell (${(refusal as PromiseRejectedResult).reason.message})`
@@ -148,12 +151,16 @@ export async function askCluster(redis: Redis): Promise<Promotion> {
     .map((line) => line.split(' '))
     .filter((line) => line.length >= 4);
   const own = lines.find(([, , flags]) => flags!.split(',').includes('myself'));
-  const replicas = lines
-    .filter(([, , flags, primary]) => flags!.split(',').includes('slave') && primary === own?.[0])
-    .map(([, address, flags]) => ({ id: address!.replace(/[@,].*$/, ''), down: flags!.split(',').includes('fail') }));
+  const told = lines.map(([, address, flags, primary]) => ({
+    id: address!.replace(/[@,].*$/, ''),
+    own: flags!.split(',').includes('slave') && primary === own?.[0],
+    down: flags!.split(',').includes('fail'),
+  }));
+  const idsOf = (some: typeof told) => new Set(some.map(({ id }) => id));
   return {
-    known: new Set(replicas.map(({ id }) => id)),
-    down: new Set(replicas.filter(({ down }) => down).map(({ id }) => id)),
+    known: idsOf(told.filter((each) => each.own)),
+    down: idsOf(told.filter((each) => each.own && each.down)),
+    others: idsOf(told.filter((each) => !each.own)),
     certain: /^cluster_state:ok/m.test(info) && own !== undefined && own[2]!.split(',').includes('master'),
     why: 'the node is no primary of a cluster that has a majority',
   };
