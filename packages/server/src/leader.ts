@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatVersion, key, PortolanError, type Version } from '@portolan/model';
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
 import { alternative, put } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
 import { withHistory } from './finding-history.ts';
@@ -37,11 +37,20 @@ export class Leadership {
   readonly #replica: Replica;
   readonly #duties: readonly Duty[];
   readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #stopping = new AbortController();
   #term: { readonly version: Version; readonly epoch: number; readonly over: AbortController } | undefined;
   #campaigning: Promise<void> | undefined;
 
-  constructor(coordinator: string, committer: Committer, replica: Replica, duties: readonly Duty[], logger: Logger) {
+  constructor(
+    coordinator: string,
+    committer: Committer,
+    replica: Replica,
+    duties: readonly Duty[],
+    logger: Logger,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#coordinator = coordinator;
     this.#committer = committer;
     this.#replica = replica;
@@ -76,14 +85,14 @@ export class Leadership {
     let lastHeld = Number.NEGATIVE_INFINITY;
     while (!this.#stopping.signal.aborted) {
       try {
-        if (await this.#claim()) lastHeld = performance.now();
+        if (await this.#claim()) lastHeld = this.#clock.now();
         else this.#end();
       } catch (error) {
         // The store may be away for a moment; who cannot renew in time is not the leader.
-        if (performance.now() - lastHeld > LEADER_TTL) this.#end();
+        if (this.#clock.now() - lastHeld > LEADER_TTL) this.#end();
         this.#logger.debug({ err: error }, 'the lead could not be claimed');
       }
-      await sleep(CAMPAIGN_EVERY, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      await this.#clock.sleep(CAMPAIGN_EVERY, this.#stopping.signal);
     }
   }
 

@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Finding, type Fleet, type Host, key, type RestingPort, rewritten, serviceId } from '@portolan/model';
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
 import { put } from './commands/entries.ts';
 import { GOSSIP_TTL, HOST_TTL, hostLease } from './commands/hosts.ts';
 import { brake, type Ended } from './expiry-brake.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import { Outage } from './store/outage.ts';
-import type { DueLeases, Store } from './store/store.ts';
+import type { Store } from './store/store.ts';
 
 const SWEEP_EVERY = 1_000;
 const SWEEP_MAX = 500;
@@ -35,6 +35,7 @@ export class ReaperDuty implements Duty {
   readonly #logger: Logger;
   readonly #outage: Outage;
   readonly #vouchesFor: (host: string) => boolean;
+  readonly #clock: Clock;
   /** When the store last answered, by the monotonic clock, ms. */
   #heardAt = 0;
   /** Leases that this leader ended lately. */
@@ -45,8 +46,15 @@ export class ReaperDuty implements Duty {
   #quietSince = 0;
 
   /** @param vouchesFor whether a host is known to live without its reports */
-  constructor(store: Store, replica: Replica, logger: Logger, vouchesFor: (host: string) => boolean = () => false) {
+  constructor(
+    store: Store,
+    replica: Replica,
+    logger: Logger,
+    vouchesFor: (host: string) => boolean = () => false,
+    clock: Clock = systemClock,
+  ) {
     this.#store = store;
+    this.#clock = clock;
     this.#vouchesFor = vouchesFor;
     this.#replica = replica;
     this.#logger = logger;
@@ -57,13 +65,13 @@ export class ReaperDuty implements Duty {
     const heard: Term = {
       commit: async (parts) => {
         const committed = await term.commit(parts);
-        if (committed) this.#heardAt = performance.now();
+        if (committed) this.#heardAt = this.#clock.now();
         return committed;
       },
     };
     this.#ended = [];
     this.#alarmedAt = Number.NEGATIVE_INFINITY;
-    this.#quietSince = performance.now();
+    this.#quietSince = this.#clock.now();
     void this.#reap(heard, signal);
   }
 
@@ -75,7 +83,7 @@ export class ReaperDuty implements Duty {
       try {
         const before = this.#heardAt;
         const due = await this.#store.due(SWEEP_MAX);
-        const at = clocksAt(due);
+        const at = { store: due.time, own: this.#clock.now() };
         this.#outage.worked();
         // After it: what is due by a history that the store has lost since does not hold in this one.
         if (await term.commit({})) {
@@ -87,7 +95,7 @@ export class ReaperDuty implements Duty {
       } catch (error) {
         this.#outage.failed(error);
       }
-      await sleep(SWEEP_EVERY, undefined, { signal }).catch(() => {});
+      await this.#clock.sleep(SWEEP_EVERY, signal);
     }
   }
 
@@ -125,7 +133,7 @@ export class ReaperDuty implements Duty {
     await this.#each(standing, (id) => this.#keep(id, term));
     const kept = new Set(standing);
     const silent = leased.filter((id) => !kept.has(id));
-    const now = performance.now();
+    const now = this.#clock.now();
     const { end, alarm, ended } = brake(this.#ended, {
       now,
       due: silent.map((id) => ({ id, ttl: this.#ttlOf(id), spared: this.#isSpared(id, now) })),
@@ -141,7 +149,7 @@ export class ReaperDuty implements Duty {
     for (let i = 0; i < ids.length; i += AT_ONCE) {
       await Promise.all(ids.slice(i, i + AT_ONCE).map(work));
       // Away amid the sweep: what was due before may have been renewed in vain.
-      if (performance.now() - this.#heardAt > SILENCE_MAX) return;
+      if (this.#clock.now() - this.#heardAt > SILENCE_MAX) return;
     }
   }
 
@@ -204,7 +212,7 @@ export class ReaperDuty implements Duty {
       lastChanged: now,
     };
     this.#logger.warn({ due, leases }, 'many leases fell due within a short time: all are given one more ttl');
-    this.#alarmedAt = performance.now();
+    this.#alarmedAt = this.#clock.now();
     this.#quietSince = this.#alarmedAt;
     if (await this.#extendAll(term)) await term.commit({ puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)] });
   }
@@ -215,7 +223,7 @@ export class ReaperDuty implements Duty {
     // The leases that were given one more ttl have to have had their chance.
     let longest = 0;
     for (const [id] of this.#fleet.leases()) longest = Math.max(longest, this.#ttlOf(id) * (1 + SMEAR));
-    if (performance.now() - this.#quietSince < Math.min(longest, QUIET_MAX)) return;
+    if (this.#clock.now() - this.#quietSince < Math.min(longest, QUIET_MAX)) return;
     const resolved: Finding = { ...held.value, state: 'resolved', lastChanged: new Date().toISOString() };
     await term.commit({
       conditions: [{ key: held.key, version: held.version }],
@@ -267,19 +275,15 @@ function smeared(ttl: number): number {
 }
 
 /** The store's clock and the monotonic one of this process, read at about the same time, ms. */
-export interface Clocks {
+interface Clocks {
   readonly store: number;
   readonly own: number;
-}
-
-function clocksAt({ time }: DueLeases): Clocks {
-  return { store: time, own: performance.now() };
 }
 
 /** What two clocks that go alike may differ by between two sweeps, ms. */
 const STEP_MAX = 1_000;
 
 /** Whether the store's clock went further than time did: it was set, or another server's goes ahead of it. */
-export function stepped(before: Clocks, now: Clocks): boolean {
+function stepped(before: Clocks, now: Clocks): boolean {
   return now.store - before.store - (now.own - before.own) > STEP_MAX;
 }
