@@ -16,6 +16,7 @@ import {
   revisionOf,
   type ServerFrame,
 } from '@portolan/model';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { put } from '../commands/entries.ts';
@@ -726,5 +727,156 @@ describe('a filter by a host’s name', () => {
       ['put host/h1', `put ${listener('h1', 3000).key}`],
     ]);
     expect(page!.more).toBe(true);
+  });
+});
+
+describe('whatever happens in whatever order', () => {
+  const ids = fc.constantFrom('h1', 'h2', 'n1');
+  const names = fc.constantFrom('n1', 'n2');
+  const ports = fc.integer({ min: 3000, max: 3002 });
+  const change = fc.oneof(
+    fc.record({ puts: fc.tuple(fc.tuple(ids, names).map(([id, name]) => host(id, name))) }),
+    fc.record({ deletes: fc.tuple(ids.map((id) => key.host(id))) }),
+    fc.record({ puts: fc.tuple(fc.tuple(ids, ports).map(([id, port]) => listener(id, port))) }),
+    fc.record({ deletes: fc.tuple(fc.tuple(ids, ports).map(([id, port]) => listener(id, port).key)) }),
+    fc.record({
+      puts: fc.tuple(
+        fc
+          .tuple(ports, fc.constantFrom('mine', 'other'), fc.option(names, { nil: undefined }))
+          .map(([port, project, on]) => assignment(port, { project, ...(on !== undefined && { on }) })),
+      ),
+    }),
+    fc.record({ deletes: fc.tuple(ports.map((port) => key.assignment('tcp', port))) }),
+  );
+  const wishes: Subscription[] = [
+    { topics: ['host', 'listener', 'assignment'] },
+    { topics: ['host', 'listener', 'assignment'], filter: { host: 'n1' } },
+    { topics: ['listener', 'assignment'], filter: { host: 'n2' } },
+    { topics: ['assignment'], filter: { project: 'mine', host: 'h1' } },
+    { topics: ['assignment'], filter: { project: 'mine' } },
+  ];
+  const clients = fc.nat(2);
+  const act = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        act: fc.constant('commit' as const),
+        changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ act: fc.constant('feed' as const), groups: fc.integer({ min: 1, max: 3 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ act: fc.constant('rewind' as const), groups: fc.integer({ min: 1, max: 4 }) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        act: fc.constantFrom('trim' as const, 'reload' as const, 'hush' as const, 'speak' as const),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ act: fc.constant('subscribe' as const), who: clients, wish: fc.nat(wishes.length - 1) }),
+    },
+    { weight: 2, arbitrary: fc.record({ act: fc.constant('resume' as const), who: clients }) },
+    { weight: 2, arbitrary: fc.record({ act: fc.constant('resume from' as const), who: clients, place: fc.nat(40) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ act: fc.constantFrom('leave' as const, 'stall' as const, 'read' as const), who: clients }),
+    },
+    { weight: 2, arbitrary: fc.record({ act: fc.constant('moments' as const), count: fc.nat(12) }) },
+    { weight: 3, arbitrary: fc.record({ act: fc.constant('turn' as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ act: fc.constant('wait' as const), time: fc.constantFrom(50, 3_000, 10_000) }),
+    },
+  );
+  type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
+
+  async function perform(each: Act, lines: readonly Client[]): Promise<void> {
+    switch (each.act) {
+      case 'commit': {
+        const puts = new Map(
+          each.changes.flatMap((one) => ('puts' in one ? one.puts : [])).map((one) => [one.key, one]),
+        );
+        const deletes = new Set(each.changes.flatMap((one) => ('deletes' in one ? one.deletes : [])));
+        world.commit({ puts: [...puts.values()], deletes: [...deletes].filter((one) => !puts.has(one)) });
+        break;
+      }
+      case 'feed':
+        return world.feed(each.groups);
+      case 'rewind':
+        return world.rewind(each.groups);
+      case 'trim':
+        return world.trim();
+      case 'reload':
+        void world.reload();
+        break;
+      case 'hush':
+        world.silent = true;
+        break;
+      case 'speak':
+        return world.speak();
+      case 'subscribe':
+        Object.assign(lines[each.who]!, { wanted: wishes[each.wish] });
+        lines[each.who]!.subscribe(true);
+        break;
+      case 'resume':
+        lines[each.who]!.subscribe();
+        break;
+      case 'resume from': {
+        const places = [...world.states.keys()];
+        lines[each.who]!.at(places[each.place % places.length]!).subscribe();
+        break;
+      }
+      case 'leave':
+        return lines[each.who]!.leave();
+      case 'stall':
+        lines[each.who]!.stalled = true;
+        break;
+      case 'read':
+        return lines[each.who]!.read();
+      case 'moments':
+        return moments(each.count);
+      case 'turn':
+        await settled();
+        break;
+      case 'wait':
+        await vi.advanceTimersByTimeAsync(each.time);
+    }
+  }
+
+  test('positions never go back, no commit comes twice or not at all, and what is told is a state that was', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 60 }), fc.nat(5), async (acts, started) => {
+        world = new World();
+        let left = started;
+        const lines = wishes.slice(0, 3).map((wish) => new Client(world, wish));
+        for (const each of acts) {
+          // What was committed before the coordinator began is not in its memory.
+          if (left-- === 0) world.hub.start();
+          if (left < 0 || each.act === 'commit' || each.act === 'feed') await perform(each, lines);
+          expect(world.problems).toEqual([]);
+        }
+        if (left >= 0) world.hub.start();
+        world.speak();
+        await settled();
+        if (!world.following) await world.reload();
+        world.feed();
+        await settled();
+        for (const line of lines) {
+          line.read();
+          if (line.closed !== undefined || line.types.length === 0) line.subscribe();
+        }
+        await vi.advanceTimersByTimeAsync(50);
+        await settled();
+        expect(world.problems).toEqual([]);
+        for (const line of lines.filter(({ listening }) => listening))
+          expect(line.entries).toEqual(line.due(world.head));
+        world.hub.stop();
+      }),
+      { numRuns: 300 },
+    );
   });
 });
