@@ -66,7 +66,7 @@ export class Metrics {
     gauge('listeners', 'Sockets that agents observe.', () => fleet.count('listener'));
     gauge('subscribers', 'Streams that are open here.', live.subscribers);
     gauge('leader', 'Whether this coordinator computes findings and reaps leases.', () => Number(live.leading()));
-    gauge('replica_age_seconds', 'Time since the change feed last moved.', () => (Date.now() - live.freshAt()) / 1000);
+    gauge('replica_age_seconds', 'Time since the change feed last moved.', () => (performance.now() - live.freshAt()) / 1000);
     const deliveries = () => Array.from(fleet.all('delivery'), ({ value }) => value);
     gauge('alerts_delivered', 'Events that receivers of alerts have taken.', () =>
       deliveries().reduce((sum, { delivered }) => sum + delivered, 0),

@@ -38,7 +38,7 @@ const CATCH_UP_MAX = 5_000;
  */
 export class Replica {
   readonly fleet = new Fleet();
-  /** When the feed last brought something, ms since 1970; 0 before the first snapshot. */
+  /** When the feed last brought something, ms of the monotonic clock; 0 before the first snapshot. */
   freshAt = 0;
   readonly #store: Store;
   readonly #logger: Logger;
@@ -162,7 +162,7 @@ export class Replica {
         for await (const changes of this.#store.changes(this.fleet.position, until, has)) {
           failures = 0;
           this.#feed.worked();
-          this.freshAt = Date.now();
+          this.freshAt = performance.now();
           this.#apply(changes);
         }
         if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
@@ -214,7 +214,7 @@ export class Replica {
     for await (const chunk of this.#store.snapshot()) chunks.push(chunk);
     this.fleet.clear();
     for (const chunk of chunks) this.fleet.load(chunk);
-    this.freshAt = Date.now();
+    this.freshAt = performance.now();
     // Where the fleet was in another history says nothing of this one.
     this.#trail.clear();
     this.#remember(this.fleet.position);

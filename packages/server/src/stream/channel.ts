@@ -72,9 +72,9 @@ export class Channel {
   snapshot(): Snapshot {
     const fleet = this.#fleet;
     const kept = this.#snapshot;
-    if (kept && kept.epoch === fleet.epoch && Date.now() - kept.takenAt < SNAPSHOT_KEPT) return kept.snapshot;
+    if (kept && kept.epoch === fleet.epoch && performance.now() - kept.takenAt < SNAPSHOT_KEPT) return kept.snapshot;
     const snapshot = this.#take();
-    this.#snapshot = { takenAt: Date.now(), epoch: fleet.epoch, snapshot };
+    this.#snapshot = { takenAt: performance.now(), epoch: fleet.epoch, snapshot };
     return snapshot;
   }
 

@@ -128,7 +128,7 @@ class World {
     this.fleet.load({ entries, position: this.head, epoch: this.#epoch });
     await moments(4);
     this.#loading = false;
-    this.#listener?.reset(reason);
+    this.#listener?.reset(reason, []);
     this.#release();
   }
 
@@ -379,7 +379,7 @@ async function settled(): Promise<void> {
 
 let world: World;
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] });
   world = new World();
 });
 afterEach(() => {

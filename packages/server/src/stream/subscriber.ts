@@ -42,8 +42,8 @@ export class Subscriber {
   readonly #ended = new AbortController();
   #synced = false;
   #slowResets: number[] = [];
-  /** When the last frame went out, ms since 1970. */
-  #quietSince = Date.now();
+  /** When the last frame went out, ms of the monotonic clock. */
+  #quietSince = performance.now();
 
   constructor(channel: Channel, sink: Sink) {
     this.channel = channel;
@@ -138,7 +138,7 @@ export class Subscriber {
 
   /** Moves a quiet subscriber on, and shows that the line is alive. */
   bookmark(every: number): void {
-    if (this.#state !== 'live' || Date.now() - this.#quietSince < every) return;
+    if (this.#state !== 'live' || performance.now() - this.#quietSince < every) return;
     this.#send(frame({ type: 'bookmark', position: this.#position }, this.#position));
   }
 
@@ -158,14 +158,14 @@ export class Subscriber {
   }
 
   #tooOftenSlow(): boolean {
-    const now = Date.now();
+    const now = performance.now();
     this.#slowResets = [...this.#slowResets.filter((at) => now - at < 60_000), now];
     return this.#slowResets.length >= SLOW_RESETS_MAX;
   }
 
   #send(frame: Frame): void {
     if (this.ended.aborted) return;
-    this.#quietSince = Date.now();
+    this.#quietSince = performance.now();
     this.#sink.send(frame);
   }
 }
