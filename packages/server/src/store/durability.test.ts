@@ -8,6 +8,7 @@ const facts = (...online: string[]) => ({ runId: 'p', at: AT, online });
 const told = (known: string[], down: string[] = [], certain = true) => ({
   known: new Set(known),
   down: new Set(down),
+  doubted: new Set<string>(),
   others: new Set<string>(),
   certain,
   why: '',
@@ -51,6 +52,13 @@ test('a primary whose replicas are still on their way acknowledges nothing alone
   expect(level(fresh)).toMatchObject({ replicas: 1 });
   const alone = requiredReplicas(NONE_REQUIRED, facts(), told([A], [A]), 0);
   expect(level(alone)).toMatchObject({ level: 'disk', replicas: 0, lowered: expect.stringContaining(A) });
+});
+
+test('who begins on the small side of a cut waits for every replica that anybody knows', () => {
+  const cut = requiredReplicas(NONE_REQUIRED, facts(A), told([A, B], [], false), 0);
+  expect(level(cut)).toMatchObject({ replicas: 2 });
+  const doubted = { ...told([A, B]), doubted: new Set([B]) };
+  expect(level(requiredReplicas(NONE_REQUIRED, facts(A), doubted, 0))).toMatchObject({ replicas: 2 });
 });
 
 test('sentinels without a replica are told of', () => {

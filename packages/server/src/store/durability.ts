@@ -22,7 +22,7 @@ export interface Required {
   readonly missing: ReadonlySet<string>;
   /** Those that were named at some time by those who decide on promotions, under this very id. */
   readonly named: ReadonlySet<string>;
-  /** Confirmations needed at least: there are replicas that may be promoted, and none of them is connected yet. */
+  /** Confirmations needed at least: there are replicas that may be promoted and were never seen in step from here. */
   readonly floor: number;
 }
 
@@ -62,13 +62,23 @@ export function requiredReplicas(
   for (const id of before.missing) {
     if (id !== at && (!promotion?.certain || promotion.known.has(id))) missing.add(id);
   }
-  let floor = 0;
-  for (const id of promotion?.known ?? []) {
-    if (promotion!.certain && promotion!.down.has(id)) missing.add(id);
-    else floor = 1;
-  }
+  if (promotion?.certain) for (const id of promotion.down) missing.add(id);
   for (const id of replicas.keys()) missing.delete(id);
-  return { replicas, missing, named: promotion?.certain ? promotion.known : before.named, floor };
+  const named = promotion?.certain ? promotion.known : before.named;
+  return { replicas, missing, named, floor: promotion ? floorOf(promotion, replicas, at) : 0 };
+}
+
+/** A primary alone acknowledges nothing while it has a replica that lives; without a majority all count that anybody knows. */
+function floorOf(
+  { known, down, doubted, certain }: Promotion,
+  replicas: Required['replicas'],
+  at: string,
+): number {
+  const others = [...known].filter((id) => id !== at);
+  if (!certain) return others.length;
+  const unseen = others.filter((id) => doubted.has(id) && !replicas.has(id)).length;
+  if (unseen > 0) return replicas.size + unseen;
+  return others.some((id) => !down.has(id)) ? 1 : 0;
 }
 
 /** Whether those who decide on promotions no longer count it among the replicas; of a name that they never used they say nothing. */

@@ -23,6 +23,8 @@ export interface Promotion {
   readonly known: ReadonlySet<ServerId>;
   /** Those that a majority would not promote: dead, too far behind, or never to be promoted by configuration. */
   readonly down: ReadonlySet<ServerId>;
+  /** Those that may be dead, and may as well be promoted on the other side of a cut. */
+  readonly doubted: ReadonlySet<ServerId>;
   /** Those that belong to somebody else, or are no replicas. */
   readonly others: ReadonlySet<ServerId>;
   /** Whether a majority spoke, and of this very primary. Else nothing may be concluded from what is missing here. */
@@ -73,6 +75,7 @@ export async function askSentinels(address: RedisAddress, { runId, at }: Primary
   return {
     known,
     down: new Set([...known].filter((id) => accusers(id).length >= majority)),
+    doubted: new Set(),
     others: new Set(),
     certain: agreeing.length >= majority,
     why: refusal
@@ -155,11 +158,13 @@ export async function askCluster(redis: Redis): Promise<Promotion> {
     id: address!.replace(/[@,].*$/, ''),
     own: flags!.split(',').includes('slave') && primary === own?.[0],
     down: flags!.split(',').includes('fail'),
+    doubted: flags!.split(',').includes('fail?'),
   }));
   const idsOf = (some: typeof told) => new Set(some.map(({ id }) => id));
   return {
     known: idsOf(told.filter((each) => each.own)),
     down: idsOf(told.filter((each) => each.own && each.down)),
+    doubted: idsOf(told.filter((each) => each.own && each.doubted)),
     others: idsOf(told.filter((each) => !each.own)),
     certain: /^cluster_state:ok/m.test(info) && own !== undefined && own[2]!.split(',').includes('master'),
     why: 'the node is no primary of a cluster that has a majority',
