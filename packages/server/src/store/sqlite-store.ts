@@ -2,8 +2,10 @@ import { randomInt } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { formatVersion, PortolanError, type Position, revisionOf } from '@portolan/model';
+import type { Logger } from 'pino';
 import { checkGroup } from './group-limits.ts';
 import { checkSuccessor, decodeRecord, encodeRecord, leavesTrace, previousOf } from './log-record.ts';
+import { Outage } from './outage.ts';
 import { explain, openDatabase } from './sqlite-database.ts';
 import { FileInPlace } from './sqlite-file.ts';
 import {
@@ -26,16 +28,19 @@ export interface SqliteStoreOptions {
   readonly logLength?: number;
   /** With `off` a power failure may take commits that were answered: for tests. */
   readonly synchronous?: 'full' | 'off';
+  readonly logger?: Logger;
 }
 
 /** Groups read from the log at once. */
 const BATCH = 100;
 /** Entries of one chunk of a snapshot. */
 const CHUNK = 2000;
+/** What the proof writes that there is room again, bytes: more than most commits. */
+const ROOM = 64 * 1024;
 
 /** @throws PortolanError `store-unavailable` when another process has the file, or it is damaged, not Portolan's, or newer */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, logLength = 10_000, synchronous = 'full' } = options;
+  const { path, logLength = 10_000, synchronous = 'full', logger } = options;
   const database = openDatabase(path, synchronous);
   const sql = prepare(database);
   const news = new EventEmitter().setMaxListeners(0);
@@ -51,6 +56,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   // A file that was put back from a backup looks like any other: so each opening begins a new epoch.
   const epoch = Math.max(Date.now(), stored.epoch + 1);
   guarded(() => sql.setMeta.run(head, epoch, clock));
+  const outage = new Outage(
+    logger,
+    'the store takes no commits: whatever writes is refused until it does',
+    'the store takes commits again',
+  );
+  /** A commit was refused since the last one that worked: one that changes nothing may still fit on a full disk. */
+  let refused = false;
   const acknowledgement = file === undefined || synchronous === 'off' ? 'memory' : 'disk';
 
   return {
@@ -59,14 +71,23 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
     async commit(group) {
       checkGroup(group);
-      file?.check();
-      const outcome = guarded(() => commitGroup(group));
-      if (outcome.position !== head) {
-        head = outcome.position;
-        news.emit('commit');
+      try {
+        file?.check();
+        if (refused && group.every(isEmpty)) guarded(proveRoom);
+        const outcome = guarded(() => commitGroup(group));
+        if (outcome.position !== head) {
+          head = outcome.position;
+          news.emit('commit');
+        }
+        file?.checkCommitted();
+        refused = false;
+        outage.worked();
+        return outcome;
+      } catch (error) {
+        refused = true;
+        outage.failed(error);
+        throw error;
       }
-      file?.checkCommitted();
-      return outcome;
     },
 
     async *snapshot(): AsyncGenerator<SnapshotChunk> {
@@ -163,6 +184,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return { outcomes, previous: head, position, epoch, acknowledgement };
   }
 
+  /** Writes as much as most commits would, and takes it back: were it left there, a lease that never ends does no harm. */
+  function proveRoom(): void {
+    const filler = 'room'.padEnd(ROOM);
+    sql.setLease.run(filler, Number.MAX_SAFE_INTEGER);
+    sql.endLease.run(filler);
+  }
+
   /** Counting back from the head costs time, so it is done now and then. */
   function trim(): void {
     untrimmed++;
@@ -190,6 +218,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       else sql.setLease.run(id, now + ttl);
     }
   }
+}
+
+function isEmpty({ alternatives }: Transaction): boolean {
+  return !alternatives.some((each) => leavesTrace(each) || each.leases.length > 0);
 }
 
 interface LogRow {
