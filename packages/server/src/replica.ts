@@ -135,6 +135,8 @@ export class Replica {
    */
   async reached(position: Position, epoch?: number): Promise<void> {
     if (this.has(position)) return;
+    const passed = revisionOf(this.fleet.position) >= revisionOf(position);
+    if (passed && !this.#diverged.signal.aborted) throw lostCommit(position);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((waiter) => waiter.timer !== timer);
@@ -147,7 +149,6 @@ export class Replica {
         );
       }, CATCH_UP_MAX);
       this.#waiters.push({ position, epoch, resolve, reject, timer });
-      if (!this.#diverged.signal.aborted) this.#release();
     });
   }
 
@@ -260,14 +261,8 @@ export class Replica {
         continue;
       }
       clearTimeout(timer);
-      if (!lost) resolve();
-      else
-        reject(
-          new PortolanError(
-            'durability-unknown',
-            `the position ${position} is not in the store's history any more: what was committed there is lost; ask again`,
-          ),
-        );
+      if (lost) reject(lostCommit(position));
+      else resolve();
     }
     this.#waiters = waiting;
   }
@@ -275,6 +270,13 @@ export class Replica {
   #isLost(position: Position, head: number): boolean {
     return revisionOf(position) <= head && this.#isForeign(position);
   }
+}
+
+function lostCommit(position: Position): PortolanError {
+  return new PortolanError(
+    'durability-unknown',
+    `the position ${position} is not in the store's history any more: what was committed there is lost; ask again`,
+  );
 }
 
 /** The commits of a group as the feed will bring them. */
