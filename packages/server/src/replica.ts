@@ -254,8 +254,8 @@ export class Replica {
     const waiting: Waiter[] = [];
     for (const waiter of this.#waiters) {
       const { position, epoch, timer, resolve, reject } = waiter;
-      const lost =
-        history && epoch !== undefined ? !isOf(history, epoch, revisionOf(position)) : this.#isLost(position, head);
+      const forked = history !== undefined && epoch !== undefined && epoch < history.epoch;
+      const lost = forked ? !isOf(history, epoch, revisionOf(position)) : this.#isLost(position, head);
       if (!lost && revisionOf(position) > head) {
         waiting.push(waiter);
         continue;
