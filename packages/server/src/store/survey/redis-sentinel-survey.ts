@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { RedisAddress, RedisNode } from './redis-address.ts';
+import type { RedisAddress, RedisNode } from '../redis-address.ts';
 import { nodeText } from './redis-node.ts';
 import { ANSWER_WITHIN, Questioner, type Untold, within } from './redis-question.ts';
 

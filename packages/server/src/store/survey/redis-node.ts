@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { RedisNode } from './redis-address.ts';
+import type { RedisNode } from '../redis-address.ts';
 
 /** How long a node may take to accept a connection, ms. */
 const ACCEPT_WITHIN = 1500;

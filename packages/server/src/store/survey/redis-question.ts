@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { isRefusal, send } from './redis-connection.ts';
+import { isRefusal, send } from '../redis-connection.ts';
 
 /** How long one question may take, ms. */
 export const ANSWER_WITHIN = 2000;
