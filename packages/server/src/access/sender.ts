@@ -37,7 +37,7 @@ export class Sender {
    * @throws PortolanError `abandoned`
    */
   admit(changes: boolean): void {
-    if (!this.begun) this.#insistOnWaiting();
+    if (!this.begun) this.insistOnWaiting();
     if (changes) this.#changes++;
   }
 
@@ -46,7 +46,8 @@ export class Sender {
     this.#changes--;
   }
 
-  #insistOnWaiting(): void {
+  /** @throws PortolanError `abandoned` when it has gone */
+  insistOnWaiting(): void {
     // A client that ends its side alone has gone, too: Node closes the other side then, and an answer would be lost.
     if (this.#line.destroyed || this.#line.readableEnded) {
       throw new PortolanError('abandoned', 'the connection was closed before the request was begun; nothing was done');

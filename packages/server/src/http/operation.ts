@@ -132,7 +132,7 @@ function parsed<S extends z.ZodType>(where: 'param' | 'query' | 'body', schema: 
 }
 
 /** Browsers send other types across origins without asking, so JSON has to be named. */
-async function json(c: HonoContext): Promise<unknown> {
+async function json(c: HonoContext<Env>): Promise<unknown> {
   const type = c.req.header('content-type') ?? '';
   if (!/^application\/json\b/i.test(type)) {
     const told = type === '' ? 'none was given' : `it is ${type}`;
@@ -144,7 +144,11 @@ async function json(c: HonoContext): Promise<unknown> {
   try {
     return await c.req.json();
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) {
+      // A body that ends in the middle is no defect of ours.
+      c.get('sender').insistOnWaiting();
+      throw error;
+    }
     throw new PortolanError('invalid-request', `the body is not valid JSON: ${error.message}`);
   }
 }
