@@ -4,6 +4,7 @@ import { request as httpRequest, Agent as PlainAgent } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { connect } from '@portolan/client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Authority, certificatesUnavailable } from '../support/certificates.ts';
 import { Workbench } from '../support/workbench.ts';
@@ -46,7 +47,7 @@ async function coordinator(agent: PlainAgent | TlsAgent, args: readonly string[]
     const { items } = JSON.parse((await call('GET', '/v1/assignments?consistent=true')).text);
     return items.map(({ endpoint }: { endpoint: { service: string } }) => endpoint.service);
   };
-  return { program, send, call, reservation, answered, services };
+  return { program, url, send, call, reservation, answered, services };
 }
 
 /** Asks while the coordinator is frozen, gives up, and lets it go on. */
@@ -74,6 +75,21 @@ describe('a request that its sender gave up while the coordinator was frozen is 
     await vi.waitFor(async () => expect((await at.answered(408)) + (await at.answered(201))).toBe(2), patient);
     expect(await at.services()).toEqual(['waits']);
     agent.destroy();
+  });
+
+  test('by the SDK', { timeout: 60_000 }, async () => {
+    const agent = new PlainAgent();
+    const at = await coordinator(agent);
+    const client = connect({ url: at.url, token: bench.token, timeout: 500, patience: 0 });
+    await client.reserve({ project: 'shop', service: 'waits' });
+    at.program.child.kill('SIGSTOP');
+    await expect(client.reserve({ project: 'shop', service: 'nobody-waits' })).rejects.toMatchObject({
+      code: 'unreachable',
+      data: { mayHaveBeenDone: true },
+    });
+    at.program.child.kill('SIGCONT');
+    await vi.waitFor(async () => expect((await at.answered(408)) + (await at.answered(201))).toBe(2), patient);
+    expect(await at.services()).toEqual(['waits']);
   });
 
   const unavailable = certificatesUnavailable();
