@@ -48,6 +48,30 @@ describe('a request whose sender has gone', () => {
     expect(sent).toEqual([]);
   });
 
+  test('is not sent along with others that came a turn of the event loop earlier', async () => {
+    const line = { destroyed: false, readableEnded: false };
+    const first = committer.commit(put('first'));
+    await new Promise(setImmediate);
+    const gone = onBehalfOf(new Sender(line), () => committer.commit(put('gone')));
+    await new Promise(setImmediate);
+    line.readableEnded = true;
+    await expect(gone).rejects.toMatchObject(abandoned);
+    await first;
+    expect(sent).toEqual(['first']);
+  });
+
+  test('while the process stood still is not sent before its connection was looked at again', async () => {
+    const line = { destroyed: false, readableEnded: false };
+    const gone = onBehalfOf(new Sender(line), () => committer.commit(put('gone')));
+    await new Promise(setImmediate);
+    const begun = performance.now();
+    while (performance.now() - begun < 150);
+    await new Promise(setImmediate);
+    line.readableEnded = true;
+    await expect(gone).rejects.toMatchObject(abandoned);
+    expect(sent).toEqual([]);
+  });
+
   test('while the store was busy with others never reaches the store, and those who wait with it do', async () => {
     const line = { destroyed: false, readableEnded: false };
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -33,6 +33,8 @@ const UNDONE: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'too-larg
 const GROUP_MAX = 200;
 /** Large groups hold up the store for all; a report of a big host travels alone. */
 const GROUP_OPERATIONS = 6_000;
+/** A turn of the event loop that takes longer may be one in which this process stood still, ms. */
+const STALL = 100;
 /** One group is applied by the store while the next one is on its way. */
 const IN_FLIGHT_MAX = 2;
 
@@ -43,9 +45,14 @@ const IN_FLIGHT_MAX = 2;
 export class Committer {
   readonly #store: Store;
   readonly #listener: CommitListener;
-  #queue: Waiting[] = [];
+  /** Since the last turn of the event loop. */
+  readonly #arrived: Waiting[] = [];
+  readonly #queue: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
+  #turnedAt = 0;
+  /** Never twice in a row: where every turn takes long, commits must get through all the same. */
+  #lookedAgain = false;
 
   constructor(store: Store, listener: CommitListener) {
     this.#store = store;
@@ -58,7 +65,7 @@ export class Committer {
    */
   commit(transaction: Transaction): Promise<Committed> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({
+      this.#arrived.push({
         transaction,
         operations: operationsOf(transaction),
         sender: currentSender(),
@@ -72,24 +79,35 @@ export class Committer {
 
   /** Resolves when everything that was handed in has its answer. */
   async drained(): Promise<void> {
-    while (this.#inFlight > 0 || this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#inFlight + this.#queue.length + this.#arrived.length > 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight >= IN_FLIGHT_MAX || this.#queue.length === 0) return;
+    const sendable = this.#queue.length > 0 && this.#inFlight < IN_FLIGHT_MAX;
+    if (this.#scheduled || (this.#arrived.length === 0 && !sendable)) return;
     this.#scheduled = true;
-    // After the I/O of this turn of the event loop, so that requests that came together go together. And after that of the
-    // next: a request is read in one turn and the end of its connection in the next, although both have lain there for
-    // long when this process was frozen.
-    setImmediate(() =>
-      setImmediate(() => {
-        this.#scheduled = false;
-        while (this.#inFlight < IN_FLIGHT_MAX && this.#queue.length > 0) {
-          const group = this.#take().filter(admitted);
-          if (group.length > 0) void this.#send(group);
-        }
-      }),
-    );
+    // After the I/O of this turn of the event loop, so that requests that came together go together.
+    setImmediate(() => this.#turn());
+  }
+
+  /**
+   * What arrived in this turn is sent in the next: a request is read in one turn and the end of its connection in the
+   * next, although both have lain there for long when this process was frozen. When it was frozen in between, what the
+   * system told of connections is old, and is looked at once more.
+   */
+  #turn(): void {
+    this.#scheduled = false;
+    const now = performance.now();
+    const old = this.#queue.length > 0 && now - this.#turnedAt > STALL && !this.#lookedAgain;
+    this.#turnedAt = now;
+    this.#lookedAgain = old;
+    while (!old && this.#inFlight < IN_FLIGHT_MAX && this.#queue.length > 0) {
+      const group = this.#take().filter(admitted);
+      if (group.length > 0) void this.#send(group);
+    }
+    this.#queue.push(...this.#arrived.splice(0));
+    this.#schedule();
   }
 
   #take(): Waiting[] {
