@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { redisUnavailable, startRedis } from '../../../test/support/redis.ts';
 import type { Check } from './check.ts';
 import { PortolanProcess } from './portolan-process.ts';
 
@@ -121,6 +122,41 @@ describe('doctor', () => {
     rmSync(join(spoilt, 'host-id'));
     chmodSync(spoilt, 0o777);
     expect(await look()).toMatchObject({ status: 'failure', remedy: expect.stringContaining('chmod 700') });
+  });
+});
+
+describe('doctor --redis', () => {
+  const unavailable = redisUnavailable();
+
+  test('looks at a Redis alone, with no coordinator, and shows no password', async ({ skip, onTestFinished }) => {
+    skip(unavailable !== undefined, unavailable);
+    const redis = await startRedis({ asProcess: true, persistence: 'aof', args: ['--requirepass', 'harbour-pw'] });
+    onTestFinished(() => redis.stop());
+    const url = redis.url.replace('://', '://:harbour-pw@');
+    const away = { PORTOLAN_URL: 'http://127.0.0.1:1' };
+    const { code, stdout, stderr } = await portolan(['doctor', '--redis', url], away);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^ok {4}server {7}127\.0\.0\.1:\d+ answers, version/m);
+    expect(stdout).toMatch(/^ok {4}ack {10}disk/m);
+    expect(stdout).not.toContain('harbour-pw');
+    expect(code).toBe(0);
+
+    const json = await portolan(['doctor', '--redis', '--fleet', 'dev', '--json'], { ...away, PORTOLAN_REDIS: url });
+    const { checks } = JSON.parse(json.stdout) as { checks: Check[] };
+    expect(checks).toContainEqual({ name: 'fleet', status: 'ok', detail: 'there is nothing yet of a fleet "dev"' });
+
+    const wrong = await portolan(['doctor', '--redis', url.replace('harbour-pw', 'other-pw')]);
+    expect(wrong.stdout).toMatch(/^FAIL {2}server .*WRONGPASS/m);
+    expect(wrong.stdout + wrong.stderr).not.toContain('other-pw');
+    expect(wrong.code).toBe(1);
+  });
+
+  test('wants to know which Redis, and takes --fleet for it alone', async () => {
+    const none = await portolan(['doctor', '--redis']);
+    expect(none.stderr).toContain('PORTOLAN_REDIS');
+    expect(none.code).toBe(2);
+    expect((await portolan(['doctor', '--fleet', 'dev'])).code).toBe(2);
+    expect((await portolan(['doctor', '--redis', 'redis://:pw-1@'])).stderr).not.toContain('pw-1');
   });
 });
 

@@ -282,6 +282,8 @@ export const Status = z
     version: z.string(),
     /** How surely its commits outlive a failure. */
     acknowledgement: Acknowledgement,
+    /** Why that is less than it should be; `null` when it is not. */
+    lowered: z.string().nullable().default(null),
     /** Of the store's history: a new one begins when it may have forked. */
     epoch: z.int(),
     position: Position,

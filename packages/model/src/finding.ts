@@ -19,6 +19,7 @@ export const findingKinds = [
   'blocked-port',
   'lost-assignment',
   'mass-expiry',
+  'durability-lowered',
   ...planFindingKinds,
 ] as const;
 export const findingStates = ['open', 'acknowledged', 'resolved'] as const;

@@ -4,6 +4,7 @@ export * from './alias.ts';
 export * from './api.ts';
 export * from './assignment.ts';
 export * from './choose.ts';
+export { sameValue } from './difference.ts';
 export * from './digest.ts';
 export * from './entry.ts';
 export * from './environment.ts';

@@ -1,4 +1,4 @@
-import type { Assignment } from './assignment.ts';
+import { type Assignment, rewritten } from './assignment.ts';
 import { differences, sameValue } from './difference.ts';
 import { type EntryKind, type EntryValue, key } from './entry.ts';
 import type { Fleet, Held } from './fleet.ts';
@@ -195,7 +195,7 @@ class Draft implements PlanDraft {
     const stays = before?.port === port;
     const host = service.hosts.length === 1 ? service.hosts[0] : undefined;
     const purpose = planned.purpose ?? before?.purpose;
-    const after: Assignment = {
+    const wanted: Assignment = {
       protocol: planned.protocol,
       port,
       endpoint,
@@ -203,14 +203,17 @@ class Draft implements PlanDraft {
       ...(purpose !== undefined && { purpose }),
       ...(host !== undefined && { host }),
       ...(before?.holder !== undefined && { holder: before.holder }),
+      ...(stays && before.formerTokens && { formerTokens: before.formerTokens }),
       grantedAt: stays ? before.grantedAt : now,
     };
-    if (before && sameValue(before, after)) {
+    if (before && sameValue(before, wanted)) {
       if (this.#owned.endpoints.includes(id)) this.owns.endpoints.push(id);
       return;
     }
     this.owns.endpoints.push(id);
     if (before && !stays) this.#vacate(held!);
+    const { formerTokens } = stays ? rewritten(held!, {}) : wanted;
+    const after = { ...wanted, ...(formerTokens && { formerTokens }) };
     this.#write('assignment', key.assignment(planned.protocol, port), after);
     if (!stays) this.#write('endpoint', key.endpoint(endpoint, planned.protocol), { port });
     for (const each of protocols) {
@@ -229,7 +232,7 @@ class Draft implements PlanDraft {
       id,
       before: before ? said(before) : null,
       after: said(after),
-      detail: !before ? `${port}` : stays ? differences(before, after) : `${before.port} → ${port}`,
+      detail: !before ? `${port}` : stays ? differences(before, wanted) : `${before.port} → ${port}`,
     });
   }
 

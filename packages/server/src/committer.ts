@@ -2,8 +2,8 @@ import { PortolanError, type ProblemCode } from '@portolan/model';
 import { currentSender, type Sender } from './access/sender.ts';
 import type { GroupOutcome, Outcome, Store, Transaction } from './store/store.ts';
 
-/** What became of one transaction, with the head and epoch after its group. */
-export type Committed = Outcome & Pick<GroupOutcome, 'position' | 'epoch'>;
+/** What became of one transaction, with the head and epoch after its group, and how surely that lasts. */
+export type Committed = Outcome & Pick<GroupOutcome, 'position' | 'epoch' | 'acknowledgement'>;
 
 /** For metrics. */
 export interface CommittedGroup {
@@ -127,11 +127,11 @@ export class Committer {
     try {
       const transactions = group.map(({ transaction }) => transaction);
       const outcome = await this.#store.commit(transactions);
-      const { outcomes, position, epoch } = outcome;
+      const { outcomes, position, epoch, acknowledgement } = outcome;
       this.#listener.committed(transactions, outcome);
       group.forEach((waiting, i) => {
         if (!outcomes[i]!.applied) withdraw(waiting);
-        waiting.resolve({ ...outcomes[i]!, position, epoch });
+        waiting.resolve({ ...outcomes[i]!, position, epoch, acknowledgement });
       });
       const applied = outcomes.filter((outcome) => outcome.applied).length;
       this.#listener.measured({

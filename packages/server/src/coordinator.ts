@@ -19,6 +19,7 @@ import { Tasks } from './commands/tasks.ts';
 import { Triage } from './commands/triage.ts';
 import { Committer } from './committer.ts';
 import { Executor } from './executor.ts';
+import { DurabilityDuty } from './durability-duty.ts';
 import { FindingsDuty } from './findings.ts';
 import { FleetGossip } from './gossip/fleet-gossip.ts';
 import { addGossipMetrics } from './gossip/gossip-metrics.ts';
@@ -26,6 +27,7 @@ import { Keyrings } from './gossip/keyrings.ts';
 import { LivenessDuty } from './gossip/liveness-duty.ts';
 import { RegistryDuty } from './gossip/registry-duty.ts';
 import { Leadership } from './leader.ts';
+import { LostAssignments } from './lost-assignments.ts';
 import { Metrics } from './metrics.ts';
 import { PlanDuty } from './plan-duty.ts';
 import { ReaperDuty } from './reaper.ts';
@@ -92,6 +94,7 @@ export async function startCoordinator(
     subscribers: () => hub.subscribers,
     leading: () => leadership.leading,
     freshAt: () => replica.freshAt,
+    lowered: () => store.lowered !== null,
   });
   const committer = new Committer(store, { committed: replica.committed, measured: metrics.observeGroup });
   const executor = new Executor(store, replica, committer);
@@ -111,14 +114,18 @@ export async function startCoordinator(
     new ReaperDuty(store, replica, logger, vouchesFor),
     new LivenessDuty({ replica, gossip, hosts, logger, lockDelay }),
     new RegistryDuty(replica, gossip, bootstrap),
-    new TrimDuty(replica, 'audit'),
-    new TrimDuty(replica, 'event'),
+    new TrimDuty(replica, 'audit', logger),
+    new TrimDuty(replica, 'event', logger),
+    new DurabilityDuty(store, replica),
     new AlertsDuty(replica, logger),
   ];
   const audit = new AuditWriter(committer, logger);
   const leadership = new Leadership(id, committer, replica, duties, logger);
 
+  const lostAssignments = new LostAssignments(executor, replica, logger);
+
   hub.start();
+  lostAssignments.start();
   leadership.start();
   return {
     id,
@@ -147,6 +154,7 @@ export async function startCoordinator(
       hub.stop();
       await audit.flush();
       await leadership.stop();
+      await lostAssignments.stop();
       await committer.drained();
       await replica.stop();
       await store.close();

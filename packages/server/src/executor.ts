@@ -37,8 +37,8 @@ export class Executor {
   readonly #replica: Replica;
   readonly #committer: Committer;
   readonly #store: Store;
-  /** The replica has all that was committed before this time, ms since 1970. */
-  #provenAt = 0;
+  /** The replica has all that was committed before this time, ms of the monotonic clock. */
+  #provenAt = Number.NEGATIVE_INFINITY;
 
   constructor(store: Store, replica: Replica, committer: Committer) {
     this.#store = store;
@@ -54,30 +54,68 @@ export class Executor {
     return this.#store.acknowledgement;
   }
 
+  /** Why the acknowledgement is less than it should be; `null` when it is not. */
+  get lowered() {
+    return this.#store.lowered;
+  }
+
   /**
    * @param decide called once a round, from round 0; it may throw a PortolanError to refuse
    * @throws PortolanError of the store, of `decide`, or `contention` when others were faster every time
    */
   async execute<T>(decide: (round: number) => Plan<T> | Settled<T> | Promise<Plan<T> | Settled<T>>): Promise<T> {
-    if (Date.now() - this.#provenAt > STALE_AFTER) await this.catchUp();
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-      const decided = decide(round);
-      const plan = decided instanceof Promise ? await decided : decided;
-      if ('result' in plan) return plan.result;
+    const began = performance.now();
+    if (began - this.#provenAt > STALE_AFTER) await this.catchUp();
+    for (let round = 0; round < ROUNDS_MAX; ) {
+      let plan: Plan<T> | Settled<T>;
       try {
-        const asked = Date.now();
+        const decided = decide(round);
+        plan = decided instanceof Promise ? await decided : decided;
+      } catch (error) {
+        if (!(error instanceof PortolanError) || this.#provenSince(began)) throw error;
+        await this.catchUp();
+        continue;
+      }
+      if ('result' in plan) {
+        if (this.#provenSince(began)) return plan.result;
+        await this.catchUp();
+        continue;
+      }
+      try {
+        const asked = performance.now();
         const by = actor();
         const told = plan.alternatives.map((each) => withHistory(each, this.fleet, by));
         const committed = await this.#committer.commit({ alternatives: attributed(told, this.fleet) });
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
-        if (!this.#replica.has(committed.position)) await this.#replica.reached(committed.position);
+        if (!this.#replica.has(committed.position)) await this.#shown(committed);
         this.#provenAt = asked;
         if (committed.applied) return plan.answer(committed);
       } finally {
         plan.settle?.();
       }
+      round++;
     }
     throw new PortolanError('contention', `others changed the same entries ${ROUNDS_MAX} times in a row; try again`);
+  }
+
+  /**
+   * What is answered without a commit, a refusal above all, is decided on the copy alone: it counts only if the store
+   * has shown, since the request came, that nobody changed it meanwhile.
+   */
+  #provenSince(began: number): boolean {
+    return this.#provenAt >= began;
+  }
+
+  /** Waits until the replica shows a commit. */
+  async #shown({ position, epoch, applied }: Committed): Promise<void> {
+    try {
+      await this.#replica.reached(position, epoch);
+    } catch (error) {
+      if (!applied || !(error instanceof PortolanError)) throw error;
+      throw new PortolanError('durability-unknown', `it was committed, and then ${error.message}`, error.data, {
+        cause: error,
+      });
+    }
   }
 
   /**
@@ -85,9 +123,9 @@ export class Executor {
    * answer it.
    */
   async catchUp(): Promise<void> {
-    const asked = Date.now();
-    const { position } = await this.#committer.commit({ alternatives: [alternative({})] });
-    await this.#replica.reached(position);
-    this.#provenAt = asked;
+    const asked = performance.now();
+    const { position, epoch } = await this.#committer.commit({ alternatives: [alternative({})] });
+    await this.#replica.reached(position, epoch);
+    this.#provenAt = Math.max(this.#provenAt, asked);
   }
 }

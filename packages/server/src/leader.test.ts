@@ -48,6 +48,30 @@ async function contender(url: string) {
   return { store, leadership, terms, hold, replica };
 }
 
+test('a leader begins anew when the epoch changes, and commits nothing in one that it has not looked at', {
+  timeout: 90_000,
+}, async () => {
+  const redis = await startRedis({ persistence: 'aof' });
+  cleanup.push(() => redis.stop());
+  const { leadership, terms } = await contender(redis.url);
+  await vi.waitFor(() => expect(leadership.leading).toBe(true), patient);
+  await redis.shutDown();
+  await redis.restart();
+  const [first] = terms;
+  await vi.waitFor(async () => {
+    await first!.term.commit({ puts });
+    expect(terms).toHaveLength(2);
+  }, patient);
+  expect(first!.signal.aborted).toBe(true);
+  const committed = await terms[1]!.term.commit({});
+  expect(committed).toMatchObject({ applied: true });
+  const late = await openRedisStore({ url: redis.url });
+  cleanup.push(() => late.close());
+  const entries = [];
+  for await (const chunk of late.snapshot()) entries.push(...chunk.entries.map((entry) => entry.key));
+  expect(entries).not.toContain(key.range('late'));
+});
+
 const range: Range = { name: 'late', from: 5000, to: 5099, purpose: '', owner: null, policy: 'allocate' };
 const puts = [put<'range'>(key.range('late'), range)];
 

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { key, PortolanError, type Version } from '@portolan/model';
+import { formatVersion, key, PortolanError, type Version } from '@portolan/model';
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
 import { alternative, put } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
 import { withHistory } from './finding-history.ts';
@@ -17,7 +17,10 @@ export interface Duty {
   lead(term: Term, signal: AbortSignal): void;
 }
 
-/** One time of being the leader. Its commits hold only while it lasts: a leader that was overtaken writes nothing. */
+/**
+ * One time of being the leader, within one epoch of the store. Its commits hold only while it lasts: a leader that was
+ * overtaken writes nothing, nor one whose copy is of a history that the store has lost.
+ */
 export interface Term {
   /** @returns nothing when the term is over, the store failed, or a condition of the alternative's own did not hold */
   commit(parts: Partial<Alternative>): Promise<Committed | undefined>;
@@ -34,12 +37,20 @@ export class Leadership {
   readonly #replica: Replica;
   readonly #duties: readonly Duty[];
   readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #stopping = new AbortController();
-  #version: Version | undefined;
-  #term: AbortController | undefined;
+  #term: { readonly version: Version; readonly epoch: number; readonly over: AbortController } | undefined;
   #campaigning: Promise<void> | undefined;
 
-  constructor(coordinator: string, committer: Committer, replica: Replica, duties: readonly Duty[], logger: Logger) {
+  constructor(
+    coordinator: string,
+    committer: Committer,
+    replica: Replica,
+    duties: readonly Duty[],
+    logger: Logger,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#coordinator = coordinator;
     this.#committer = committer;
     this.#replica = replica;
@@ -48,7 +59,7 @@ export class Leadership {
   }
 
   get leading(): boolean {
-    return this.#version !== undefined;
+    return this.#term !== undefined;
   }
 
   start(): void {
@@ -59,11 +70,11 @@ export class Leadership {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#campaigning;
-    const version = this.#version;
+    const term = this.#term;
     this.#end();
-    if (version === undefined) return;
+    if (!term) return;
     const resignation = alternative({
-      conditions: [{ key: key.leader(), version }],
+      conditions: [{ key: key.leader(), version: term.version }],
       deletes: [key.leader()],
       leases: [{ id: LEASE, ttl: null }],
     });
@@ -71,59 +82,69 @@ export class Leadership {
   }
 
   async #campaign(): Promise<void> {
-    let lastHeld = 0;
+    let lastHeld = Number.NEGATIVE_INFINITY;
     while (!this.#stopping.signal.aborted) {
       try {
-        if (await this.#claim()) lastHeld = Date.now();
+        if (await this.#claim()) lastHeld = this.#clock.now();
         else this.#end();
       } catch (error) {
         // The store may be away for a moment; who cannot renew in time is not the leader.
-        if (Date.now() - lastHeld > LEADER_TTL) this.#end();
+        if (this.#clock.now() - lastHeld > LEADER_TTL) this.#end();
         this.#logger.debug({ err: error }, 'the lead could not be claimed');
       }
-      await sleep(CAMPAIGN_EVERY, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      await this.#clock.sleep(CAMPAIGN_EVERY, this.#stopping.signal);
     }
   }
 
   async #claim(): Promise<boolean> {
     const leases = [{ id: LEASE, ttl: LEADER_TTL }];
-    if (this.#version !== undefined) {
-      const renewal = alternative({ conditions: [{ key: key.leader(), version: this.#version }], leases });
-      return (await this.#committer.commit({ alternatives: [renewal] })).applied;
-    }
     const puts = [put<'leader'>(key.leader(), { coordinator: this.#coordinator, since: new Date().toISOString() })];
-    const vacant = alternative({ conditions: [{ key: key.leader(), version: null }], puts, leases });
-    const overdue = alternative({ conditions: [{ lease: LEASE, due: true }], puts, leases });
-    const committed = await this.#committer.commit({ alternatives: [vacant, overdue] });
+    const claims = [
+      alternative({ conditions: [{ key: key.leader(), version: null }], puts, leases }),
+      alternative({ conditions: [{ lease: LEASE, due: true }], puts, leases }),
+    ];
+    const term = this.#term;
+    if (term) {
+      const own = { key: key.leader(), version: term.version };
+      claims.unshift(
+        alternative({ conditions: [own, { epoch: term.epoch }], leases }),
+        // The store's history may have forked: what the duties know is looked at anew.
+        alternative({ conditions: [own], puts, leases }),
+      );
+    }
+    const committed = await this.#committer.commit({ alternatives: claims });
     if (!committed.applied) return false;
+    if (term && committed.alternative === 0) return true;
+    this.#end();
     // The duties judge the whole fleet, so it has to be there.
-    await this.#replica.reached(committed.position);
-    this.#begin(`${committed.epoch}.${committed.revision}`);
+    await this.#replica.reached(committed.position, committed.epoch);
+    this.#begin(committed.epoch, committed.revision);
     return true;
   }
 
-  #begin(version: Version): void {
+  #begin(epoch: number, revision: number): void {
+    const version = formatVersion(epoch, revision);
     this.#logger.info({ version }, 'this coordinator leads: it computes findings and reaps leases');
-    this.#version = version;
-    this.#term = new AbortController();
-    const term: Term = { commit: (parts) => this.#commit(version, parts) };
-    for (const duty of this.#duties) duty.lead(term, this.#term.signal);
+    const over = new AbortController();
+    this.#term = { version, epoch, over };
+    const term: Term = { commit: (parts) => this.#commit(version, epoch, parts) };
+    for (const duty of this.#duties) duty.lead(term, over.signal);
   }
 
   #end(): void {
-    if (this.#version === undefined) return;
+    if (!this.#term) return;
     this.#logger.info('this coordinator no longer leads');
-    this.#version = undefined;
-    this.#term?.abort();
+    this.#term.over.abort();
+    this.#term = undefined;
   }
 
-  async #commit(version: Version, parts: Partial<Alternative>): Promise<Committed | undefined> {
-    if (this.#version !== version) return undefined;
-    const conditions = [{ key: key.leader(), version }, ...(parts.conditions ?? [])];
+  async #commit(version: Version, epoch: number, parts: Partial<Alternative>): Promise<Committed | undefined> {
+    if (this.#term?.version !== version) return undefined;
+    const conditions = [{ key: key.leader(), version }, { epoch }, ...(parts.conditions ?? [])];
     const only = withHistory(alternative({ ...parts, conditions }), this.#replica.fleet, null);
     try {
       const committed = await this.#committer.commit({ alternatives: [only] });
-      await this.#replica.reached(committed.position);
+      await this.#replica.reached(committed.position, committed.epoch);
       return committed.applied ? committed : undefined;
     } catch (error) {
       if (error instanceof PortolanError) return undefined;

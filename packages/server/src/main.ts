@@ -208,7 +208,7 @@ function refuseOpenBind({ host, token, tls, insecureBind }: ServerOptions & { ho
 }
 
 async function openStore(at: ServerOptions['store'], logger: Logger): Promise<Store> {
-  if (at.kind === 'sqlite') return openSqliteStore({ path: at.path });
+  if (at.kind === 'sqlite') return openSqliteStore({ path: at.path, logger });
   const { url, fleet, acknowledgement } = at;
   return openRedisStore({ url, logger, ...(fleet && { fleet }), ...(acknowledgement && { acknowledgement }) });
 }

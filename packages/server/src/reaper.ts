@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Finding, type Fleet, type Host, key, type RestingPort, serviceId } from '@portolan/model';
+import { type Finding, type Fleet, type Host, key, type RestingPort, rewritten, serviceId } from '@portolan/model';
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
 import { put } from './commands/entries.ts';
 import { GOSSIP_TTL, HOST_TTL, hostLease } from './commands/hosts.ts';
+import { brake, type Ended } from './expiry-brake.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import { Outage } from './store/outage.ts';
@@ -12,12 +13,14 @@ const SWEEP_EVERY = 1_000;
 const SWEEP_MAX = 500;
 /** A store that was silent so long, ms, may have kept holders of the shortest leases from renewing. */
 const SILENCE_MAX = 2_000;
+/** How late a lease may be found due, ms: two sweeps, and what the clocks differ by. */
+const SPARED_SLACK = 5_000;
+/** The finding of an alarm stays open for so long at most when all is quiet, ms. */
+const QUIET_MAX = 3_600_000;
+/** Commits of a sweep that are under way at once. */
+const AT_ONCE = 50;
 /** How long a port rests after its lease ended, ms. */
 export const REST = 15_000;
-/** More than this part of all leases due in one sweep is taken for a fault of ours, not of their holders. */
-const MASS_PART = 0.15;
-/** Below this many it is taken for what it looks like: a fleet of five leases may well lose one. */
-const MASS_MIN = 20;
 /** Renewed leases end at different times, so that what could not be kept does not end in one moment. */
 const SMEAR = 0.25;
 const MASS_EXPIRY = 'mass-expiry';
@@ -32,12 +35,26 @@ export class ReaperDuty implements Duty {
   readonly #logger: Logger;
   readonly #outage: Outage;
   readonly #vouchesFor: (host: string) => boolean;
+  readonly #clock: Clock;
   /** When the store last answered, by the monotonic clock, ms. */
   #heardAt = 0;
+  /** Leases that this leader ended lately. */
+  #ended: readonly Ended[] = [];
+  /** When this leader last gave all leases more time since too many fell due, ms of the monotonic clock. */
+  #alarmedAt = Number.NEGATIVE_INFINITY;
+  /** Since when none has ended for that, at most as long as this leads, ms of the monotonic clock. */
+  #quietSince = 0;
 
   /** @param vouchesFor whether a host is known to live without its reports */
-  constructor(store: Store, replica: Replica, logger: Logger, vouchesFor: (host: string) => boolean = () => false) {
+  constructor(
+    store: Store,
+    replica: Replica,
+    logger: Logger,
+    vouchesFor: (host: string) => boolean = () => false,
+    clock: Clock = systemClock,
+  ) {
     this.#store = store;
+    this.#clock = clock;
     this.#vouchesFor = vouchesFor;
     this.#replica = replica;
     this.#logger = logger;
@@ -48,32 +65,37 @@ export class ReaperDuty implements Duty {
     const heard: Term = {
       commit: async (parts) => {
         const committed = await term.commit(parts);
-        if (committed) this.#heardAt = performance.now();
+        if (committed) this.#heardAt = this.#clock.now();
         return committed;
       },
     };
+    this.#ended = [];
+    this.#alarmedAt = Number.NEGATIVE_INFINITY;
+    this.#quietSince = this.#clock.now();
     void this.#reap(heard, signal);
   }
 
   async #reap(term: Term, signal: AbortSignal): Promise<void> {
-    let epoch: number | undefined;
+    // While nobody led holders may not have been able to renew: a term begins with more time for all.
+    let extended = false;
+    let clocks: Clocks | undefined;
     while (!signal.aborted) {
       try {
         const before = this.#heardAt;
-        const { leases } = await this.#store.due(SWEEP_MAX);
+        const due = await this.#store.due(SWEEP_MAX);
+        const at = { store: due.time, own: this.#clock.now() };
         this.#outage.worked();
-        // After it: so what is due by a history that lacks renewals, after a failover, is told by its epoch.
-        const proof = await term.commit({});
-        if (proof) {
-          // While nobody led, or the store was away, holders could not renew: nobody loses a lease for that.
-          const away = proof.epoch !== epoch || this.#heardAt - before > SILENCE_MAX;
-          if (!away) await this.#sweep(leases, term);
-          else epoch = (await this.#extendAll(term)) ? proof.epoch : undefined;
+        // After it: what is due by a history that the store has lost since does not hold in this one.
+        if (await term.commit({})) {
+          const away = this.#heardAt - before > SILENCE_MAX || (clocks && stepped(clocks, at));
+          clocks = at;
+          if (extended && !away) await this.#sweep(due.leases, term);
+          else extended = await this.#extendAll(term);
         }
       } catch (error) {
         this.#outage.failed(error);
       }
-      await sleep(SWEEP_EVERY, undefined, { signal }).catch(() => {});
+      await this.#clock.sleep(SWEEP_EVERY, signal);
     }
   }
 
@@ -95,8 +117,12 @@ export class ReaperDuty implements Duty {
   }
 
   #extension(id: string): { id: string; ttl: number } {
-    const ttl = this.#fleet.leased(id)[0]?.value.lease?.ttl ?? 0;
-    return { id, ttl: smeared(ttl * 1000) };
+    return { id, ttl: smeared(this.#ttlOf(id)) };
+  }
+
+  /** ms */
+  #ttlOf(id: string): number {
+    return (this.#fleet.leased(id)[0]?.value.lease?.ttl ?? 0) * 1000;
   }
 
   async #sweep(leases: readonly string[], term: Term): Promise<void> {
@@ -104,19 +130,32 @@ export class ReaperDuty implements Duty {
     if (due.length === 0) return this.#calm(term);
     const leased = due.filter((id) => this.#fleet.leased(id).length > 0);
     const standing = leased.filter((id) => this.#stands(id));
-    for (const id of standing) await this.#keep(id, term);
-    const assignments = leased.filter((id) => !standing.includes(id));
-    const budget = Math.max(MASS_MIN, Math.ceil(this.#fleet.leaseCount * MASS_PART));
-    if (assignments.length > budget && !this.#alarmed) {
-      await this.#alarm(term, assignments);
-      return;
-    }
-    const others = due.filter((id) => !leased.includes(id));
-    for (const id of [...others, ...assignments.slice(0, budget)]) {
-      await this.#end(id, term);
+    await this.#each(standing, (id) => this.#keep(id, term));
+    const kept = new Set(standing);
+    const silent = leased.filter((id) => !kept.has(id));
+    const now = this.#clock.now();
+    const { end, alarm, ended } = brake(this.#ended, {
+      now,
+      due: silent.map((id) => ({ id, ttl: this.#ttlOf(id), spared: this.#isSpared(id, now) })),
+      standing: this.#fleet.leaseCount,
+    });
+    this.#ended = ended;
+    if (alarm) await this.#alarm(term, silent.length);
+    const known = new Set(leased);
+    await this.#each([...due.filter((id) => !known.has(id)), ...end.map(({ id }) => id)], (id) => this.#end(id, term));
+  }
+
+  async #each(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
+    for (let i = 0; i < ids.length; i += AT_ONCE) {
+      await Promise.all(ids.slice(i, i + AT_ONCE).map(work));
       // Away amid the sweep: what was due before may have been renewed in vain.
-      if (performance.now() - this.#heardAt > SILENCE_MAX) return;
+      if (this.#clock.now() - this.#heardAt > SILENCE_MAX) return;
     }
+  }
+
+  /** What was given more time by the last alarm and falls due within that time was not renewed since. */
+  #isSpared(id: string, now: number): boolean {
+    return now - this.#alarmedAt <= this.#ttlOf(id) * (1 + SMEAR) + SPARED_SLACK;
   }
 
   /**
@@ -143,7 +182,7 @@ export class ReaperDuty implements Duty {
     const orphans = held.filter(({ value }) => value.unattended === undefined);
     await term.commit({
       conditions: [{ lease: id, due: true }, ...held.map(({ key, version }) => ({ key, version }))],
-      puts: orphans.map(({ key, value }) => put<'assignment'>(key, { ...value, unattended: 'orphaned' })),
+      puts: orphans.map((each) => put<'assignment'>(each.key, rewritten(each, { unattended: 'orphaned' }))),
       leases: [this.#extension(id)],
     });
   }
@@ -153,8 +192,9 @@ export class ReaperDuty implements Duty {
     return finding !== undefined && finding.state !== 'resolved';
   }
 
-  /** Gives all of them one more ttl and says so. Those still silent then end, but never more than a part in a sweep. */
-  async #alarm(term: Term, due: readonly string[]): Promise<void> {
+  /** Gives all leases one more ttl and says so: those that are not due yet would be in a moment. */
+  async #alarm(term: Term, due: number): Promise<void> {
+    const leases = this.#fleet.leaseCount;
     const now = new Date().toISOString();
     const finding: Finding = {
       id: MASS_EXPIRY,
@@ -165,29 +205,25 @@ export class ReaperDuty implements Duty {
       protocol: null,
       port: null,
       parties: [],
-      summary: `${due.length} of ${this.#fleet.leaseCount} leases fell due at once: they were given one more ttl, for that looks like a fault of the network or the store, not of their holders.`,
+      summary: `Too many of ${leases} leases fell due within a short time, ${due} of them just now: all were given one more ttl, for that looks like a fault of the network or the store, not of their holders.`,
       remedies: ['portolan hosts', 'check that the holders can reach a coordinator'],
       state: 'open',
       firstSeen: now,
       lastChanged: now,
     };
-    this.#logger.warn(
-      { due: due.length, leases: this.#fleet.leaseCount },
-      'many leases fell due at once: reaping slowly',
-    );
-    await term.commit({
-      puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)],
-      leases: due.map((id) => this.#extension(id)),
-    });
+    this.#logger.warn({ due, leases }, 'many leases fell due within a short time: all are given one more ttl');
+    this.#alarmedAt = this.#clock.now();
+    this.#quietSince = this.#alarmedAt;
+    if (await this.#extendAll(term)) await term.commit({ puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)] });
   }
 
   async #calm(term: Term): Promise<void> {
     if (!this.#alarmed) return;
     const held = this.#fleet.get('finding', key.finding(MASS_EXPIRY))!;
-    const quietFor = Date.now() - Date.parse(held.value.lastChanged);
     // The leases that were given one more ttl have to have had their chance.
-    const longest = Math.max(0, ...Array.from(this.#fleet.leases(), ([id]) => this.#extension(id).ttl));
-    if (quietFor < longest) return;
+    let longest = 0;
+    for (const [id] of this.#fleet.leases()) longest = Math.max(longest, this.#ttlOf(id) * (1 + SMEAR));
+    if (this.#clock.now() - this.#quietSince < Math.min(longest, QUIET_MAX)) return;
     const resolved: Finding = { ...held.value, state: 'resolved', lastChanged: new Date().toISOString() };
     await term.commit({
       conditions: [{ key: held.key, version: held.version }],
@@ -236,4 +272,18 @@ export class ReaperDuty implements Duty {
 
 function smeared(ttl: number): number {
   return Math.round(ttl * (1 + Math.random() * SMEAR));
+}
+
+/** The store's clock and the monotonic one of this process, read at about the same time, ms. */
+interface Clocks {
+  readonly store: number;
+  readonly own: number;
+}
+
+/** What two clocks that go alike may differ by between two sweeps, ms. */
+const STEP_MAX = 1_000;
+
+/** Whether the store's clock went further than time did: it was set, or another server's goes ahead of it. */
+function stepped(before: Clocks, now: Clocks): boolean {
+  return now.store - before.store - (now.own - before.own) > STEP_MAX;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Applied, Fleet, PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
+import { type Applied, Fleet, type Held, PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
 import type { Logger } from 'pino';
+import { type History, isOf, lostAssignments } from './lost-history.ts';
 import { leavesTrace } from './store/log-record.ts';
 import { Outage } from './store/outage.ts';
 import { type Change, type GroupOutcome, HistoryLostError, type Store, type Transaction } from './store/store.ts';
@@ -8,12 +9,18 @@ import { type Change, type GroupOutcome, HistoryLostError, type Store, type Tran
 export interface ReplicaListener {
   /** The commits of one group were applied to the fleet. */
   applied(group: Applied): void;
-  /** The fleet was loaded anew: all that was known may differ. */
-  reset(reason: ResetReason): void;
+  /**
+   * The fleet was loaded anew: all that was known may differ.
+   *
+   * @param lost assignments that the copy had and the history does not, though nobody ended them
+   */
+  reset(reason: ResetReason, lost: readonly Held<'assignment'>[]): void;
 }
 
 interface Waiter {
-  readonly revision: number;
+  readonly position: Position;
+  /** Of the commit that is waited for; `undefined` when only its position is known. */
+  readonly epoch: number | undefined;
   readonly resolve: () => void;
   readonly reject: (error: PortolanError) => void;
   readonly timer: NodeJS.Timeout;
@@ -31,9 +38,10 @@ const CATCH_UP_MAX = 5_000;
  */
 export class Replica {
   readonly fleet = new Fleet();
-  /** When the feed last brought something, ms since 1970; 0 before the first snapshot. */
+  /** When the feed last brought something, ms of the monotonic clock; 0 before the first snapshot. */
   freshAt = 0;
   readonly #store: Store;
+  readonly #logger: Logger;
   readonly #feed: Outage;
   readonly #listeners = new Set<ReplicaListener>();
   readonly #stopping = new AbortController();
@@ -50,6 +58,7 @@ export class Replica {
 
   constructor(store: Store, logger: Logger) {
     this.#store = store;
+    this.#logger = logger;
     this.#feed = new Outage(
       logger,
       "the store's feed of changes cannot be followed: what is read here is as old as that",
@@ -83,26 +92,49 @@ export class Replica {
    * what the fleet has, else as soon as the feed has brought what lies before it.
    */
   readonly committed = (group: readonly Transaction[], outcome: GroupOutcome): void => {
-    const { previous, position } = outcome;
-    if (revisionOf(previous) > revisionOf(this.fleet.position)) {
-      if (position !== previous) this.#early.set(previous, changesOf(group, outcome));
-    } else if (!this.#trail.has(previous)) {
-      // The store went through a place where this fleet never was: it lost what was applied here, and went on.
+    const { previous, position, epoch } = outcome;
+    if (this.#diverged.signal.aborted) return;
+    if (this.#contradicts(previous, epoch)) {
+      // The store lost what this fleet has: whoever waits for the copy waits until it was loaded anew.
       this.#diverged.abort();
+    } else if (revisionOf(previous) > revisionOf(this.fleet.position)) {
+      if (position !== previous) this.#early.set(previous, changesOf(group, outcome));
     } else if (previous === this.fleet.position && position !== previous) {
       this.#takeIn(changesOf(group, outcome));
     }
   };
 
-  /** Whether everything up to the position is in the fleet. */
-  has(position: Position): boolean {
-    return revisionOf(this.fleet.position) >= revisionOf(position) && !this.#diverged.signal.aborted;
+  /** Whether an answer of the store, which went through this position in this epoch, cannot be of the fleet's history. */
+  #contradicts(previous: Position, epoch: number): boolean {
+    const ahead = revisionOf(this.fleet.position) - revisionOf(previous);
+    // Epochs only grow: so what the fleet has beyond that position, in an older epoch, is not in the store any more.
+    if (ahead > 0 && this.fleet.epoch < epoch) return true;
+    return ahead >= 0 && this.#isForeign(previous);
   }
 
-  /** Resolves when everything up to the position is in the fleet. @throws PortolanError `not-ready` after 5 s */
-  async reached(position: Position): Promise<void> {
+  /** Whether the fleet went past this revision by another place. What is older than the trail proves nothing. */
+  #isForeign(position: Position): boolean {
+    const [oldest] = this.#trail;
+    return oldest !== undefined && revisionOf(position) >= revisionOf(oldest) && !this.#trail.has(position);
+  }
+
+  /** Whether everything up to the position is in the fleet. */
+  has(position: Position): boolean {
+    return (
+      revisionOf(this.fleet.position) >= revisionOf(position) &&
+      !this.#diverged.signal.aborted &&
+      !this.#isForeign(position)
+    );
+  }
+
+  /**
+   * Resolves when everything up to the position is in the fleet.
+   *
+   * @param epoch of the commit that was answered with the position
+   * @throws PortolanError `not-ready` after 5 s; `durability-unknown` when the store has lost the commit
+   */
+  async reached(position: Position, epoch?: number): Promise<void> {
     if (this.has(position)) return;
-    const revision = revisionOf(position);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((waiter) => waiter.timer !== timer);
@@ -114,7 +146,8 @@ export class Replica {
           ),
         );
       }, CATCH_UP_MAX);
-      this.#waiters.push({ revision, resolve, reject, timer });
+      this.#waiters.push({ position, epoch, resolve, reject, timer });
+      if (!this.#diverged.signal.aborted) this.#release();
     });
   }
 
@@ -129,13 +162,15 @@ export class Replica {
         for await (const changes of this.#store.changes(this.fleet.position, until, has)) {
           failures = 0;
           this.#feed.worked();
-          this.freshAt = Date.now();
+          this.freshAt = performance.now();
           this.#apply(changes);
         }
         if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         const reason = error instanceof HistoryLostError ? error.reason : undefined;
+        // From here on nobody is answered from what is lost.
+        if (reason) this.#diverged.abort();
         this.#feed.failed(error);
         failures++;
         await sleep(backOff(failures), undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -154,25 +189,37 @@ export class Replica {
   async #reload(reason: ResetReason): Promise<void> {
     try {
       const epoch = this.fleet.epoch;
-      await this.#load();
+      const before = Array.from(this.fleet.all('assignment'));
+      const history = await this.#load();
       this.#diverged = new AbortController();
       const told = reason === 'diverged' && this.fleet.epoch !== epoch ? 'epoch' : reason;
-      for (const listener of this.#listeners) listener.reset(told);
-      this.#release();
+      const lost = lostAssignments(before, this.fleet, history);
+      if (lost.length > 0) {
+        this.#logger.error(
+          { lost: lost.length, ports: lost.slice(0, 20).map(({ value }) => `${value.protocol}/${value.port}`) },
+          'the store came back with a history that lacks assignments which it had acknowledged',
+        );
+      }
+      for (const listener of this.#listeners) listener.reset(told, lost);
+      this.#release(history);
       this.#feed.worked();
     } catch {
       // The feed still breaks at the same place, which leads here again.
     }
   }
 
-  async #load(): Promise<void> {
+  async #load(): Promise<History> {
     // A snapshot of which only a part came must not replace what is known, so all of it is read first.
     const chunks = [];
     for await (const chunk of this.#store.snapshot()) chunks.push(chunk);
     this.fleet.clear();
     for (const chunk of chunks) this.fleet.load(chunk);
-    this.freshAt = Date.now();
+    this.freshAt = performance.now();
+    // Where the fleet was in another history says nothing of this one.
+    this.#trail.clear();
     this.#remember(this.fleet.position);
+    const { position, epoch } = this.fleet;
+    return { position, epoch, epochs: chunks[0]?.epochs ?? [] };
   }
 
   #apply(changes: readonly Change[]): void {
@@ -199,18 +246,34 @@ export class Replica {
     if (this.#trail.size > TRAIL) this.#trail.delete(this.#trail.values().next().value as Position);
   }
 
-  #release(): void {
+  /** @param history given when it was loaded anew */
+  #release(history?: History): void {
     if (this.#waiters.length === 0) return;
     const head = revisionOf(this.fleet.position);
     const waiting: Waiter[] = [];
     for (const waiter of this.#waiters) {
-      if (waiter.revision > head) waiting.push(waiter);
-      else {
-        clearTimeout(waiter.timer);
-        waiter.resolve();
+      const { position, epoch, timer, resolve, reject } = waiter;
+      const lost =
+        history && epoch !== undefined ? !isOf(history, epoch, revisionOf(position)) : this.#isLost(position, head);
+      if (!lost && revisionOf(position) > head) {
+        waiting.push(waiter);
+        continue;
       }
+      clearTimeout(timer);
+      if (!lost) resolve();
+      else
+        reject(
+          new PortolanError(
+            'durability-unknown',
+            `the position ${position} is not in the store's history any more: what was committed there is lost; ask again`,
+          ),
+        );
     }
     this.#waiters = waiting;
+  }
+
+  #isLost(position: Position, head: number): boolean {
+    return revisionOf(position) <= head && this.#isForeign(position);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Fleet, key } from '@portolan/model';
+import type { Logger } from 'pino';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 
@@ -16,8 +17,10 @@ type Trail = 'audit' | 'event';
 export class TrimDuty implements Duty {
   readonly #replica: Replica;
   readonly #trail: Trail;
+  readonly #logger: Logger;
 
-  constructor(replica: Replica, trail: Trail) {
+  constructor(replica: Replica, trail: Trail, logger: Logger) {
+    this.#logger = logger;
     this.#replica = replica;
     this.#trail = trail;
   }
@@ -28,11 +31,16 @@ export class TrimDuty implements Duty {
     const trim = async () => {
       if (trimming) return;
       trimming = true;
-      const old = overdue(fleet, this.#trail);
-      for (let i = 0; i < old.length && !signal.aborted; i += SLACK) {
-        if (!(await term.commit({ deletes: old.slice(i, i + SLACK) }))) break;
+      try {
+        const old = overdue(fleet, this.#trail);
+        for (let i = 0; i < old.length && !signal.aborted; i += SLACK) {
+          if (!(await term.commit({ deletes: old.slice(i, i + SLACK) }))) break;
+        }
+      } catch (error) {
+        this.#logger.warn({ err: error }, `the ${this.#trail} trail could not be trimmed; it is tried again`);
+      } finally {
+        trimming = false;
       }
-      trimming = false;
     };
     const unsubscribe = this.#replica.subscribe({
       applied: () => {

@@ -76,7 +76,7 @@ export class Courier {
   /** Until the term is over or the webhook is gone. */
   async run(): Promise<void> {
     let failures = 0;
-    let tellAgainAt = Date.now() + TELL_AGAIN;
+    let tellAgainAt = performance.now() + TELL_AGAIN;
     while (!this.#over()) {
       this.#wake = new AbortController();
       const webhook = this.#fleet.get('webhook', key.webhook(this.#webhook))!.value;
@@ -85,10 +85,10 @@ export class Courier {
         await this.#note(true);
         if (webhook.format !== 'alertmanager') {
           await this.#rest(null);
-        } else if (Date.now() < tellAgainAt) {
-          await this.#rest(tellAgainAt - Date.now());
+        } else if (performance.now() < tellAgainAt) {
+          await this.#rest(tellAgainAt - performance.now());
         } else {
-          tellAgainAt = Date.now() + TELL_AGAIN;
+          tellAgainAt = performance.now() + TELL_AGAIN;
           await this.#tellAgain();
         }
         continue;
@@ -140,7 +140,7 @@ export class Courier {
   }
 
   async #note(now: boolean): Promise<void> {
-    if (this.#delivery === this.#noted || (!now && Date.now() < this.#noteAt)) return;
+    if (this.#delivery === this.#noted || (!now && performance.now() < this.#noteAt)) return;
     const told = this.#delivery;
     const entryKey = key.delivery(this.#webhook);
     const version = this.#fleet.version('delivery', entryKey);
@@ -151,7 +151,7 @@ export class Courier {
       puts: [put<'delivery'>(entryKey, told)],
     });
     if (committed) this.#noted = told;
-    this.#noteAt = Date.now() + NOTE_EVERY;
+    this.#noteAt = performance.now() + NOTE_EVERY;
   }
 
   async #tellAgain(): Promise<void> {

@@ -17,7 +17,7 @@ import { actor } from '../access/act.ts';
 import type { Plan as Decision, Executor, Settled } from '../executor.ts';
 import type { Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
-import { settledLoss } from './reserve.ts';
+import { settledLoss } from './lost-finding.ts';
 
 export interface DeclareOptions {
   /** Tell what would be done, and do nothing. */

@@ -1,8 +1,6 @@
 import {
   type Assignment,
   compareVersions,
-  declaredParty,
-  type Finding,
   type Fleet,
   formatEndpoint,
   type Held,
@@ -15,11 +13,13 @@ import {
   type RenewResponse,
   type Reservation,
   ReserveRequest,
+  rewritten,
   serviceId,
 } from '@portolan/model';
 import type { Executor } from '../executor.ts';
 import { alternative, put } from './entries.ts';
-import { endpointOf, lostFindingId, type Reserver } from './reserve.ts';
+import { lostFinding, lostFindingId } from './lost-finding.ts';
+import { endpointOf, fenced, type Reserver } from './reserve.ts';
 
 type RenewOutcome = RenewResponse['renewed'][number] | RenewResponse['lost'][number];
 
@@ -38,8 +38,6 @@ export class Leases {
   }
 
   async renew({ leases }: RenewRequest): Promise<RenewResponse> {
-    // A lease that another coordinator granted a moment ago may not have come through yet.
-    if (leases.some(({ id }) => this.#fleet.leased(id).length === 0)) await this.#executor.catchUp();
     const outcomes = await Promise.all(leases.map((lease) => this.#renewOne(lease)));
     return {
       renewed: outcomes.flatMap((outcome) => ('ttl' in outcome ? [outcome] : [])),
@@ -59,7 +57,7 @@ export class Leases {
       const ttl = first.value.lease!.ttl;
       const conditions = [...held.map(({ key, version }) => ({ key, version })), { lease: id }];
       const puts = handOver
-        ? held.map(({ key, value }) => put<'assignment'>(key, { ...value, unattended: 'handed-over' }))
+        ? held.map((each) => put<'assignment'>(each.key, rewritten(each, { unattended: 'handed-over' })))
         : [];
       return {
         alternatives: [alternative({ conditions, puts, leases: [{ id, ttl: ttl * 1000 }] })],
@@ -70,13 +68,12 @@ export class Leases {
 
   /** @throws PortolanError `not-found`, `fenced` */
   async release(request: ReleaseRequest): Promise<{ released: Assignment[]; position: Position }> {
-    if (this.#matching(request).length === 0) await this.#executor.catchUp();
     return this.#executor.execute(() => {
       const held = this.#matching(request);
       if (held.length === 0) throw nothingToRelease(request);
       if (request.token !== undefined) {
         const stale = held.find(({ version }) => version !== request.token);
-        if (stale) throw fenced(stale, request.token);
+        if (stale) throw fenced(stale, request.token, 'release it');
       }
       const only = alternative({
         conditions: held.map(({ key, version }) => ({ key, version })),
@@ -93,9 +90,11 @@ export class Leases {
   /**
    * Takes back the ports that a holder has under an old token, after an outage or a lost history.
    *
-   * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too
+   * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too. `fenced` when
+   * its own endpoint was granted the port anew, so that somebody holds it under a newer token
+   * @param isGrant whether the token is that of a grant, and fences
    */
-  async reassert(request: ReassertRequest): Promise<Reservation> {
+  async reassert(request: ReassertRequest, { isGrant = true } = {}): Promise<Reservation> {
     const wanted = Object.entries(request.ports).sort((a, b) => a[1] - b[1]);
     if (wanted.some(([, port], i) => port !== wanted[0]![1] + i)) {
       throw new PortolanError(
@@ -103,7 +102,6 @@ export class Leases {
         'the ports of one grant are contiguous; re-assert each grant by itself',
       );
     }
-    await this.#executor.catchUp();
     const reserve = ReserveRequest.parse({
       project: request.project,
       service: request.service,
@@ -118,7 +116,10 @@ export class Leases {
     });
     try {
       // The holder itself has the port bound, so nobody is asked to test that.
-      return await this.#reserver.reserve(reserve, { probe: false });
+      return await this.#reserver.reserve(reserve, {
+        probe: false,
+        ...(isGrant && { takesBack: request.token }),
+      });
     } catch (error) {
       if (error instanceof PortolanError && ['port-taken', 'port-blocked', 'endpoint-elsewhere'].includes(error.code)) {
         throw await this.#lost(request, wanted, error);
@@ -131,43 +132,18 @@ export class Leases {
   async #lost(request: ReassertRequest, wanted: [string, number][], cause: PortolanError): Promise<PortolanError> {
     const port = typeof cause.data.port === 'number' ? cause.data.port : wanted[0]![1];
     const label = wanted.find(([, each]) => each === port)?.[0] ?? wanted[0]![0];
+    const { protocol, token } = request;
     const endpoint = endpointOf(request, label);
-    const owner = this.#fleet.assignment(request.protocol, port)?.value;
-    const id = lostFindingId(endpoint, request.protocol);
-    const now = new Date().toISOString();
-    const finding: Finding = {
-      id,
-      kind: 'lost-assignment',
-      severity: 'error',
-      class: null,
-      maskedBy: null,
-      protocol: request.protocol,
-      port,
-      parties: [endpoint, ...(owner ? [owner.endpoint] : [])].map((each) =>
-        declaredParty(serviceId(each), { endpoint: each, place: null, since: null }),
-      ),
-      summary:
-        `${formatEndpoint(endpoint)} held ${request.protocol} port ${port} (token ${request.token}) and lost it` +
-        (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${cause.message}`),
-      remedies: [`portolan reserve ${serviceId(endpoint)}:${label}`, `portolan who ${port}`],
-      state: 'open',
-      firstSeen: now,
-      lastChanged: now,
-    };
-    await this.#executor.execute(() => {
-      const before = this.#fleet.get('finding', key.finding(id));
-      const value =
-        before && before.value.state !== 'resolved' ? { ...finding, firstSeen: before.value.firstSeen } : finding;
-      const conditions = [{ key: key.finding(id), version: before?.version ?? null }];
-      return {
-        alternatives: [alternative({ conditions, puts: [put<'finding'>(key.finding(id), value)] })],
-        answer: () => undefined,
-      };
+    const owner = this.#fleet.assignment(protocol, port)?.value;
+    await this.#executor.execute<void>(() => {
+      const loss = { endpoint, protocol, port, token, why: cause.message };
+      const { put, condition } = lostFinding(this.#fleet, loss, new Date().toISOString());
+      return { alternatives: [alternative({ conditions: [condition], puts: [put] })], answer: () => undefined };
     });
     return new PortolanError(
       'assignment-lost',
-      `${formatEndpoint(endpoint)} can not have ${request.protocol} port ${port} back: ${cause.message}`,
-      { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding: id },
+      `${formatEndpoint(endpoint)} can not have ${protocol} port ${port} back: ${cause.message}`,
+      { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding: lostFindingId(endpoint, protocol) },
       { cause },
     );
   }
@@ -207,12 +183,4 @@ function nothingToRelease(request: ReleaseRequest): PortolanError {
         ? `port ${request.port} is not assigned${request.project ? ` to ${request.project}` : ''}`
         : `${request.project}/${request.service} has no such assignment`;
   return new PortolanError('not-found', `${what}; nothing was released`);
-}
-
-function fenced({ value, version }: Held<'assignment'>, token: string): PortolanError {
-  return new PortolanError(
-    'fenced',
-    `${formatEndpoint(value.endpoint)} was granted anew (token ${version}), so the token ${token} may not release it`,
-    { port: value.port, protocol: value.protocol, token: version },
-  );
 }

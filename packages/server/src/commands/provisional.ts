@@ -8,7 +8,7 @@ import {
 import type { Executor } from '../executor.ts';
 import type { Leases } from './leases.ts';
 
-/** No grant of a store has this one: whoever holds it was promised nothing yet. */
+/** For findings: no grant of a store has this one, since nothing was promised yet. */
 const NO_TOKEN = '0.0';
 
 /** Makes real what agents promised while no coordinator could be reached. */
@@ -41,7 +41,7 @@ export class Provisionals {
 
   async #grant({ endpoint, protocol, port, lease, purpose, host, holder }: Assignment): Promise<Assignment> {
     const { project, service, label, instance } = endpoint;
-    await this.#leases.reassert({
+    const claim = {
       project,
       service,
       instance,
@@ -52,7 +52,8 @@ export class Provisionals {
       ...(purpose !== undefined && { purpose }),
       ...(host !== undefined && { host }),
       ...(holder !== undefined && { holder }),
-    });
+    };
+    await this.#leases.reassert(claim, { isGrant: false });
     const held = this.#executor.fleet.assignmentOf(endpoint, protocol);
     if (held) return held.value;
     throw new PortolanError('contention', `${formatEndpoint(endpoint)} was released in the same moment`);

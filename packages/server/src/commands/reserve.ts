@@ -3,9 +3,9 @@ import {
   type Assignment,
   type Availability,
   choosePorts,
+  compareVersions,
   type Endpoint,
   type Field,
-  type Finding,
   type Fleet,
   fieldOf,
   formatEndpoint,
@@ -21,15 +21,19 @@ import {
   protocols,
   type Reservation,
   type ReserveRequest,
+  rewritten,
+  sameValue,
   serviceId,
   type Version,
   viewOfAssignment,
   type Wish,
 } from '@portolan/model';
 import { nanoid } from 'nanoid';
+import type { Committed } from '../committer.ts';
 import type { Executor, Plan } from '../executor.ts';
 import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
+import { settledLoss } from './lost-finding.ts';
 import type { Prober } from './probe.ts';
 
 /** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */
@@ -57,9 +61,14 @@ export interface Circumstances {
   readonly barred?: ReadonlyMap<number, Obstacle>;
   /** Ports that cannot be bound yet, and are given all the same. */
   readonly occupied?: Pick<ReadonlySet<number>, 'has'>;
+  /** The token under which they were held: a holder takes back what it had, from nobody who was granted it since. */
+  readonly takesBack?: Version;
 }
 
 const NONE: ReadonlyMap<number, Obstacle> = new Map();
+
+/** What is asked for, under which token it was held before. */
+type Wanted = ReserveRequest & { readonly shown?: Version };
 
 /**
  * Promises ports to endpoints: decides on the replica, promises in the store. Asking again for the same endpoint
@@ -81,9 +90,9 @@ export class Reserver {
   /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, … */
   reserve(
     asked: ReserveRequest,
-    { probe = true, barred = NONE, occupied = NONE }: Circumstances = {},
+    { probe = true, barred = NONE, occupied = NONE, takesBack }: Circumstances = {},
   ): Promise<Reservation> {
-    const request = asWished(asked);
+    const request: Wanted = { ...asWished(asked), ...(takesBack !== undefined && { shown: takesBack }) };
     const endpoints = endpointsOf(request);
     const unbindable = new Map<number, Obstacle>(barred);
     return this.#executor.execute<Reservation>((round) => {
@@ -106,20 +115,21 @@ export class Reserver {
    * are held, so that it takes nothing from whoever holds them; a permanent one sets new terms.
    */
   #again(
-    request: ReserveRequest,
+    request: Wanted,
     endpoints: readonly Endpoint[],
     found: readonly (Held<'assignment'> | undefined)[],
   ): Plan<Reservation> {
     const held = found.filter((each) => each !== undefined);
     if (held.length < endpoints.length) throw partlyHeld(endpoints, found);
     const wanted = request.port;
+    const { shown } = request;
+    const newer = shown === undefined ? undefined : held.find((each) => isFenced(each, shown));
+    if (newer) throw fenced(newer, shown!, 'take it back');
     if (wanted !== undefined && held.some(({ value }, i) => value.port !== wanted + i))
       throw elsewhere(held[0]!, wanted);
 
-    const changed = held.map(({ value }) =>
-      request.ttl === undefined ? madePermanent(value, request) : attended(value),
-    );
-    const unchanged = changed.every((value, i) => JSON.stringify(value) === JSON.stringify(held[i]!.value));
+    const changed = held.map((each) => takenAgain(each, request));
+    const unchanged = changed.every((value, i) => sameValue(value, held[i]!.value));
     const leases = new Map(held.flatMap(({ value: { lease } }) => (lease ? [[lease.id, lease.ttl * 1000]] : [])));
     const only = alternative({
       conditions: held.map(({ key, version }) => ({ key, version })),
@@ -128,18 +138,14 @@ export class Reserver {
     });
     return {
       alternatives: [only],
-      answer: ({ position, epoch, revision }) => {
+      answer: (committed) => {
+        const { epoch, revision } = committed;
         const token = (each: Held) => (unchanged ? each.version : formatVersion(epoch, revision));
         return reservationOf(
           this.#executor,
           changed.map((value, i) => ({ value, token: token(held[i]!) })),
-          {
-            created: false,
-            obstacle: null,
-            attempts: 0,
-            probed: false,
-            position,
-          },
+          committed,
+          { created: false, obstacle: null, attempts: 0, probed: false },
         );
       },
     };
@@ -147,7 +153,7 @@ export class Reserver {
 
   /** Asks the agent of the host whether it can bind what is chosen, and chooses again as long as it cannot. */
   async #probed(
-    request: ReserveRequest,
+    request: Wanted,
     endpoints: readonly Endpoint[],
     host: Host,
     candidates: number,
@@ -245,7 +251,7 @@ export class Reserver {
   }
 
   #grant(
-    request: ReserveRequest,
+    request: Wanted,
     endpoints: readonly Endpoint[],
     { starts, attempts, obstacle, settle }: Claim,
     probed: boolean,
@@ -254,10 +260,10 @@ export class Reserver {
     const grants = starts.map((first) => endpoints.map((endpoint, i) => grant(request, endpoint, first + i, lease)));
     return {
       alternatives: grants.map((assignments) => this.#promise(assignments)),
-      answer: ({ alternative: chosen, position, epoch, revision }) => {
-        const token = formatVersion(epoch, revision);
-        const granted = grants[chosen]!.map((value) => ({ value, token }));
-        return reservationOf(this.#executor, granted, { created: true, obstacle, attempts, probed, position });
+      answer: (committed) => {
+        const token = formatVersion(committed.epoch, committed.revision);
+        const granted = grants[committed.alternative]!.map((value) => ({ value, token }));
+        return reservationOf(this.#executor, granted, committed, { created: true, obstacle, attempts, probed });
       },
       settle,
     };
@@ -294,9 +300,10 @@ export class Reserver {
 
 /** The answer that tells of what was granted, all ports of one request. */
 export function reservationOf(
-  { fleet, acknowledgement }: Executor,
+  { fleet }: Executor,
   granted: readonly { value: Assignment; token: Version }[],
-  how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'position'>,
+  { position, acknowledgement }: Pick<Committed, 'position' | 'acknowledgement'>,
+  how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed'>,
 ): Reservation {
   const assignments = granted.map(({ value, token }) => viewOfAssignment(fleet, value, token));
   const [first] = assignments;
@@ -310,6 +317,7 @@ export function reservationOf(
     lease: first!.lease,
     wasInUse: how.obstacle !== null,
     acknowledged: acknowledgement,
+    position,
     ...how,
   };
 }
@@ -330,22 +338,8 @@ export function endpointOf(request: Pick<ReserveRequest, 'project' | 'service' |
   return { project: request.project, service: request.service, label, instance: request.instance };
 }
 
-export function lostFindingId(endpoint: Endpoint, protocol: string): string {
-  return `lost-assignment:${protocol}:${formatEndpoint(endpoint)}`;
-}
-
-/** Whoever lost a port is given one again: the finding that told of it, resolved. */
-export function settledLoss(fleet: Fleet, { endpoint, protocol }: Assignment): Put[] {
-  const lost = fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
-  return lost && lost.value.state !== 'resolved' ? [put<'finding'>(lost.key, resolved(lost.value))] : [];
-}
-
-function resolved(finding: Finding): Finding {
-  return { ...finding, state: 'resolved', lastChanged: new Date().toISOString() };
-}
-
 function grant(
-  request: ReserveRequest,
+  request: Wanted,
   endpoint: Endpoint,
   port: number,
   lease: { id: string; ttl: number } | null,
@@ -358,23 +352,44 @@ function grant(
     ...(request.purpose !== undefined && { purpose: request.purpose }),
     ...(request.host !== undefined && { host: request.host }),
     ...(request.holder !== undefined && { holder: request.holder }),
+    ...(request.shown !== undefined && { formerTokens: [request.shown] }),
     grantedAt: new Date().toISOString(),
   };
 }
 
-/** Whoever asks for it looks after it from now on. */
-export function attended({ unattended: _, ...assignment }: Assignment): Assignment {
+/** Whoever asks for it looks after it from now on, under a token of its own. */
+export function attended({ unattended: _, formerTokens: __, ...assignment }: Assignment): Assignment {
   return assignment;
 }
 
-function madePermanent(assignment: Assignment, { purpose, host, holder }: ReserveRequest): Assignment {
-  return {
-    ...attended(assignment),
-    lease: null,
+/** What becomes of an assignment when its endpoint asks for it again. */
+function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, shown }: Wanted): Assignment {
+  const { value } = held;
+  // Nobody looked after it: whoever does from now on is its holder, save the one that it had comes back.
+  const attendedTo =
+    value.unattended === undefined ? value : { ...attended(value), ...(shown !== undefined && { formerTokens: [shown] }) };
+  if (ttl !== undefined) return attendedTo;
+  const terms = {
     ...(purpose !== undefined && { purpose }),
     ...(host !== undefined && { host }),
     ...(holder !== undefined && { holder }),
   };
+  if (sameValue({ ...attendedTo, lease: null, ...terms }, value)) return value;
+  return rewritten({ value: attendedTo, version: held.version }, { lease: null, ...terms });
+}
+
+/** Whether a grant is of another holder than the one that shows this token. */
+function isFenced({ value, version }: Held<'assignment'>, token: Version): boolean {
+  return compareVersions(version, token) > 0 && !value.formerTokens?.includes(token);
+}
+
+/** @param what it may not do */
+export function fenced({ value }: Held<'assignment'>, token: string, what: string): PortolanError {
+  return new PortolanError(
+    'fenced',
+    `${formatEndpoint(value.endpoint)} was granted anew since, so the token ${token} may not ${what}`,
+    { port: value.port, protocol: value.protocol },
+  );
 }
 
 function partlyHeld(endpoints: readonly Endpoint[], found: readonly (Held<'assignment'> | undefined)[]): PortolanError {

@@ -15,6 +15,7 @@ import {
   type Reservation,
   type ReserveRequest,
   sameService,
+  rewritten,
   serviceId,
   type Version,
 } from '@portolan/model';
@@ -190,13 +191,13 @@ export class Takeovers {
       });
       return {
         alternatives: [only],
-        answer: ({ position, epoch, revision }) => {
-          const token = formatVersion(epoch, revision);
-          const how = { created: false, obstacle: null, attempts: 1, probed: false, position };
+        answer: (committed) => {
+          const token = formatVersion(committed.epoch, committed.revision);
           return reservationOf(
             this.#executor,
             after.map((value) => ({ value, token })),
-            how,
+            committed,
+            { created: false, obstacle: null, attempts: 1, probed: false },
           );
         },
       };
@@ -213,7 +214,7 @@ export class Takeovers {
       const ended = this.#fleet.emptied(now as Held<'assignment'>[]).filter((id) => !leases.has(id));
       const only = alternative({
         conditions: before.map(({ key: entryKey }) => ({ key: entryKey, version: token })),
-        puts: before.map(({ key: entryKey, value }) => put<'assignment'>(entryKey, value)),
+        puts: before.map((each) => put<'assignment'>(each.key, rewritten(each, {}))),
         leases: [...ended.map((id) => ({ id, ttl: null })), ...Array.from(leases, ([id, ttl]) => ({ id, ttl }))],
       });
       return { alternatives: [only], answer: () => undefined };

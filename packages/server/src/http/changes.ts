@@ -14,7 +14,6 @@ import {
 import { streamSSE } from 'hono/streaming';
 import { may } from '../access/principal.ts';
 import { HistoryLostError } from '../store/store.ts';
-import { Channel } from '../stream/channel.ts';
 import type { Sink } from '../stream/subscriber.ts';
 import { type Context, callerOf } from './context.ts';
 import { operations } from './operation.ts';
@@ -86,11 +85,10 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
       }
       if (query.after === undefined) return { commits: [], position: fleet.position, more: false };
       try {
-        const groups = await hub.after(query.after, query.limit);
-        const channel = new Channel(hub.interest(wanted.topics, wanted.filter));
-        const position = groups.at(-1)?.position ?? query.after;
-        const commits = channel.commits(groups);
-        return { commits, position, more: position !== fleet.position };
+        const { signal } = c.req.raw;
+        const page = await hub.page({ ...wanted, position: query.after }, query.limit, signal);
+        if (!page) throw new PortolanError('not-ready', 'the request was given up');
+        return page;
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;
         throw new PortolanError(

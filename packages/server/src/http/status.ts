@@ -17,8 +17,8 @@ export function statusRoutes({ executor }: Context) {
     async run() {
       await executor.catchUp();
       const { epoch, position } = executor.fleet;
-      const { acknowledgement } = executor;
-      return { version: manifest.version, acknowledgement, epoch, position, time: new Date().toISOString() };
+      const { acknowledgement, lowered } = executor;
+      return { version: manifest.version, acknowledgement, lowered, epoch, position, time: new Date().toISOString() };
     },
   });
   return app;

@@ -34,8 +34,10 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
       let unsubscribe = () => {};
       let timer: NodeJS.Timeout;
 
-      const refuse = (ws: WSContext, code: number, problem: PortolanError) =>
+      const refuse = (ws: WSContext, code: number, problem: PortolanError) => {
+        unsubscribe();
         ws.close(code, problem.message.slice(0, 120));
+      };
 
       const enter = (ws: WSContext, look: () => Principal) => {
         try {

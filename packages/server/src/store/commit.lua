@@ -1,6 +1,6 @@
 -- Commits a group of transactions: each whole or not at all, in order, a later one seeing what the earlier ones did.
 --
--- KEYS  1 meta   hash: head (position), epoch, replid, clock (ms)
+-- KEYS  1 meta   hash: head (position), epoch, replid, clock (ms), time (ms), epochs
 --       2 kv     hash: key -> "<epoch>.<revision> <value>"
 --       3 lease  sorted set: lease id, scored with its deadline (ms)
 --       4 log    stream: one entry a group, its id is the position after the group
@@ -13,13 +13,20 @@
 --             number of keys that must be absent, [key],
 --             number of keys that must have a version, [key, text "<epoch>.<revision> "],
 --             number of lease conditions, [lease, 0 exists | 1 and is due | 2 and is not due],
+--               among them [text "<epoch>", 3]: the history is still that of this epoch,
 --             number of puts, [key, text], number of deletes, [key], number of leases, [lease, ttl in ms | -1 remove]
 --       6.. the texts: first the keys, then the leases that conditions ask for, then all others in any order
--- Reply head before the group, epoch, then for each transaction the alternative applied, from 0, or -1.
+-- Reply head before the group, epoch, number of replicas that are in step, then for each transaction the alternative applied, from 0, or -1.
 --       Positions and revisions follow from it: each alternative applied that puts or deletes takes the next revision.
 --
 -- A log entry has one field, `commits`: texts parted by U+001F, namely the position before the group, and for each put
 -- its key and "<epoch>.<revision> <value>", for each delete its key and "-<epoch>.<revision>".
+--
+-- `clock` is the fleet's own time, by which leases end. It goes as far as the server's `time` went since the last group,
+-- but never back, and never by more than STEP: a server's clock that is set, or differs from that of the server which
+-- was the primary before, or a machine that slept, moves no deadline that a holder could not have met.
+--
+-- `epochs` tells where the history may have forked: "<epoch>@<head when it began>", parted by spaces, the last 64.
 --
 -- Lua does not roll back: so nothing is written before all is decided, and the first write is one that Redis refuses
 -- when it must refuse writes (no memory, no disk, a replica).
@@ -27,27 +34,43 @@
 local META, KV, LEASE, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local args = ARGV
 local TEXTS = 5
+-- ms; `CLOCK_STEP_MAX` of store.ts
+local STEP = 2500
 -- Lua gives up to about 8000 values to a call.
 local CHUNK = 4000
 local call = redis.call
 local sub, format, floor, max, min = string.sub, string.format, math.floor, math.max, math.min
 
-local stored = call('HMGET', META, 'head', 'epoch', 'replid', 'clock')
-local head, epoch, replid = stored[1], stored[2], stored[3]
-local time = call('TIME')
-local now = max(time[1] * 1000 + floor(time[2] / 1000), tonumber(stored[4] or 0))
+local stored = call('HMGET', META, 'head', 'epoch', 'replid', 'clock', 'time', 'epochs')
+local head, epoch, replid, epochs = stored[1], stored[2], stored[3], stored[6]
+local told = call('TIME')
+local time = told[1] * 1000 + floor(told[2] / 1000)
+local clock = tonumber(stored[4] or time)
+local now = clock + min(max(time - tonumber(stored[5] or clock), 0), STEP)
 
 -- A promoted replica, a restart and a restored backup all bring a new replication id: commits may be missing.
 local info = redis.pcall('INFO', 'replication')
-local current = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or replid or ''
+if type(info) ~= 'string' then info = '' end
+local current = string.match(info, 'master_replid:(%x+)') or replid or ''
+local _, replicas = string.gsub(info, 'state=online', '')
+local begun
 if not head then
   if call('EXISTS', KV, LEASE, LOG) > 0 then
     return redis.error_reply('DAMAGED ' .. META .. ' is missing while other keys of the fleet are there')
   end
   head = '0-0'
-  epoch = format('%.0f', now)
+  begun = time
 elseif current ~= replid then
-  epoch = format('%.0f', max(now, epoch + 1))
+  begun = max(time, epoch + 1)
+end
+if begun then
+  epoch = format('%.0f', begun)
+  local starts, kept = {}, 0
+  for start in string.gmatch((epochs or '') .. ' ' .. epoch .. '@' .. head, '%S+') do
+    kept = kept + 1
+    starts[kept] = start
+  end
+  epochs = table.concat(starts, ' ', max(1, kept - 63))
 end
 
 -- What the conditions ask about, kept up to date while transactions are applied: by the number of the key or lease,
@@ -85,8 +108,13 @@ local function holds(at)
   at = at + 1 + 2 * count
   count = program[at]
   for i = at + 1, at + 2 * count, 2 do
-    local found, due = deadline[program[i]], program[i + 1]
-    if not found or (due == 1 and found > now) or (due == 2 and found <= now) then return end
+    local number, wanted = program[i], program[i + 1]
+    if wanted == 3 then
+      if args[TEXTS + number] ~= epoch then return end
+    else
+      local found = deadline[number]
+      if not found or (wanted == 1 and found > now) or (wanted == 2 and found <= now) then return end
+    end
   end
   return at + 1 + 2 * count
 end
@@ -144,7 +172,7 @@ local function apply(at)
   end
 end
 
-local reply, replied = { head, epoch }, 2
+local reply, replied = { head, epoch, replicas }, 3
 local at, last = 1, #program
 while at <= last do
   local alternatives = program[at]
@@ -165,7 +193,7 @@ end
 local position = recorded > 1 and format('%d', revision) .. '-' .. args[1] or head
 
 -- Written also when nothing changed: so a group that answers has proved that the store takes writes.
-call('HSET', META, 'head', position, 'epoch', epoch, 'replid', current, 'clock', format('%.0f', now))
+call('HSET', META, 'head', position, 'epoch', epoch, 'replid', current, 'clock', format('%.0f', now), 'time', format('%.0f', time), 'epochs', epochs or '')
 
 local function write(command, target, list, length)
   for from = 1, length, CHUNK do

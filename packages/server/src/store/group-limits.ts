@@ -2,6 +2,7 @@ import { PortolanError } from '@portolan/model';
 import { SEPARATOR } from './log-record.ts';
 import {
   type Alternative,
+  type Condition,
   GROUP_BYTES_MAX,
   GROUP_OPERATIONS_MAX,
   GROUP_TRANSACTIONS_MAX,
@@ -36,7 +37,7 @@ export function checkGroup(group: readonly Transaction[]): void {
 /** @returns how many UTF-16 units its texts have */
 function checkAlternative({ conditions, puts, deletes, leases }: Alternative): number {
   let units = 0;
-  for (const condition of conditions) units += 'key' in condition ? condition.key.length : condition.lease.length;
+  for (const condition of conditions) units += textOf(condition).length;
   for (const { key, value } of puts) units += checkText(key) + checkText(value);
   for (const key of deletes) units += checkText(key);
   for (const { id } of leases) units += id.length;
@@ -51,6 +52,11 @@ function checkAlternative({ conditions, puts, deletes, leases }: Alternative): n
   return units;
 }
 
+function textOf(condition: Condition): string {
+  if ('key' in condition) return condition.key;
+  return 'lease' in condition ? condition.lease : '';
+}
+
 function checkText(text: string): number {
   if (text.includes(SEPARATOR))
     throw new TypeError('a key or value holds the character U+001F, which parts texts in the log');
@@ -62,7 +68,7 @@ function bytesOf(group: readonly Transaction[]): number {
   for (const { alternatives } of group) {
     for (const { conditions, puts, deletes, leases } of alternatives) {
       const texts = [
-        ...conditions.map((condition) => ('key' in condition ? condition.key : condition.lease)),
+        ...conditions.map(textOf),
         ...puts.flatMap(({ key, value }) => [key, value]),
         ...deletes,
         ...leases.map(({ id }) => id),

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Authority, certificatesUnavailable } from '../../../../test/support/certificates.ts';
 import { startCluster } from '../../../../test/support/cluster.ts';
+import { manualRights } from '../../../../test/support/manual-rights.ts';
 import { freePort } from '../../../../test/support/port.ts';
 import { redisUnavailable, startRedis, startSentinel, type TestRedis } from '../../../../test/support/redis.ts';
 import { startSentinelGroup } from '../../../../test/support/sentinel.ts';
@@ -58,19 +59,12 @@ async function use(store: Store): Promise<void> {
   ]);
   expect(await changesUpTo(store, before, position)).toHaveLength(3);
   expect(await values(store)).toEqual({ b: '2' });
-  expect(await store.due(10)).toEqual({ leases: ['l'], total: 1 });
+  expect(await store.due(10)).toMatchObject({ leases: ['l'], total: 1 });
 }
 
-/** The rights that the manual gives a user, with another password. */
-function rightsOf(user: string): string[] {
-  const manual = readFileSync(new URL('../../../../docs/redis.md', import.meta.url), 'utf8');
-  const line = new RegExp(`^ACL SETUSER (${user} on .*)$`, 'm').exec(manual)?.[1] as string;
-  return line.replace('>secret', '>s3c/ret').split(' ');
-}
-
-async function admit(server: TestRedis, user: string, ...more: string[]): Promise<Redis> {
+async function admit(server: TestRedis, user: 'portolan' | 'watcher', ...more: string[]): Promise<Redis> {
   const admin = client(server);
-  await admin.call('ACL', 'SETUSER', ...rightsOf(user), ...more);
+  await admin.call('ACL', 'SETUSER', ...manualRights(user), ...more);
   return admin;
 }
 
@@ -170,14 +164,14 @@ function lines(args: readonly string[]): string[] {
 }
 
 test('sentinels name the primary, before and after a failover', { timeout: 120_000 }, async () => {
-  const group = await startSentinelGroup();
+  const group = await startSentinelGroup({ persistence: 'aof' });
   cleanup.push(() => group.stop());
   for (const server of group.servers) await admit(server, 'portolan');
   for (const sentinel of group.sentinels) await admit(sentinel, 'watcher');
   const users = (url: string) =>
     `${url.replace('://', '://portolan:s3c%2Fret@')}?sentinel-user=watcher&sentinel-password=s3c%2Fret`;
   const store = await open(users(group.url));
-  expect(store.acknowledgement).toBe('replicas:1');
+  await vi.waitFor(() => expect(store.acknowledgement).toBe('replicas:2'), SLOW);
   await use(store);
   await expect(open(users(group.url.replace('harbour', 'lagoon')))).rejects.toMatchObject({
     code: 'store-unavailable',
@@ -213,13 +207,13 @@ test('an unknown name, and sentinels that are not there, are errors at once', as
 test('in a cluster the slot of the fleet is found, followed when it moves, and found again after a failover', {
   timeout: 120_000,
 }, async () => {
-  const cluster = await startCluster();
+  const cluster = await startCluster({ persistence: 'aof' });
   cleanup.push(() => cluster.stop());
-  const rights = ['+cluster|slots', '+cluster|keyslot'];
+  const rights = ['+cluster|slots', '+cluster|keyslot', '+cluster|info', '+cluster|nodes'];
   for (const node of [...cluster.primaries, ...cluster.replicas]) await admit(node, 'portolan', ...rights);
   const [seed] = cluster.primaries as [TestRedis];
   const store = await open(`redis+cluster://portolan:s3c%2Fret@127.0.0.1:${seed.port}`);
-  expect(store.acknowledgement).toBe('replicas:1');
+  await vi.waitFor(() => expect(store.acknowledgement).toBe('replicas:1'), SLOW);
   await use(store);
 
   const key = fleetKeys('default').meta;

@@ -21,7 +21,7 @@ export function encodeGroup(group: readonly Transaction[]): string[] {
     for (const { conditions } of alternatives) {
       for (const condition of conditions) {
         if ('key' in condition) numberOf(keys, condition.key);
-        else asked.push(condition.lease);
+        else if ('lease' in condition) asked.push(condition.lease);
       }
     }
   }
@@ -64,15 +64,23 @@ export function encodeGroup(group: readonly Transaction[]): string[] {
     for (const condition of conditions) {
       if ('lease' in condition) {
         program.push(numberOf(leases, condition.lease), condition.due === undefined ? 0 : condition.due ? 1 : 2);
+      } else if ('epoch' in condition) {
+        program.push(texts.push(String(condition.epoch)), 3);
       }
     }
     program[due] = (program.length - due - 1) / 2;
   }
 }
 
+/** What `commit.lua` answered, beside how surely that lasts. */
+export interface Reply extends Omit<GroupOutcome, 'acknowledgement'> {
+  /** How many replicas were connected, and not still being loaded. */
+  readonly replicas: number;
+}
+
 /** @param reply of `commit.lua` for the group, to which `nonce` was given */
-export function decodeReply(reply: unknown, group: readonly Transaction[], nonce: string): GroupOutcome {
-  const [head, epoch, ...applied] = reply as [Position, string, ...number[]];
+export function decodeReply(reply: unknown, group: readonly Transaction[], nonce: string): Reply {
+  const [head, epoch, replicas, ...applied] = reply as [Position, string, number, ...number[]];
   const before = revisionOf(head);
   let revision = before;
   const outcomes = applied.map((alternative, index): Outcome => {
@@ -85,5 +93,6 @@ export function decodeReply(reply: unknown, group: readonly Transaction[], nonce
     previous: head,
     position: revision === before ? head : `${revision}-${nonce}`,
     epoch: Number(epoch),
+    replicas,
   };
 }

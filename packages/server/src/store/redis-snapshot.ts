@@ -4,7 +4,7 @@ import { decodeEntry, decodeRecord } from './log-record.ts';
 import { send } from './redis-connection.ts';
 import type { FleetKeys } from './redis-keys.ts';
 import { readRecords } from './redis-log.ts';
-import type { Entry, SnapshotChunk } from './store.ts';
+import type { Entry, EpochStart, SnapshotChunk } from './store.ts';
 
 /** Entries of one chunk, and fields that one HSCAN looks at. */
 const CHUNK = 2000;
@@ -20,7 +20,7 @@ export async function* readSnapshot(redis: Redis, keys: FleetKeys): AsyncGenerat
     const entries = await scan(redis, keys);
     const end = await replay(redis, keys, entries, head, epoch);
     if (!end) continue;
-    yield* chunksOf(entries, end);
+    yield* chunksOf(entries, { ...end, epochs: await readEpochs(redis, keys) });
     return;
   }
   throw new PortolanError(
@@ -37,6 +37,14 @@ interface Place {
 async function readHead(redis: Redis, keys: FleetKeys): Promise<{ head: Position; epoch: number }> {
   const [head, epoch] = (await send(redis, 'hmget', [keys.meta, 'head', 'epoch'])) as [Position | null, string | null];
   return { head: head ?? ORIGIN, epoch: Number(epoch) };
+}
+
+async function readEpochs(redis: Redis, keys: FleetKeys): Promise<EpochStart[]> {
+  const [text] = (await send(redis, 'hmget', [keys.meta, 'epochs'])) as [string | null];
+  return (text ?? '').split(' ').filter(Boolean).map((start) => {
+    const [epoch, after] = start.split('@') as [string, Position];
+    return { epoch: Number(epoch), after };
+  });
 }
 
 async function scan(redis: Redis, keys: FleetKeys): Promise<Map<string, Entry>> {
@@ -81,7 +89,7 @@ async function replay(
   }
 }
 
-function* chunksOf(entries: Map<string, Entry>, place: Place): Iterable<SnapshotChunk> {
+function* chunksOf(entries: Map<string, Entry>, place: Omit<SnapshotChunk, 'entries'>): Iterable<SnapshotChunk> {
   do {
     const chunk: Entry[] = [];
     for (const [key, entry] of entries) {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startRedis, type TestRedis } from '../../../../test/support/redis.ts';
 import { fleetKeys } from './redis-keys.ts';
 import { openRedisStore, type RedisStoreOptions } from './redis-store.ts';
-import { changesUpTo, contents, put, storeContract, values } from './store.contract.ts';
+import { changesUpTo, contents, lease, put, storeContract, values } from './store.contract.ts';
 import type { Change, Store } from './store.ts';
 
 const SLOW = { timeout: 60_000, interval: 20 };
@@ -92,8 +92,69 @@ test('the level of acknowledgement is what the Redis can give', async () => {
   expect((await open({ url: lasting.url, acknowledgement: 'memory' })).acknowledgement).toBe('memory');
   await startReplica(lasting);
   const replicated = await open({ url: lasting.url });
-  expect(replicated.acknowledgement).toBe('replicas:1');
-  expect((await replicated.commit([put('a', '1')])).outcomes).toHaveLength(1);
+  await vi.waitFor(async () => {
+    expect((await replicated.commit([put('a', '1')])).acknowledgement).toBe('replicas:1');
+  }, SLOW);
+});
+
+test('the level follows replicas as they come and go, and a lowered one says so', { timeout: 60_000 }, async () => {
+  const lasting = await start({ persistence: 'aof' });
+  const store = await open({ url: lasting.url });
+  expect(await store.commit([put('a', '1')])).toMatchObject({ acknowledgement: 'disk' });
+  expect(store.lowered).toBeNull();
+  const first = await startReplica(lasting);
+  const acknowledged = (level: string) =>
+    vi.waitFor(async () => expect((await store.commit([put('a', '1')])).acknowledgement).toBe(level), SLOW);
+  await acknowledged('replicas:1');
+  await startReplica(lasting);
+  await acknowledged('replicas:2');
+  expect(store).toMatchObject({ acknowledgement: 'replicas:2', lowered: null });
+
+  await first.kill();
+  // Until it is given up nothing is acknowledged that it may lack.
+  const level = await store.commit([put('a', '2')]).then(
+    ({ acknowledgement }) => acknowledgement,
+    ({ code }) => code,
+  );
+  expect(['durability-unknown', 'replicas:2']).toContain(level);
+  await acknowledged('replicas:1');
+  expect(store.lowered).toContain(`127.0.0.1:${first.port} is away`);
+  await first.restart();
+  await acknowledged('replicas:2');
+  await vi.waitFor(() => expect(store.lowered).toBeNull(), SLOW);
+});
+
+test('a Redis that no longer writes to disk is not taken for one that does', { timeout: 60_000 }, async () => {
+  const server = await start({ persistence: 'aof' });
+  const followed = await open({ url: server.url });
+  const strict = await open({ url: server.url, acknowledgement: 'disk' });
+  const config = (...words: string[]) => client(server).call('CONFIG', 'SET', ...words);
+  for (const [setting, off, on] of [
+    ['no-appendfsync-on-rewrite', 'yes', 'no'],
+    ['appendfsync', 'everysec', 'always'],
+    ['appendonly', 'no', 'yes'],
+  ] as const) {
+    await config(setting, off);
+    await vi.waitFor(async () => {
+      expect(await followed.commit([put('a', '1')])).toMatchObject({ acknowledgement: 'memory' });
+      expect(followed.lowered).toContain('append-only file');
+      await expect(strict.commit([put('b', '1')])).rejects.toMatchObject({ code: 'store-unavailable' });
+    }, SLOW);
+    await config(setting, on);
+    await vi.waitFor(async () => {
+      expect(await followed.commit([put('a', '1')])).toMatchObject({ acknowledgement: 'disk' });
+      expect(await strict.commit([put('b', '1')])).toMatchObject({ acknowledgement: 'disk' });
+    }, SLOW);
+  }
+  expect(followed.lowered).toBeNull();
+});
+
+test('replicas of a primary that keeps nothing are not relied on', async () => {
+  const server = await start();
+  await startReplica(server);
+  const store = await open({ url: server.url });
+  await vi.waitFor(() => expect(store.lowered).toContain('its replicas forget everything'), SLOW);
+  expect(await store.commit([put('a', '1')])).toMatchObject({ acknowledgement: 'memory' });
 });
 
 test('a commit that too few replicas confirm is unknown, not failed', async () => {
@@ -263,6 +324,26 @@ test('works for a user who may neither ask for INFO nor CONFIG, with a password 
   });
 });
 
+test("a server's clock that is set ahead ends no lease, and one that is set back stops none", async () => {
+  const store = await open({ fleet: 'steps' });
+  const { meta } = fleetKeys('steps');
+  const hour = 3_600_000;
+  // As the server's clock was an hour ago: so it goes forward by an hour at the next group.
+  const stepBy = (by: number) => client(redis).hset(meta, 'time', Date.now() - by);
+  await store.commit([lease('l', 10_000), lease('brief', 300)]);
+  await stepBy(hour);
+  expect(await store.due(2)).toMatchObject({ leases: ['brief'], total: 2 });
+  await store.commit([]);
+  expect(await store.due(2)).toMatchObject({ leases: ['brief'], total: 2 });
+  await store.commit([lease('later', 300), lease('brief', null)]);
+  await stepBy(-hour);
+  await store.commit([]);
+  await vi.waitFor(async () => {
+    await store.commit([]);
+    expect((await store.due(2)).leases).toEqual(['later']);
+  }, SLOW);
+});
+
 test('a clock that goes back does not move deadlines', async () => {
   const store = await open({ fleet: 'clock' });
   const hour = 3_600_000;
@@ -270,7 +351,7 @@ test('a clock that goes back does not move deadlines', async () => {
   await store.commit([{ alternatives: [{ conditions: [], puts: [], deletes: [], leases: [{ id: 'l', ttl: 1000 }] }] }]);
   const deadline = Number(await client(redis).zscore(fleetKeys('clock').lease, 'l'));
   expect(deadline).toBeGreaterThan(Date.now() + hour - 60_000);
-  expect(await store.due(1)).toEqual({ leases: [], total: 1 });
+  expect(await store.due(1)).toMatchObject({ leases: [], total: 1 });
 });
 
 async function readOne(store: Store, from: Position): Promise<Change[] | undefined> {

@@ -6,22 +6,31 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { checkGroup } from './group-limits.ts';
 import { Outage } from './outage.ts';
-import { chooseAcknowledgement, warnOfEviction } from './redis-acknowledgement.ts';
 import { parseRedisUrl } from './redis-address.ts';
 import { connectNow, connectRedis, isPassing, isRefusal, isUnsent, send, unavailable } from './redis-connection.ts';
+import { DurabilityWatch } from './redis-durability.ts';
 import { type FleetKeys, fleetKeys } from './redis-keys.ts';
 import { readChanges } from './redis-log.ts';
-import { decodeReply, encodeGroup } from './redis-program.ts';
+import { warnOfEviction } from './redis-persistence.ts';
+import { decodeReply, encodeGroup, type Reply } from './redis-program.ts';
 import { watchSentinels } from './redis-sentinel.ts';
 import { readSnapshot } from './redis-snapshot.ts';
-import type { Change, GroupOutcome, SnapshotChunk, Store, Transaction } from './store.ts';
+import {
+  type Change,
+  CLOCK_STEP_MAX,
+  type DueLeases,
+  type GroupOutcome,
+  type SnapshotChunk,
+  type Store,
+  type Transaction,
+} from './store.ts';
 
 export interface RedisStoreOptions {
   /** `redis://`, `redis+sentinel://`, `redis+cluster://`, or `rediss` for TLS: see `docs/redis.md`. */
   readonly url: string;
   /** Fleets of different names share nothing. */
   readonly fleet?: string;
-  /** Without it, the surest level that this Redis gives. */
+  /** Without it, the surest level that this Redis gives, followed as its replicas come and go. */
   readonly acknowledgement?: Acknowledgement;
   /** How long a commit waits for replicas, ms. */
   readonly waitTimeout?: number;
@@ -32,6 +41,11 @@ export interface RedisStoreOptions {
 
 /** How long Redis may be silent with a command under way, ms, over what the command itself waits. */
 const SILENCE = 5000;
+/**
+ * How long whoever commits waits for the answer, ms, over what the commit itself waits: together less than the shortest
+ * lease, so that the same can be asked of another coordinator in time.
+ */
+const ANSWER_WITHIN = 2500;
 /** How long one read of the feed waits for news, ms: a server that froze is noticed a SILENCE later. */
 const BLOCK = 2000;
 /** How long a commit that Redis refuses for the moment is sent again, ms: a slot that moves or a failover takes about so long. */
@@ -61,8 +75,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     });
   }
   try {
+    const wanted = options.acknowledgement;
+    const durability = new DurabilityWatch({ redis, address, wanted, logger, until: closed.signal });
     await connectNow(redis);
-    const acknowledgement = await chooseAcknowledgement(redis, options.acknowledgement, logger);
+    const { refused } = await durability.choose();
+    if (refused !== null) throw notToBeHad(wanted!, refused);
     await warnOfEviction(redis, logger);
     const script = await loadScript(redis);
     const store = redisStore({
@@ -70,7 +87,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       connect,
       closed,
       keys,
-      acknowledgement,
+      durability,
       waitTimeout,
       logLength,
       script,
@@ -98,7 +115,7 @@ interface Parts {
   /** Ends all connections. */
   readonly closed: AbortController;
   readonly keys: FleetKeys;
-  readonly acknowledgement: Acknowledgement;
+  readonly durability: DurabilityWatch;
   readonly waitTimeout: number;
   readonly logLength: number;
   /** SHA-1 of the script. */
@@ -107,17 +124,17 @@ interface Parts {
 }
 
 function redisStore(parts: Parts): Store {
-  const { redis, connect, closed, keys, acknowledgement, waitTimeout, logLength, script, outage } = parts;
-  const replicas = acknowledgement.startsWith('replicas:') ? Number(acknowledgement.slice('replicas:'.length)) : 0;
+  const { redis, connect, closed, keys, durability, waitTimeout, logLength, script, outage } = parts;
 
   async function commit(group: readonly Transaction[]): Promise<GroupOutcome> {
     checkGroup(group);
     const nonce = String(randomInt(1, 2 ** 48 - 1));
     const args = ['4', keys.meta, keys.kv, keys.lease, keys.log, nonce, String(logLength), ...encodeGroup(group)];
+    const decode = (reply: unknown) => decodeReply(reply, group, nonce);
     try {
-      const reply = await insist(() => evaluate(args));
+      const outcome = await answeredInTime(insist(() => evaluate(args, decode)));
       outage.worked();
-      return decodeReply(reply, group, nonce);
+      return outcome;
     } catch (error) {
       const problem = problemOf(error);
       outage.failed(problem);
@@ -141,7 +158,7 @@ function redisStore(parts: Parts): Store {
         return await attempt();
       } catch (error) {
         refused ||= isPassing(error);
-        const undone = isPassing(error) || isUnsent(error);
+        const undone = isPassing(error) || isUnsent(error) || isUnavailable(error);
         if (!refused || !undone || performance.now() > until || closed.signal.aborted) throw error;
         await sleep(RESEND_PAUSE);
       }
@@ -149,42 +166,70 @@ function redisStore(parts: Parts): Store {
   }
 
   /** WAIT confirms what its own connection wrote: so it follows the script there, in the same batch of commands. */
-  async function evaluate(args: string[]): Promise<unknown> {
-    const reply = send(redis, 'evalsha', [script, ...args]);
-    const confirmed = replicas > 0 ? waitForReplicas() : undefined;
+  async function evaluate(args: string[], decode: (reply: unknown) => Reply): Promise<GroupOutcome> {
+    const { level, replicas, refused } = durability.chosen ? durability.current : await durability.choose();
+    if (refused !== null) throw notToBeHad(level, refused);
+    const answer = send(redis, 'evalsha', [script, ...args]);
+    const confirmed = replicas > 0 ? confirmation(replicas) : undefined;
     confirmed?.catch(() => undefined);
+    let reply: Reply;
     try {
-      await reply;
+      reply = decode(await answer);
     } catch (error) {
       // Redis forgets scripts when it restarts, fails over or is told to.
       if (!isRefusal(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
       await loadScript(redis);
-      return evaluate(args);
+      return evaluate(args, decode);
     }
+    const { replicas: connected, ...outcome } = reply;
     await confirmed;
-    return reply;
+    if (connected <= replicas || !durability.followed) return { ...outcome, acknowledgement: level };
+    // One that came since may be the one to be promoted.
+    durability.doubt();
+    await confirmation(connected);
+    const raised = level === 'disk' || level.startsWith('replicas:') ? (`replicas:${connected}` as const) : level;
+    return { ...outcome, acknowledgement: raised };
   }
 
-  async function waitForReplicas(): Promise<void> {
-    const count = (await send(redis, 'wait', [replicas, waitTimeout])) as number;
-    if (count < replicas) {
-      throw durabilityUnknown(`${count} of ${replicas} replicas confirmed the commit within ${waitTimeout} ms`, {
-        count,
-      });
+  /** @throws PortolanError `durability-unknown`, whatever goes wrong: the group was applied */
+  async function confirmation(replicas: number): Promise<void> {
+    let count: number;
+    try {
+      count = (await send(redis, 'wait', [replicas, waitTimeout])) as number;
+    } catch (error) {
+      throw durabilityUnknown(`no replica was heard of (${(error as Error).message})`);
     }
+    if (count >= replicas) return;
+    durability.doubt();
+    throw durabilityUnknown(
+      `${count} of ${replicas} replicas confirmed the commit within ${waitTimeout} ms${durability.hint}`,
+      { count },
+    );
   }
 
-  async function due(limit: number): Promise<{ leases: string[]; total: number }> {
+  async function answeredInTime<T>(answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const within = waitTimeout + ANSWER_WITHIN;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(durabilityUnknown(`Redis did not answer within ${within} ms`)), within);
+    });
+    return await Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+
+  async function due(limit: number): Promise<DueLeases> {
     if (redis.status !== 'ready') throw unavailable(new Error('no connection'));
     try {
-      const [time, clock, total] = (await Promise.all([
+      const [told, [clock, since], total] = (await Promise.all([
         send(redis, 'time', []),
-        send(redis, 'hget', [keys.meta, 'clock']),
+        send(redis, 'hmget', [keys.meta, 'clock', 'time']),
         send(redis, 'zcard', [keys.lease]),
-      ])) as [[string, string], string | null, number];
-      const now = Math.max(Math.floor(Number(time[0]) * 1000 + Number(time[1]) / 1000), Number(clock));
-      const leases = (await send(redis, 'zrangebyscore', [keys.lease, '-inf', now, 'LIMIT', 0, limit])) as string[];
-      return { leases, total };
+      ])) as [[string, string], [string | null, string | null], number];
+      const now = Math.floor(Number(told[0]) * 1000 + Number(told[1]) / 1000);
+      // As in `commit.lua`.
+      const from = Number(clock ?? now);
+      const time = from + Math.min(Math.max(now - Number(since ?? from), 0), CLOCK_STEP_MAX);
+      const leases = (await send(redis, 'zrangebyscore', [keys.lease, '-inf', time, 'LIMIT', 0, limit])) as string[];
+      return { leases, total, time };
     } catch (error) {
       throw unavailable(error);
     }
@@ -222,13 +267,38 @@ function redisStore(parts: Parts): Store {
     closed.abort();
   }
 
-  return { acknowledgement, commit, snapshot, changes, due, close };
+  return {
+    get acknowledgement() {
+      return durability.current.level;
+    },
+    get lowered() {
+      return durability.current.lowered;
+    },
+    commit,
+    snapshot,
+    changes,
+    due,
+    close,
+  };
 }
 
 async function loadScript(redis: Redis): Promise<string> {
   return (await send(redis, 'script', ['LOAD', SCRIPT]).catch((error: unknown) => {
     throw unavailable(error);
   })) as string;
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof PortolanError && error.code === 'store-unavailable';
+}
+
+function notToBeHad(level: Acknowledgement, reason: string): PortolanError {
+  return new PortolanError(
+    'store-unavailable',
+    `the acknowledgement "${level}" was asked for, but ${reason}; nothing was changed: set "appendonly yes" and ` +
+      '"appendfsync always" in Redis, or ask for "memory"',
+    { level },
+  );
 }
 
 function durabilityUnknown(what: string, data: Record<string, unknown> = {}): PortolanError {

@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { copyFile, mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PortolanError } from '@portolan/model';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openSqliteStore } from './sqlite-store.ts';
-import { put, storeContract, values } from './store.contract.ts';
+import { lease, put, storeContract, values } from './store.contract.ts';
 
 let folder: string;
 let files = 0;
@@ -145,6 +147,78 @@ test('the file of another program or of a later Portolan is left alone', async (
     code: 'store-unavailable',
     message: expect.stringContaining('form 99'),
   });
+});
+
+test('a file that was removed or replaced takes no more commits', async () => {
+  for (const replace of [() => {}, (path: string) => copyFileSync(`${path}.copy`, path)]) {
+    const path = newPath();
+    await (await openSqliteStore({ path })).close();
+    copyFileSync(path, `${path}.copy`);
+    const store = await openSqliteStore({ path });
+    await store.commit([put('a', '1')]);
+    rmSync(path);
+    replace(path);
+    for (const group of [[put('b', '1')], []]) {
+      await expect(store.commit(group)).rejects.toMatchObject({
+        code: 'store-unavailable',
+        message: expect.stringContaining('restart the coordinator'),
+      });
+    }
+    await store.close();
+  }
+});
+
+test('on a full disk nothing is committed, nor does anything seem to be ready', async ({ skip }) => {
+  const small = join(folder, 'small');
+  mkdirSync(small);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
+  skip(status !== 0, 'a small file system takes the right to mount one');
+  try {
+    const store = await openSqliteStore({ path: join(small, 'fleet.db') });
+    const large = (key: string) => put(key, 'x'.repeat(8_000));
+    for (let i = 0; ; i++) {
+      const refused = await store.commit([large(`k${i}`)]).catch((error: unknown) => error);
+      if (refused instanceof PortolanError) break;
+    }
+    await expect(store.commit([])).rejects.toMatchObject({ code: 'store-unavailable' });
+    execFileSync('mount', ['-o', 'remount,size=8m', small]);
+    await store.commit([]);
+    await store.commit([large('more')]);
+    await store.close();
+  } finally {
+    execFileSync('umount', [small]);
+  }
+});
+
+test('time goes on by itself, whatever the wall clock does, and counts no gap', async () => {
+  const path = newPath();
+  const wall = vi.spyOn(Date, 'now');
+  const own = vi.spyOn(performance, 'now');
+  let now = 1_000_000;
+  let day = 1_800_000_000_000;
+  own.mockImplementation(() => now);
+  wall.mockImplementation(() => day);
+  try {
+    const store = await openSqliteStore({ path });
+    await store.commit([lease('l', 10_000)]);
+    // A clock that is set, and a laptop that sleeps.
+    day += 3_600_000;
+    expect((await store.due(1)).leases).toEqual([]);
+    now += 3_600_000;
+    expect((await store.due(1)).leases).toEqual([]);
+    day -= 7_200_000;
+    await store.close();
+    const again = await openSqliteStore({ path });
+    for (let i = 0; i < 10; i++) {
+      expect((await again.due(1)).leases).toEqual(i < 8 ? [] : expect.any(Array));
+      now += 1_000;
+      await again.commit([]);
+    }
+    expect((await again.due(1)).leases).toEqual(['l']);
+    await again.close();
+  } finally {
+    vi.restoreAllMocks();
+  }
 });
 
 test('a closed store and a folder that is not there are clear errors', async () => {

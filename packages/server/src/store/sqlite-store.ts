@@ -2,19 +2,23 @@ import { randomInt } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { formatVersion, PortolanError, type Position, revisionOf } from '@portolan/model';
+import type { Logger } from 'pino';
 import { checkGroup } from './group-limits.ts';
 import { checkSuccessor, decodeRecord, encodeRecord, leavesTrace, previousOf } from './log-record.ts';
+import { Outage } from './outage.ts';
 import { explain, openDatabase } from './sqlite-database.ts';
-import type {
-  Alternative,
-  Change,
-  Condition,
-  Entry,
-  GroupOutcome,
-  Outcome,
-  SnapshotChunk,
-  Store,
-  Transaction,
+import { FileInPlace } from './sqlite-file.ts';
+import {
+  type Alternative,
+  type Change,
+  CLOCK_STEP_MAX,
+  type Condition,
+  type Entry,
+  type GroupOutcome,
+  type Outcome,
+  type SnapshotChunk,
+  type Store,
+  type Transaction,
 } from './store.ts';
 
 export interface SqliteStoreOptions {
@@ -24,16 +28,19 @@ export interface SqliteStoreOptions {
   readonly logLength?: number;
   /** With `off` a power failure may take commits that were answered: for tests. */
   readonly synchronous?: 'full' | 'off';
+  readonly logger?: Logger;
 }
 
 /** Groups read from the log at once. */
 const BATCH = 100;
 /** Entries of one chunk of a snapshot. */
 const CHUNK = 2000;
+/** What the proof writes that there is room again, bytes: more than most commits. */
+const ROOM = 64 * 1024;
 
 /** @throws PortolanError `store-unavailable` when another process has the file, or it is damaged, not Portolan's, or newer */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, logLength = 10_000, synchronous = 'full' } = options;
+  const { path, logLength = 10_000, synchronous = 'full', logger } = options;
   const database = openDatabase(path, synchronous);
   const sql = prepare(database);
   const news = new EventEmitter().setMaxListeners(0);
@@ -41,29 +48,52 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
   const stored = sql.meta.get() as unknown as { head: Position; epoch: number; clock: number };
   let head = stored.head;
-  let clock = stored.clock;
+  // Goes on from where it was: the time in which nobody could renew does not count.
+  let clock = stored.clock || Date.now();
+  let ticked = performance.now();
   let untrimmed = 0;
+  const file = path === ':memory:' ? undefined : new FileInPlace(path);
   // A file that was put back from a backup looks like any other: so each opening begins a new epoch.
-  const epoch = Math.max(tick(), stored.epoch + 1);
+  const epoch = Math.max(Date.now(), stored.epoch + 1);
   guarded(() => sql.setMeta.run(head, epoch, clock));
+  const outage = new Outage(
+    logger,
+    'the store takes no commits: whatever writes is refused until it does',
+    'the store takes commits again',
+  );
+  /** A commit was refused since the last one that worked: one that changes nothing may still fit on a full disk. */
+  let refused = false;
+  const acknowledgement = file === undefined || synchronous === 'off' ? 'memory' : 'disk';
 
   return {
-    acknowledgement: path === ':memory:' || synchronous === 'off' ? 'memory' : 'disk',
+    acknowledgement,
+    lowered: null,
 
     async commit(group) {
       checkGroup(group);
-      const outcome = guarded(() => commitGroup(group));
-      if (outcome.position !== head) {
-        head = outcome.position;
-        news.emit('commit');
+      try {
+        file?.check();
+        if (refused && group.every(isEmpty)) guarded(proveRoom);
+        const outcome = guarded(() => commitGroup(group));
+        if (outcome.position !== head) {
+          head = outcome.position;
+          news.emit('commit');
+        }
+        file?.checkCommitted();
+        refused = false;
+        outage.worked();
+        return outcome;
+      } catch (error) {
+        refused = true;
+        outage.failed(error);
+        throw error;
       }
-      return outcome;
     },
 
     async *snapshot(): AsyncGenerator<SnapshotChunk> {
       // One exclusive connection gives no second view beside its writes, so this is read in one go.
       const entries = guarded(() => sql.entries.all()) as unknown as Entry[];
-      const place = { position: head, epoch };
+      const place = { position: head, epoch, epochs: [] };
       let from = 0;
       do {
         yield { entries: entries.slice(from, from + CHUNK), ...place };
@@ -94,8 +124,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
     async due(limit) {
       return guarded(() => {
-        const leases = sql.due.all(tick(), limit).map((row) => row.id as string);
-        return { leases, total: sql.countLeases.get()?.total as number };
+        const time = tick();
+        const leases = sql.due.all(time, limit).map((row) => row.id as string);
+        return { leases, total: sql.countLeases.get()?.total as number, time };
       });
     },
 
@@ -105,10 +136,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     },
   };
 
-  /** The time in ms, which never goes back. */
+  /** The time in ms, by the monotonic clock of this process; see `Store.due`. */
   function tick(): number {
-    clock = Math.max(Date.now(), clock);
-    return clock;
+    const now = performance.now();
+    clock += Math.min(now - ticked, CLOCK_STEP_MAX);
+    ticked = now;
+    return Math.floor(clock);
   }
 
   function guarded<T>(work: () => T): T {
@@ -148,7 +181,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     // Written also when nothing changed: so a group that answers has proved that the store takes writes.
     sql.setMeta.run(position, epoch, now);
     database.exec('COMMIT');
-    return { outcomes, previous: head, position, epoch };
+    return { outcomes, previous: head, position, epoch, acknowledgement };
+  }
+
+  /** Writes as much as most commits would, and takes it back: were it left there, a lease that never ends does no harm. */
+  function proveRoom(): void {
+    const filler = 'room'.padEnd(ROOM);
+    sql.setLease.run(filler, Number.MAX_SAFE_INTEGER);
+    sql.endLease.run(filler);
   }
 
   /** Counting back from the head costs time, so it is done now and then. */
@@ -164,6 +204,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       const version = sql.version.get(condition.key)?.version;
       return (version ?? null) === condition.version;
     }
+    if ('epoch' in condition) return condition.epoch === epoch;
     const deadline = sql.deadline.get(condition.lease)?.deadline as number | undefined;
     if (deadline === undefined) return false;
     return condition.due === undefined || condition.due === deadline <= now;
@@ -177,6 +218,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       else sql.setLease.run(id, now + ttl);
     }
   }
+}
+
+function isEmpty({ alternatives }: Transaction): boolean {
+  return !alternatives.some((each) => leavesTrace(each) || each.leases.length > 0);
 }
 
 interface LogRow {

@@ -7,8 +7,11 @@ import type { Acknowledgement, Position, ResetReason, Version } from '@portolan/
  * Every implementation passes `store.contract.ts`.
  */
 export interface Store {
-  /** How surely an answered commit outlives a failure. */
+  /** How surely a commit outlives a failure once it is answered, as things stand; it changes as replicas come and go. */
   readonly acknowledgement: Acknowledgement;
+
+  /** Why that is less than it was asked for, or than this set-up should give; `null` when it is not. */
+  readonly lowered: string | null;
 
   /**
    * Applies each transaction whole or not at all, in the order given; a later one sees what earlier ones did. A group is
@@ -33,11 +36,24 @@ export interface Store {
    */
   changes(from: Position, signal: AbortSignal, has?: (position: Position) => boolean): AsyncIterable<Change[]>;
 
-  /** Leases past their deadline, most overdue first, by the store's own clock, and how many leases there are in all. */
-  due(limit: number): Promise<{ leases: string[]; total: number }>;
+  /**
+   * Leases past their deadline, most overdue first, by the store's own clock.
+   *
+   * That clock never goes back, and a gap between two commits moves it by `CLOCK_STEP_MAX` at most: so neither a wall
+   * clock that was set, nor a machine that slept, nor an outage ends leases whose holders had no chance to renew.
+   */
+  due(limit: number): Promise<DueLeases>;
 
   /** Frees connections and files. Calls under way may fail. */
   close(): Promise<void>;
+}
+
+export interface DueLeases {
+  readonly leases: string[];
+  /** How many leases there are in all. */
+  readonly total: number;
+  /** The store's clock, ms. Only differences mean something. */
+  readonly time: number;
 }
 
 export interface Transaction {
@@ -64,7 +80,9 @@ export type Condition =
   /** The entry has this version; `null`: there is no such entry. */
   | { readonly key: string; readonly version: Version | null }
   /** The lease exists; `due`: and its deadline has passed (true) or not (false), by the store's clock. */
-  | { readonly lease: string; readonly due?: boolean };
+  | { readonly lease: string; readonly due?: boolean }
+  /** The store's history is still that of this epoch: what was decided on a copy of another one does not hold. */
+  | { readonly epoch: number };
 
 export interface GroupOutcome {
   /** For each transaction what became of it. */
@@ -74,6 +92,8 @@ export interface GroupOutcome {
   /** The head after the group. */
   readonly position: Position;
   readonly epoch: number;
+  /** How surely this very group outlives a failure. */
+  readonly acknowledgement: Acknowledgement;
 }
 
 export type Outcome =
@@ -84,6 +104,15 @@ export interface SnapshotChunk {
   readonly entries: readonly Entry[];
   readonly position: Position;
   readonly epoch: number;
+  /** The epochs of this history that are still known, oldest first. */
+  readonly epochs: readonly EpochStart[];
+}
+
+/** A place where the store's history may have forked: commits of an earlier epoch after it are in a history that is lost. */
+export interface EpochStart {
+  readonly epoch: number;
+  /** The head when the epoch began. */
+  readonly after: Position;
 }
 
 export interface Entry {
@@ -113,6 +142,12 @@ export class HistoryLostError extends Error {
   }
 }
 
+/**
+ * What a gap between two commits moves the store's clock by at most, ms. A coordinator commits each second or two, so
+ * that the clock goes as others do while the store is used; less than the shortest lease has left when it is renewed in
+ * time.
+ */
+export const CLOCK_STEP_MAX = 2_500;
 /** Bounds of one group, so that no commit holds up the store for long. */
 export const GROUP_TRANSACTIONS_MAX = 512;
 export const GROUP_OPERATIONS_MAX = 20_000;

@@ -22,13 +22,12 @@ import {
   type Touch,
   topics,
 } from '@portolan/model';
+import type { HostNames } from './host-names.ts';
 
 /** What a group of subscribers wants to hear of. */
 export interface Interest {
   readonly topics: ReadonlySet<EntryKind>;
   readonly filter: Filter;
-  /** The host of the filter by all its names, its id and its name; `undefined` for any host. */
-  readonly hosts?: readonly string[] | undefined;
 }
 
 const streamed: ReadonlySet<EntryKind> = new Set(topics);
@@ -38,24 +37,35 @@ export function isStreamed(kind: EntryKind): boolean {
   return streamed.has(kind);
 }
 
-/** The event that a touch is for this interest. An entry that leaves the filter counts as deleted. */
-export function eventOf(interest: Interest, touch: Touch): StreamEvent | undefined {
-  if (!interest.topics.has(touch.kind)) return undefined;
-  const { before, after } = touch;
-  if (after && matches(interest, after)) return putEvent(after);
-  // A delete read back from the store's log no longer has its entry; better tell one too many.
-  if (before ? matches(interest, before) : !after)
-    return { op: 'delete', topic: touch.kind as Topic, key: touch.key, value: before?.value ?? null, version: null };
-  return undefined;
+/**
+ * The event that a touch is for this interest. An entry that leaves the filter counts as deleted.
+ *
+ * @param names of the filter's host, where it has one
+ * @param logged what the entry was before is not known: better tell a delete too many than leave it with somebody
+ */
+export function eventOf(
+  interest: Interest,
+  names: HostNames | undefined,
+  { key, kind, before, after }: Touch,
+  logged = false,
+): StreamEvent | undefined {
+  if (!interest.topics.has(kind)) return undefined;
+  if (after && matches(interest, names, after)) return putEvent(after);
+  if (logged) return { op: 'delete', topic: kind as Topic, key, value: null, version: null };
+  return before && matches(interest, names, before) ? deleteEvent(before) : undefined;
 }
 
 export function putEvent(held: Held): StreamEvent {
   return { op: 'put', topic: held.kind as Topic, key: held.key, value: held.value, version: held.version };
 }
 
-export function matches({ filter, hosts }: Interest, held: Held): boolean {
+export function deleteEvent(held: Held): StreamEvent {
+  return { op: 'delete', topic: held.kind as Topic, key: held.key, value: held.value, version: null };
+}
+
+export function matches({ filter }: Interest, names: HostNames | undefined, held: Held): boolean {
   const facts = factsOf(held.kind, held.value);
-  if (hosts && facts.hosts && !facts.hosts.some((host) => hosts.includes(host))) return false;
+  if (names && facts.hosts && !facts.hosts.some((host) => names.has(host))) return false;
   if (filter.ports && facts.ports && !overlap(filter.ports, facts.ports)) return false;
   if (filter.service !== undefined && facts.services && !facts.services.includes(filter.service)) return false;
   if (filter.project === undefined) return true;

@@ -1,11 +1,17 @@
 import { type Applied, ORIGIN, type Position } from '@portolan/model';
 
+/** The commits of one group, or of several that were taken in together, as the stream tells them. */
+export interface Group extends Applied {
+  /** Read back from the store's log, which does not keep what entries were: `before` is always absent. */
+  readonly logged?: boolean;
+}
+
 /** Changes kept in memory for those who were away or behind for a moment. */
 const TOUCHES_MAX = 50_000;
 
 /** The last groups of commits, in order, found by position. */
 export class History {
-  #groups: Applied[] = [];
+  #groups: Group[] = [];
   /** Position to the number of the group, counted from the first one ever kept. */
   readonly #numbers = new Map<Position, number>();
   #first = 0;
@@ -20,15 +26,19 @@ export class History {
     this.#numbers.set(position, this.#first - 1);
   }
 
-  push(group: Applied): void {
+  push(group: Group): void {
     this.#numbers.set(group.position, this.#first + this.#groups.length);
     this.#groups.push(group);
     this.#touches += group.touches.length;
     if (this.#touches > TOUCHES_MAX) this.#trim();
   }
 
+  has(position: Position): boolean {
+    return this.#numbers.has(position);
+  }
+
   /** @returns the groups after the position, at most `limit`; `undefined` when the position is not kept */
-  after(position: Position, limit: number): readonly Applied[] | undefined {
+  after(position: Position, limit: number): readonly Group[] | undefined {
     const number = this.#numbers.get(position);
     if (number === undefined) return undefined;
     const from = number + 1 - this.#first;

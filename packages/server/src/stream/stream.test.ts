@@ -201,6 +201,8 @@ describe('the live stream', () => {
         call('PUT', `/v1/ranges/r${i}`, { from: 30_000 + i, to: 30_000 + i, purpose: `${round} ${purpose}` }),
       );
       await Promise.all(puts);
+      // It does not read pings either, and is not to be taken for dead, however long this takes.
+      slow.socket.pong();
     }
     const last = await reserve();
     await has(quick, last.port);

@@ -1,5 +1,6 @@
-import type { Applied, Position, ResetReason } from '@portolan/model';
+import { ORIGIN, type Position, type ResetReason } from '@portolan/model';
 import { type Channel, type Frame, frame, type Snapshot } from './channel.ts';
+import type { Group } from './history.ts';
 
 /** Where frames go: a WebSocket, or a response that streams events. */
 export interface Sink {
@@ -17,33 +18,48 @@ const SLOW_RESETS_MAX = 3;
 const REPLAY_GROUPS = 500;
 
 /** Gives groups of commits after a position: from memory, `undefined` when they are not there. */
-export type Replay = (after: Position, limit: number) => readonly Applied[] | undefined;
+export type Replay = (after: Position, limit: number) => readonly Group[] | undefined;
 
 /**
- * One subscriber: either live, and then it gets the tick's frame that everybody of its channel gets; or catching up,
- * and then it is sent a snapshot or what it missed, no faster than it reads. It holds a position, never a queue, so a
- * slow one costs no memory beyond its socket's buffer.
+ * One subscriber. It holds a position, never a queue, so a slow one costs no memory beyond its socket's buffer.
+ *
+ *     joining ── load, resume, reset ──▶ catching-up ◀── catchUp, tick ──▶ live
+ *        └──────────────────────────────────┴──────── end, close ───────────┴──▶ ended
+ *
+ * - joining: where it is in the history is not known yet. It is sent nothing, and nothing can be taken from it: when
+ *   the history is another one, it joins that.
+ * - catching-up: it is sent a snapshot or what it missed, no faster than it reads.
+ * - live: it gets the tick's frame that everybody of its channel gets.
+ * - ended: it is sent nothing, whatever is still under way for it.
  */
 export class Subscriber {
   readonly channel: Channel;
   readonly #sink: Sink;
   /** Everything up to here was sent, or did not concern it. */
-  #position: Position;
+  #position: Position = ORIGIN;
   #snapshot: { readonly snapshot: Snapshot; next: number } | undefined;
-  #state: 'catching-up' | 'live' = 'catching-up';
+  #state: 'joining' | 'catching-up' | 'live' = 'joining';
+  readonly #ended = new AbortController();
   #synced = false;
   #slowResets: number[] = [];
-  /** When the last frame went out, ms since 1970. */
-  #quietSince = Date.now();
+  /** When the last frame went out, ms of the monotonic clock. */
+  #quietSince = performance.now();
 
-  constructor(channel: Channel, sink: Sink, position: Position) {
+  constructor(channel: Channel, sink: Sink) {
     this.channel = channel;
     this.#sink = sink;
-    this.#position = position;
+  }
+
+  get joining(): boolean {
+    return this.#state === 'joining';
   }
 
   get live(): boolean {
     return this.#state === 'live';
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
   }
 
   /** Begins with a snapshot. */
@@ -54,11 +70,18 @@ export class Subscriber {
     this.#synced = false;
   }
 
-  /** Sends what it missed before this coordinator's time. */
-  resume(missed: readonly Applied[]): void {
-    const changes = this.channel.changes(missed);
+  /**
+   * Goes on from a position that it has.
+   *
+   * @param way what it missed before the history in memory begins
+   * @param later what follows in memory
+   * @throws HistoryLostError when what it missed cannot be told any more; then nothing was sent
+   */
+  resume(position: Position, way: readonly Group[], later: () => readonly Group[]): void {
+    const changes = this.channel.changes(way, later);
     if (changes) this.#send(changes);
-    this.#position = missed.at(-1)?.position ?? this.#position;
+    this.#position = way.at(-1)?.position ?? position;
+    this.#state = 'catching-up';
   }
 
   reset(reason: ResetReason, snapshot: Snapshot): void {
@@ -92,14 +115,17 @@ export class Subscriber {
       const groups = replay(this.#position, REPLAY_GROUPS);
       if (!groups) {
         if (this.#tooOftenSlow()) {
-          this.#sink.close('slow');
+          this.close('slow');
           return;
         }
         this.reset('slow', snapshot());
         continue;
       }
       if (groups.length > 0) {
-        const missed = this.channel.changes(groups);
+        const missed = this.channel.changes(
+          groups,
+          () => replay(groups.at(-1)!.position, Number.POSITIVE_INFINITY) ?? [],
+        );
         if (missed) this.#send(missed);
         this.#position = groups.at(-1)!.position;
       }
@@ -112,11 +138,16 @@ export class Subscriber {
 
   /** Moves a quiet subscriber on, and shows that the line is alive. */
   bookmark(every: number): void {
-    if (this.#state !== 'live' || Date.now() - this.#quietSince < every) return;
+    if (this.#state !== 'live' || performance.now() - this.#quietSince < every) return;
     this.#send(frame({ type: 'bookmark', position: this.#position }, this.#position));
   }
 
+  end(): void {
+    this.#ended.abort();
+  }
+
   close(reason: 'slow' | 'going-away' | 'unauthorized'): void {
+    this.end();
     this.#sink.close(reason);
   }
 
@@ -127,13 +158,14 @@ export class Subscriber {
   }
 
   #tooOftenSlow(): boolean {
-    const now = Date.now();
+    const now = performance.now();
     this.#slowResets = [...this.#slowResets.filter((at) => now - at < 60_000), now];
     return this.#slowResets.length >= SLOW_RESETS_MAX;
   }
 
   #send(frame: Frame): void {
-    this.#quietSince = Date.now();
+    if (this.ended.aborted) return;
+    this.#quietSince = performance.now();
     this.#sink.send(frame);
   }
 }

@@ -1,0 +1,152 @@
+import { type Assignment, type EntryKind, Fleet, key } from '@portolan/model';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import type { Clock } from './clock.ts';
+import type { Term } from './leader.ts';
+import { ReaperDuty } from './reaper.ts';
+import type { Replica } from './replica.ts';
+import type { Alternative, Condition, Store } from './store/store.ts';
+
+/** Time goes on when the test says so. */
+class TestClock implements Clock {
+  #now = 0;
+  #sleepers: { readonly at: number; readonly wake: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((wake) => this.#sleepers.push({ at: this.#now + ms, wake }));
+  }
+
+  /** Wakes whoever sleeps, one after the other, and lets each do its work. */
+  async pass(ms: number): Promise<void> {
+    const until = this.#now + ms;
+    for (;;) {
+      await new Promise(setImmediate);
+      this.#sleepers.sort((a, b) => a.at - b.at);
+      const next = this.#sleepers[0];
+      if (!next || next.at > until) break;
+      this.#sleepers.shift();
+      this.#now = Math.max(this.#now, next.at);
+      next.wake();
+    }
+    this.#now = until;
+  }
+}
+
+/** A store of leases alone, with the clock of a server that a test can set; and a leader's term on it. */
+function world(leases: number, ttl: number) {
+  const fleet = new Fleet();
+  const deadlines = new Map<string, number>();
+  let offset = 0;
+  let silent = false;
+  const time = new TestClock();
+  const clock = () => time.now() + offset;
+  const apply = ({ puts, deletes }: Pick<Alternative, 'puts' | 'deletes'>) =>
+    fleet.apply([{ position: '1-1', revision: 1, epoch: 1, puts, deletes }]);
+  for (let i = 0; i < leases; i++) {
+    const endpoint = { project: 'p', service: `s${i}`, label: 'default', instance: 1 };
+    const value: Assignment = {
+      protocol: 'tcp',
+      port: 20_000 + i,
+      endpoint,
+      lease: { id: `l${i}`, ttl },
+      grantedAt: '2026-11-30T00:00:00.000Z',
+    };
+    apply({ puts: [{ key: key.assignment('tcp', value.port), value: JSON.stringify(value) }], deletes: [] });
+    deadlines.set(`l${i}`, clock() + ttl * 1000);
+  }
+  const holds = (condition: Condition) =>
+    !('lease' in condition) || (condition.due ?? true) === (deadlines.get(condition.lease) ?? Infinity) <= clock();
+  const term: Term = {
+    async commit(parts) {
+      if (silent || !(parts.conditions ?? []).every(holds)) return undefined;
+      for (const { id, ttl } of parts.leases ?? []) {
+        if (ttl === null) deadlines.delete(id);
+        else deadlines.set(id, clock() + ttl);
+      }
+      apply({ puts: parts.puts ?? [], deletes: parts.deletes ?? [] });
+      return { applied: true, alternative: 0, revision: 1, position: '1-1', epoch: 1, acknowledgement: 'disk' };
+    },
+  };
+  const store = {
+    async due(limit: number) {
+      if (silent) throw new Error('silent');
+      const over = [...deadlines].filter(([, deadline]) => deadline <= clock()).sort((a, b) => a[1] - b[1]);
+      return { leases: over.slice(0, limit).map(([id]) => id), total: deadlines.size, time: clock() };
+    },
+  } as Store;
+  const stop = new AbortController();
+  new ReaperDuty(store, { fleet } as Replica, pino({ level: 'silent' }), undefined, time).lead(term, stop.signal);
+  return {
+    pass: (ms: number) => time.pass(ms),
+    step: (by: number) => (offset += by),
+    freeze: (frozen: boolean) => (silent = frozen),
+    renew: () => {
+      for (const id of deadlines.keys()) if (id.startsWith('l')) deadlines.set(id, clock() + ttl * 1000);
+    },
+    count: (kind: EntryKind) => fleet.count(kind),
+    alarm: () => fleet.get('finding', key.finding('mass-expiry'))?.value.state,
+  };
+}
+
+test("a store's clock that jumps gives every lease more time, and ends none", async () => {
+  const it = world(10, 60);
+  await it.pass(2_000);
+  it.renew();
+  it.step(61_000);
+  await it.pass(3_000);
+  expect(it.count('assignment')).toBe(10);
+  it.renew();
+  await it.pass(30_000);
+  expect(it.count('assignment')).toBe(10);
+  // Nobody renews: then they end as they should.
+  await it.pass(60_000);
+  expect(it.count('assignment')).toBe(0);
+});
+
+test('silence of the store gives every lease more time', async () => {
+  const it = world(10, 5);
+  await it.pass(2_000);
+  it.freeze(true);
+  await it.pass(20_000);
+  it.freeze(false);
+  await it.pass(3_000);
+  expect(it.count('assignment')).toBe(10);
+});
+
+test('holders that are cut off at one moment are spared once, whatever their number and ttl', async () => {
+  for (const [leases, ttl] of [
+    [100, 60],
+    [1_000, 60],
+    [5_000, 5],
+  ] as const) {
+    const it = world(leases, ttl);
+    // A term begins with one more ttl for all.
+    await it.pass(1_000);
+    it.renew();
+    await it.pass(ttl * 1000 + 2_000);
+    expect(it.alarm()).toBe('open');
+    const before = it.count('assignment');
+    expect(before).toBeGreaterThanOrEqual(Math.floor(leases * 0.85));
+    it.renew();
+    await it.pass(ttl * 900);
+    expect(it.count('assignment')).toBe(before);
+    // Those that are silent after that end a part at a time, until none is left; then the finding is resolved.
+    await it.pass(ttl * 1000 + 120_000);
+    expect(it.count('assignment')).toBe(0);
+    expect(it.alarm()).toBe('resolved');
+  }
+});
+
+test('a few leases of many end with no alarm, and their ports rest', async () => {
+  const it = world(15, 60);
+  await it.pass(1_000);
+  await it.pass(80_000);
+  expect(it.count('assignment')).toBe(0);
+  expect(it.alarm()).toBeUndefined();
+  await it.pass(20_000);
+  expect(it.count('resting')).toBe(0);
+});

@@ -1,0 +1,128 @@
+import type { Acknowledgement } from '@portolan/model';
+import type { RedisAddress } from './redis-address.ts';
+import { type Persistence, persistenceText } from './redis-persistence.ts';
+import type { PrimaryFacts, Promotion } from './redis-promotion.ts';
+
+/** What each commit has to wait for, and what that is worth. */
+export interface Durability {
+  readonly level: Acknowledgement;
+  /** Replicas that have to confirm a commit. */
+  readonly replicas: number;
+  /** Why it is less than this set-up should give; `null` when it is not. */
+  readonly lowered: string | null;
+  /** Why the level that was asked for cannot be had: then nothing is to be committed. */
+  readonly refused: string | null;
+}
+
+/** A replica that has to confirm: it was in step with the primary, and nobody who decides on promotions has given it up. */
+export interface Required {
+  /** Id to the time since when it is away, ms of the monotonic clock; `undefined` while it is connected. */
+  readonly replicas: ReadonlyMap<string, number | undefined>;
+  /** Those that were given up, and would have to confirm if they came back. */
+  readonly missing: ReadonlySet<string>;
+  /** Those that were named at some time by those who decide on promotions, under this very id. */
+  readonly named: ReadonlySet<string>;
+  /** Confirmations needed at least: there are replicas that may be promoted and were never seen in step from here. */
+  readonly floor: number;
+}
+
+export const NONE_REQUIRED: Required = { replicas: new Map(), missing: new Set(), named: new Set(), floor: 0 };
+
+/** Where nobody promotes by himself, a replica that is away so long, ms, is given up: a restart takes less. */
+const GIVEN_UP_AFTER = 3_000;
+
+/**
+ * Which replicas have to confirm each commit: all that could be promoted. With fewer, the one that is may lack what was
+ * acknowledged: Redis promotes without asking who confirmed what.
+ *
+ * A replica that went away may have been promoted (a planned failover), or be on the other side of a cut, where it will
+ * be. So it is given up only on the word of those who decide: a majority of the sentinels, or of the cluster's primaries,
+ * holds it for dead, or no longer knows it. Whoever is on the small side of a cut has no majority, and goes on waiting.
+ *
+ * @param promotion what those who decide say; `undefined` where nobody does
+ * @param now ms of the monotonic clock
+ */
+export function requiredReplicas(
+  before: Required,
+  { online, at }: PrimaryFacts,
+  promotion: Promotion | undefined,
+  now: number,
+): Required {
+  const replicas = new Map<string, number | undefined>(online.map((id) => [id, undefined]));
+  const missing = new Set<string>();
+  for (const [id, since = now] of before.replicas) {
+    // The server itself, that was promoted.
+    if (replicas.has(id) || id === at) continue;
+    const givenUp = promotion
+      ? promotion.certain && (promotion.down.has(id) || isForgotten(id, before, promotion))
+      : now - since >= GIVEN_UP_AFTER;
+    if (!givenUp) replicas.set(id, since);
+    else if (!promotion || promotion.known.has(id)) missing.add(id);
+  }
+  for (const id of before.missing) {
+    if (id !== at && (!promotion?.certain || promotion.known.has(id))) missing.add(id);
+  }
+  if (promotion?.certain) for (const id of promotion.down) missing.add(id);
+  for (const id of replicas.keys()) missing.delete(id);
+  const named = promotion?.certain ? promotion.known : before.named;
+  return { replicas, missing, named, floor: promotion ? floorOf(promotion, replicas, at) : 0 };
+}
+
+/** A primary alone acknowledges nothing while it has a replica that lives; without a majority all count that anybody knows. */
+function floorOf(
+  { known, down, doubted, certain }: Promotion,
+  replicas: Required['replicas'],
+  at: string,
+): number {
+  const others = [...known].filter((id) => id !== at);
+  if (!certain) return others.length;
+  const unseen = others.filter((id) => doubted.has(id) && !replicas.has(id)).length;
+  if (unseen > 0) return replicas.size + unseen;
+  return others.some((id) => !down.has(id)) ? 1 : 0;
+}
+
+/** Whether those who decide on promotions no longer count it among the replicas; of a name that they never used they say nothing. */
+function isForgotten(id: string, { named }: Required, { known, others }: Promotion): boolean {
+  return others.has(id) || (named.has(id) && !known.has(id));
+}
+
+/** What is known of a Redis when its durability is judged. */
+export interface RedisSetup {
+  readonly kind: RedisAddress['kind'];
+  readonly persistence: Persistence;
+  readonly required: Required;
+}
+
+/**
+ * The surest level that a set-up gives; where one was asked for, that one, or a refusal.
+ */
+export function durabilityOf(
+  { kind, persistence, required }: RedisSetup,
+  wanted: Acknowledgement | undefined,
+): Durability {
+  const text = persistenceText[persistence];
+  const kept = { lowered: null, refused: null };
+  if (wanted === 'memory') return { level: wanted, replicas: 0, ...kept };
+  if (wanted === 'disk') {
+    const synced = persistence === 'always' || persistence === 'unknown';
+    return { level: wanted, replicas: 0, ...kept, refused: synced ? null : text };
+  }
+  const forgetful = `${text}: when the primary is started again before another one is promoted, its replicas forget everything with it`;
+  if (wanted !== undefined) {
+    const replicas = Number(wanted.slice('replicas:'.length));
+    return { level: wanted, replicas, ...kept, lowered: persistence === 'off' && replicas > 0 ? forgetful : null };
+  }
+  const replicas = Math.max(required.replicas.size, required.floor);
+  const away = [...required.missing].sort().join(', ');
+  if (replicas > 0 && persistence === 'off') return { level: 'memory', replicas, ...kept, lowered: forgetful };
+  if (replicas > 0) {
+    const lowered = away ? `the replica ${away} is away: a failover to it would lose what it missed` : null;
+    return { level: `replicas:${replicas}`, replicas, ...kept, lowered };
+  }
+  const level = persistence === 'always' ? 'disk' : 'memory';
+  if (away || kind !== 'single') {
+    const lowered = `${away ? `the replica ${away} is away` : 'the primary has no replica'}: a failover would lose what is on the primary alone`;
+    return { level, replicas, ...kept, lowered };
+  }
+  return { level, replicas, ...kept, lowered: level === 'memory' ? `${text}, and it has no replica` : null };
+}

@@ -1,0 +1,172 @@
+import type { Socket } from 'node:net';
+import { Redis } from 'ioredis';
+import type { RedisAddress } from './redis-address.ts';
+
+/** How long one sentinel may take to answer, ms. */
+const ANSWER_WITHIN = 500;
+
+/** A server, as `<host>:<port>`. */
+type ServerId = string;
+
+/** The primary as it tells of itself. */
+export interface PrimaryFacts {
+  readonly runId: string;
+  /** Where it was reached. */
+  readonly at: ServerId;
+  /** Replicas that are connected and in step. */
+  readonly online: readonly ServerId[];
+}
+
+/** What those who decide on promotions say of the replicas of this primary. */
+export interface Promotion {
+  /** All that belong to it. */
+  readonly known: ReadonlySet<ServerId>;
+  /** Those that a majority would not promote: dead, too far behind, or never to be promoted by configuration. */
+  readonly down: ReadonlySet<ServerId>;
+  /** Those that may be dead, and may as well be promoted on the other side of a cut. */
+  readonly doubted: ReadonlySet<ServerId>;
+  /** Those that belong to somebody else, or are no replicas. */
+  readonly others: ReadonlySet<ServerId>;
+  /** Whether a majority spoke, and of this very primary. Else nothing may be concluded from what is missing here. */
+  readonly certain: boolean;
+  /** Why it is not certain. */
+  readonly why: string;
+}
+
+/** @throws Error of the connection */
+export async function primaryFacts(redis: Redis): Promise<PrimaryFacts> {
+  const info = await redis.info().catch((error: Error) => {
+    // Without the right to ask, no replica is known of, as with a server that has none.
+    if (error.name === 'ReplyError') return '';
+    throw error;
+  });
+  const online = Array.from(info.matchAll(/^slave\d+:(.*)$/gm), ([, fields]) => fieldsOf(fields!)).filter(
+    ({ state }) => state === 'online',
+  );
+  return {
+    runId: /^run_id:(\w+)/m.exec(info)?.[1] ?? '',
+    at: addressOf(redis),
+    online: online.map(({ ip, port }) => `${ip}:${port}`),
+  };
+}
+
+/** Where the server is, as this end sees it. */
+function addressOf({ stream }: Redis): ServerId {
+  const { remoteAddress, remotePort } = stream as Partial<Socket>;
+  return `${remoteAddress}:${remotePort}`;
+}
+
+/** `ip=127.0.0.1,port=6380,state=online` */
+function fieldsOf(text: string): Record<string, string> {
+  return Object.fromEntries(text.trim().split(',').map((field) => field.split('=', 2)));
+}
+
+/** What the sentinels say of a primary. Some of them are enough, if they are a majority. */
+export async function askSentinels(address: RedisAddress, { runId, at }: PrimaryFacts): Promise<Promotion> {
+  const asked = await Promise.allSettled(address.nodes.map((node) => askSentinel(address, node)));
+  const answers = asked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const refusal = asked.find((result) => result.status === 'rejected' && result.reason?.name === 'ReplyError');
+  const all = Math.max(address.nodes.length, ...answers.map(({ sentinels }) => sentinels));
+  const majority = Math.floor(all / 2) + 1;
+  // Where it was reached counts while they have not asked a new primary for its id yet.
+  const agreeing = answers.filter((answer) => (answer.runId === '' ? answer.at === at : answer.runId === runId));
+  const known = new Set(answers.flatMap(({ replicas }) => replicas.map(({ id }) => id)));
+  const accusers = (id: string) => agreeing.filter((answer) => answer.replicas.some((each) => each.id === id && each.down));
+  return {
+    known,
+    down: new Set([...known].filter((id) => accusers(id).length >= majority)),
+    doubted: new Set(),
+    others: new Set(),
+    certain: agreeing.length >= majority,
+    why: refusal
+      ? `a sentinel refuses to tell (${(refusal as PromiseRejectedResult).reason.message})`
+      : `${agreeing.length} of ${all} sentinels say that it is the primary`,
+  };
+}
+
+interface SentinelAnswer {
+  /** Of the primary; empty while it was not asked. */
+  readonly runId: string;
+  /** Where the primary is, as `<host>:<port>`. */
+  readonly at: string;
+  /** How many sentinels there are, as far as this one knows. */
+  readonly sentinels: number;
+  readonly replicas: readonly { readonly id: string; readonly down: boolean }[];
+}
+
+async function askSentinel(
+  { primary = '', sentinelUser, tls }: RedisAddress,
+  node: { host: string; port: number },
+): Promise<SentinelAnswer> {
+  const sentinel = new Redis({
+    ...node,
+    ...(sentinelUser?.name && { username: sentinelUser.name }),
+    ...(sentinelUser?.password && { password: sentinelUser.password }),
+    ...(tls && { tls }),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: null,
+    connectTimeout: ANSWER_WITHIN,
+    commandTimeout: ANSWER_WITHIN,
+  });
+  sentinel.on('error', () => {});
+  try {
+    await sentinel.connect();
+    const [master, replicas] = (await Promise.all([
+      sentinel.call('SENTINEL', 'MASTER', primary),
+      sentinel.call('SENTINEL', 'REPLICAS', primary),
+    ])) as [string[], string[][]];
+    const told = pairs(master);
+    // As the sentinels choose: one whose link to the primary has been down for longer is passed over.
+    const linkDownMax = 10 * Number(told.get('down-after-milliseconds'));
+    return {
+      runId: told.get('runid') ?? '',
+      at: `${told.get('ip')}:${told.get('port')}`,
+      sentinels: Number(told.get('num-other-sentinels')) + 1,
+      replicas: replicas.map(pairs).map((replica) => ({
+        id: `${replica.get('ip')}:${replica.get('port')}`,
+        down:
+          /\b[so]_down\b/.test(replica.get('flags') ?? '') ||
+          replica.get('slave-priority') === '0' ||
+          Number(replica.get('master-link-down-time')) > linkDownMax,
+      })),
+    };
+  } finally {
+    sentinel.disconnect();
+  }
+}
+
+function pairs(reply: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (let i = 0; i + 1 < reply.length; i += 2) found.set(reply[i]!, reply[i + 1]!);
+  return found;
+}
+
+/** What the cluster says of the replicas of the node at the other end: `fail` is the word of a majority of its primaries. */
+export async function askCluster(redis: Redis): Promise<Promotion> {
+  const [info, nodes] = (await Promise.all([redis.call('CLUSTER', 'INFO'), redis.call('CLUSTER', 'NODES')])) as [
+    string,
+    string,
+  ];
+  const lines = nodes
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter((line) => line.length >= 4);
+  const own = lines.find(([, , flags]) => flags!.split(',').includes('myself'));
+  const told = lines.map(([, address, flags, primary]) => ({
+    id: address!.replace(/[@,].*$/, ''),
+    own: flags!.split(',').includes('slave') && primary === own?.[0],
+    down: flags!.split(',').includes('fail'),
+    doubted: flags!.split(',').includes('fail?'),
+  }));
+  const idsOf = (some: typeof told) => new Set(some.map(({ id }) => id));
+  return {
+    known: idsOf(told.filter((each) => each.own)),
+    down: idsOf(told.filter((each) => each.own && each.down)),
+    doubted: idsOf(told.filter((each) => each.own && each.doubted)),
+    others: idsOf(told.filter((each) => !each.own)),
+    certain: /^cluster_state:ok/m.test(info) && own !== undefined && own[2]!.split(',').includes('master'),
+    why: 'the node is no primary of a cluster that has a majority',
+  };
+}
