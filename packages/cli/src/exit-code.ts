@@ -38,6 +38,7 @@ const exits: Record<ProblemCode, Exit> = {
   'process-changed': 'refused',
   'still-bound': 'refused',
   'file-changed': 'refused',
+  abandoned: 'unreachable',
   'no-agent': 'unreachable',
   'too-large': 'failed',
   misdirected: 'failed',

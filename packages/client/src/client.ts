@@ -125,13 +125,17 @@ export class PortolanClient implements AsyncDisposable {
     return this.#ask(Reservation, { method: 'POST', path: '/v1/assignments/reassert', body: input, repeatable: true });
   }
 
-  release(request: ReleaseRequest): Promise<ReleaseResponse> {
-    return this.#ask(ReleaseResponse, {
-      method: 'POST',
-      path: '/v1/assignments/release',
-      body: request,
-      repeatable: false,
-    });
+  /**
+   * With a lease or a token it is tried again when its outcome is unknown: they name one grant, so nothing else is hit.
+   *
+   * @returns what was released; nothing when an earlier attempt did it whose answer was lost
+   * @throws PortolanError `not-found`, `fenced`, …
+   */
+  async release(request: ReleaseRequest): Promise<ReleaseResponse> {
+    const call = releaseCall(request);
+    const answer = await this.#transport.send(call);
+    if (answer === null) return { released: [], position: (await this.status()).position };
+    return understood(ReleaseResponse, answer, call);
   }
 
   /** For leases that are not renewed by themselves. */
@@ -445,10 +449,8 @@ export class PortolanClient implements AsyncDisposable {
     this.close();
   }
 
-  async #ask<T>(schema: { safeParse(value: unknown): Parsed<T> }, call: Call): Promise<T> {
-    const parsed = schema.safeParse(await this.#transport.send(call));
-    if (parsed.success) return parsed.data;
-    throw notUnderstood(call, parsed.error);
+  async #ask<T>(schema: Schema<T>, call: Call): Promise<T> {
+    return understood(schema, await this.#transport.send(call), call);
   }
 
   /**
@@ -464,18 +466,30 @@ export class PortolanClient implements AsyncDisposable {
 
   async #releaseIfThere(request: ReleaseRequest): Promise<void> {
     try {
-      // The token names one grant, so a repetition can hit nothing else.
-      await this.#transport.send({ method: 'POST', path: '/v1/assignments/release', body: request, repeatable: true });
+      await this.#transport.send(releaseCall(request));
     } catch (error) {
-      if (!(error instanceof PortolanError && (error.code === 'not-found' || error.code === 'fenced'))) throw error;
+      if (!(error instanceof PortolanError && error.code === 'not-found')) throw error;
     }
   }
 }
 
-type Parsed<T> = { success: true; data: T } | { success: false; error: unknown };
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: unknown };
+}
+
+function understood<T>(schema: Schema<T>, answer: unknown, call: Call): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw notUnderstood(call, parsed.error);
+}
 
 function get(path: string, query: object): Call {
   return { method: 'GET', path, query, repeatable: true };
+}
+
+function releaseCall(request: ReleaseRequest): Call {
+  const repeatable = request.lease !== undefined || request.token !== undefined;
+  return { method: 'POST', path: '/v1/assignments/release', body: request, repeatable, removes: true };
 }
 
 /** One attempt: whoever renews tries again by a clock of its own. */

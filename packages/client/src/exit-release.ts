@@ -50,7 +50,7 @@ async function onSignal(signal: (typeof SIGNALS)[number]): Promise<void> {
 async function releaseAll(): Promise<void> {
   const all = [...held.keys()];
   held.clear();
-  await Promise.all(all.map((reserved) => reserved.release().catch(() => {})));
+  await Promise.all(all.map((reserved) => reserved[Symbol.asyncDispose]()));
 }
 
 /** Nothing asynchronous is done any more here, but a process can still be started that does it. */

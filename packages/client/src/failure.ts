@@ -1,7 +1,17 @@
-import { PortolanError, Problem, type ProblemCode } from '@portolan/model';
+import { PortolanError, Problem, type ProblemCode, problemStatus } from '@portolan/model';
 
 /** Problems of the coordinator asked, at this moment: another one, or this one later, may do what was asked. */
-const passing: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'not-ready', 'contention', 'too-many']);
+const passing: ReadonlySet<ProblemCode> = new Set([
+  'store-unavailable',
+  'durability-unknown',
+  'not-ready',
+  'contention',
+  'too-many',
+  'abandoned',
+]);
+
+/** With these nothing was done, where the answer does not say: they are refusals, or come of an older coordinator. */
+const undoing: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'contention', 'too-many', 'abandoned']);
 
 /** What became of an attempt that brought no answer. */
 export class Failure {
@@ -32,8 +42,8 @@ export function refused(response: Response, answer: unknown, url: string): Failu
     return new Failure({ reason, error: notACoordinator(url, reason), lasting: true });
   }
   const error = PortolanError.from(problem.data);
-  const undone = passing.has(error.code);
-  const lasting = !undone && error.code !== 'durability-unknown';
+  const lasting = !passing.has(error.code);
+  const undone = problem.data.mayHaveBeenDone === undefined ? undoing.has(error.code) : !problem.data.mayHaveBeenDone;
   const retryAfter = Number(response.headers.get('retry-after') ?? 0) * 1000;
   return new Failure({ reason: error.message, error, undone, lasting, retryAfter: retryAfter || 0 });
 }
@@ -54,12 +64,20 @@ export function networkFailure(error: unknown): Failure {
   return new Failure({ reason: cause?.message || (error instanceof Error ? error.message : String(error)) });
 }
 
+/** The error of a call of which some attempt may have been done; a refusal stays as it is. */
+export function inDoubt(error: PortolanError): PortolanError {
+  const { code, message, data, cause } = error;
+  const status = problemStatus[code];
+  if (status !== 408 && status < 500) return error;
+  return new PortolanError(code, message, { ...data, mayHaveBeenDone: true }, { cause });
+}
+
 export function unreachable(tried: ReadonlyMap<string, string>): PortolanError {
   const list = [...tried].map(([url, reason]) => `${url} (${reason})`).join(', ');
   return new PortolanError(
     'unreachable',
     `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`,
-    { tried: [...tried].map(([url, reason]) => ({ url, reason })) },
+    { tried: [...tried].map(([url, reason]) => ({ url, reason })), mayHaveBeenDone: false },
   );
 }
 
@@ -69,7 +87,7 @@ export function unknownOutcome(url: string, failure: Failure, call: string): Por
     'unreachable',
     `${url} gave no answer to ${call} (${failure.reason}), so whether it was done is not known. ` +
       'Look first, then ask again.',
-    { tried: [{ url, reason: failure.reason }] },
+    { tried: [{ url, reason: failure.reason }], mayHaveBeenDone: true },
   );
 }
 

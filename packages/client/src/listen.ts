@@ -36,7 +36,7 @@ const ATTEMPTS_MAX = 20;
  */
 export async function listenOn(server: Server, request: ReserveInput, options: BindOptions = {}): Promise<Reserved> {
   const reserved = await reserveBindable(request, options, (port) => listening(server, port, options.address));
-  server.once('close', () => void reserved.release().catch(() => {}));
+  server.once('close', () => void reserved[Symbol.asyncDispose]());
   return reserved;
 }
 
@@ -87,7 +87,8 @@ async function reserveBindable(
       return lent(reserved, created, callOff);
     } catch (error) {
       callOff();
-      if (created) await reserved.release();
+      // A port that is not given back is given again, and then it is told that it cannot be bound.
+      if (created) await reserved[Symbol.asyncDispose]();
       else reserved.leave();
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
       if (!created || wish.port !== undefined || attempt >= ATTEMPTS_MAX) throw bound(reserved, error);

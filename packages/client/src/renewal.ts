@@ -37,6 +37,7 @@ const passing: ReadonlySet<ProblemCode> = new Set([
   'store-unavailable',
   'durability-unknown',
   'not-ready',
+  'abandoned',
   'contention',
   'too-many',
   'internal',

@@ -1,4 +1,10 @@
-import type { PortolanError, ReassertInput, ReleaseRequest, Reservation, Version } from '@portolan/model';
+import {
+  PortolanError,
+  type ReassertInput,
+  type ReleaseRequest,
+  type Reservation,
+  type Version,
+} from '@portolan/model';
 import type { Renewable, RenewalEvent, Renewals } from './renewal.ts';
 
 export interface ReserveOptions {
@@ -7,10 +13,15 @@ export interface ReserveOptions {
   onRenewal?: (event: RenewalEvent) => void;
   /** The ports belong to somebody else now: stop listening on them. */
   onLost?: (error: PortolanError) => void;
+  /** The ports could not be given back where nobody awaits that: at the end of an `await using` block, say. */
+  onUnreleased?: (error: PortolanError) => void;
   signal?: AbortSignal;
 }
 
-/** Ports that this program has. With `await using` they are released at the end of the block. */
+/**
+ * Ports that this program has. With `await using` they are released at the end of the block. That throws nothing, so that
+ * it does not stand in the way of what the block threw: `onUnreleased` is told why ports could not be given back.
+ */
 export interface Reserved extends AsyncDisposable {
   /** The first port: the only one unless several labels were asked for. */
   readonly port: number;
@@ -26,7 +37,11 @@ export interface Reserved extends AsyncDisposable {
   readonly state: 'held' | 'late' | 'lost' | 'released';
   /** Resolves with the reason when the ports are lost to somebody else; never rejects. */
   readonly lost: Promise<PortolanError>;
-  /** Gives the ports back at once. To release what is already gone is no error. */
+  /**
+   * Gives the ports back at once. To release what is already gone is no error.
+   *
+   * @throws PortolanError when ports are not given back, such as `fenced` or `unreachable`; called again, it tries again
+   */
   release(): Promise<void>;
   /**
    * Leaves the lease to the evidence: it then lasts as long as an agent sees a process listen that was given the port in
@@ -52,6 +67,8 @@ export function hold({ reservation, since, options, renewals, reassert, release,
   const lost = Promise.withResolvers<PortolanError>();
   let state: Reserved['state'] = 'held';
   let asserting: Promise<unknown> | undefined;
+  /** What is to be given back and was not, from the release on. */
+  let unreleased: ReleaseRequest[] = [];
 
   const renewable: Renewable = {
     grant: () => ({ id: '', ttl: Number.POSITIVE_INFINITY, ...reservation.lease, token: reservation.token }),
@@ -102,8 +119,11 @@ export function hold({ reservation, since, options, renewals, reassert, release,
     },
     lost: lost.promise,
     async release() {
-      if (!(await end())) return;
-      for (const request of grantsOf(reservation)) await release(request);
+      if (await end()) unreleased = grantsOf(reservation);
+      const outcomes = await Promise.allSettled(unreleased.map((grant) => release(grant)));
+      unreleased = unreleased.filter((_, i) => outcomes[i]!.status === 'rejected');
+      const failed = outcomes.find((each) => each.status === 'rejected');
+      if (failed) throw failed.reason;
     },
     async handOver() {
       if ((await end()) && reservation.lease) await handOver({ id: reservation.lease.id, token: reservation.token });
@@ -111,7 +131,14 @@ export function hold({ reservation, since, options, renewals, reassert, release,
     leave() {
       void end();
     },
-    [Symbol.asyncDispose]: () => reserved.release(),
+    async [Symbol.asyncDispose]() {
+      try {
+        await reserved.release();
+      } catch (error) {
+        if (!(error instanceof PortolanError)) throw error;
+        options.onUnreleased?.(error);
+      }
+    },
   };
   return reserved;
 }

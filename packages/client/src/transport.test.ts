@@ -4,6 +4,7 @@ import { connect } from './connect.ts';
 import { fakeCoordinator } from './fake-coordinator.ts';
 
 const page = { items: [], position: '1-1', next: null };
+const status = { version: '1.0.0', acknowledgement: 'disk', epoch: 1, position: '7-1', time: '2026-01-01T00:00:00Z' };
 const problem = (code: ProblemCode, data = {}) => {
   const body = new PortolanError(code, `it says ${code}`, data).toProblem();
   return { status: body.status, body };
@@ -100,6 +101,60 @@ describe('a call', () => {
     await using alive = await fakeCoordinator(() => ({ body: { released: [], position: '1-1' } }));
     await connect({ url: [dead, alive.url], token: 't' }).release({ port: 3050 });
     expect(alive.asked).toHaveLength(1);
+  });
+
+  test('tells the coordinator how long it waits', async () => {
+    await using fake = await fakeCoordinator(() => ({ body: page }));
+    await connect({ url: fake.url, token: 't', timeout: 2_500.5 }).hosts();
+    expect(fake.asked[0]!.headers['portolan-timeout']).toBe('2501');
+  });
+
+  test.each([
+    ['not-ready', true, 1],
+    ['not-ready', false, 2],
+    ['durability-unknown', true, 1],
+    ['durability-unknown', false, 2],
+    ['abandoned', false, 2],
+  ] as const)(
+    'that may not be repeated, and is answered %s with mayHaveBeenDone %s, is sent %s times',
+    async (code, mayHaveBeenDone, times) => {
+      await using fake = await fakeCoordinator(() =>
+        fake.asked.length === 1 ? problem(code, { mayHaveBeenDone }) : { body: { released: [], position: '1-1' } },
+      );
+      await connect({ url: fake.url, token: 't' })
+        .release({ port: 3050 })
+        .catch((error) => expect(error).toMatchObject({ code, data: { mayHaveBeenDone } }));
+      expect(fake.asked).toHaveLength(times);
+    },
+  );
+
+  test('that fails says whether any attempt of it may have been done, not the last one alone', async () => {
+    await using hung = await fakeCoordinator(() => 'reset');
+    await using broken = await fakeCoordinator(() => problem('store-unavailable', { mayHaveBeenDone: false }));
+    const reserving = (...url: string[]) =>
+      connect({ url, token: 't', patience: 0 }).reserve({ project: 'mana', service: 'sync' });
+    await expect(reserving(broken.url)).rejects.toMatchObject({ data: { mayHaveBeenDone: false } });
+    await expect(reserving(hung.url, broken.url)).rejects.toMatchObject({
+      code: 'store-unavailable',
+      data: { mayHaveBeenDone: true },
+    });
+  });
+
+  test('that releases a grant is repeated, and is done when the grant is gone after a lost answer', async () => {
+    let releases = 0;
+    await using fake = await fakeCoordinator(({ path }) => {
+      if (path === '/v1/status') return { body: status };
+      return ++releases === 1 ? 'reset' : problem('not-found');
+    });
+    const released = await connect({ url: fake.url, token: 't' }).release({ port: 3050, token: '1.1' });
+    expect(released).toEqual({ released: [], position: status.position });
+    expect(releases).toBe(2);
+  });
+
+  test('that releases what is not there says so', async () => {
+    await using fake = await fakeCoordinator(() => problem('not-found'));
+    const releasing = connect({ url: fake.url, token: 't' }).release({ port: 3050, token: '1.1' });
+    await expect(releasing).rejects.toMatchObject({ code: 'not-found' });
   });
 
   test('that is refused is not tried again, and keeps the data of the problem', async () => {

@@ -1,6 +1,6 @@
-import { PortolanError } from '@portolan/model';
+import { PortolanError, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
 import { backoff, pause } from './backoff.ts';
-import { Failure, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
+import { Failure, inDoubt, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
 import { tryJson } from './json.ts';
 
 /** One call of the HTTP API. */
@@ -12,6 +12,8 @@ export interface Call {
   body?: unknown;
   /** Whether doing it twice comes to the same as doing it once: then it is sent again when its outcome is unknown. */
   repeatable: boolean;
+  /** It takes something away: that it is not found, after an attempt that may have been done, is success. */
+  removes?: boolean;
   signal?: AbortSignal | undefined;
   /** For this call, instead of the transport's own, ms. */
   timeout?: number;
@@ -23,7 +25,7 @@ export interface TransportOptions {
   urls: readonly string[];
   token: string;
   fetch: typeof fetch;
-  /** For each request, ms. */
+  /** For each attempt, ms. Its coordinator is told, and does not begin it after that. */
   timeout: number;
   /** How long a call goes on trying, ms. With 0, each coordinator is tried once. */
   patience: number;
@@ -70,22 +72,29 @@ export class Transport {
   }
 
   /**
-   * @returns the parsed JSON of the answer
-   * @throws PortolanError the coordinator's problem, or `unreachable` with what was tried
+   * @returns the parsed JSON of the answer; `null` when what it removes was gone after an attempt that may have been done
+   * @throws PortolanError the coordinator's problem, or `unreachable` with what was tried. `mayHaveBeenDone` in its data
+   * speaks of all attempts
    */
   async send(call: Call): Promise<unknown> {
     const urls = this.#urls;
     const patience = call.patience ?? this.#options.patience;
     const started = performance.now();
     const tried = new Map<string, string>();
+    let doubtful = false;
     for (let attempt = 1; ; attempt++) {
       const url = this.url;
       const attempted = await this.#attempt(url, call);
       if (!(attempted instanceof Failure)) return attempted.answer;
 
       tried.set(url, attempted.reason);
-      if (attempted.lasting) throw attempted.error;
+      if (attempted.lasting) {
+        if (doubtful && call.removes && attempted.error?.code === 'not-found') return null;
+        throw doubtful && attempted.error ? inDoubt(attempted.error) : attempted.error;
+      }
       if (!attempted.undone && !call.repeatable) throw unknownOutcome(url, attempted, `${call.method} ${call.path}`);
+      // To read does nothing that could have been done.
+      doubtful ||= !attempted.undone && call.method !== 'GET';
       this.passOver(url);
       if (attempt % urls.length !== 0) continue;
 
@@ -93,7 +102,10 @@ export class Transport {
         attempted.retryAfter,
         backoff(attempt / urls.length - 1, RETRY_BASE, RETRY_CAP, Math.random()),
       );
-      if (performance.now() - started + wait > patience) throw attempted.error ?? unreachable(tried);
+      if (performance.now() - started + wait > patience) {
+        const error = attempted.error ?? unreachable(tried);
+        throw doubtful ? inDoubt(error) : error;
+      }
       await pause(wait, call.signal);
       call.signal?.throwIfAborted();
     }
@@ -101,7 +113,8 @@ export class Transport {
 
   async #attempt(url: string, call: Call): Promise<{ answer: unknown } | Failure> {
     const { token } = this.#options;
-    const timeout = call.timeout ?? this.#options.timeout;
+    const asked = Math.ceil(call.timeout ?? this.#options.timeout);
+    const timeout = Math.min(Math.max(asked, 1), TIMEOUT_MAX);
     const limit = AbortSignal.timeout(timeout);
     const ends = [limit, call.signal, this.#options.signal].filter((each) => each !== undefined);
     const signal = ends.length > 1 ? AbortSignal.any(ends) : limit;
@@ -111,6 +124,7 @@ export class Transport {
         headers: {
           authorization: `Bearer ${token}`,
           accept: 'application/json',
+          [TIMEOUT_HEADER]: String(timeout),
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),

@@ -169,6 +169,14 @@ export const EndResponse = z
   .meta({ id: 'EndResponse' });
 export type EndResponse = z.infer<typeof EndResponse>;
 
+/** The header of a request that says how long its sender waits for the answer, ms. It is not begun after that. */
+export const TIMEOUT_HEADER = 'portolan-timeout';
+export const TIMEOUT_MAX = 24 * 3600 * 1000;
+export const RequestTimeout = z.coerce
+  .number()
+  .pipe(z.int().min(1).max(TIMEOUT_MAX))
+  .meta({ type: 'integer', description: 'How long the sender waits, ms. After that the request is not begun.' });
+
 /** What to release: a lease, a port, or the endpoints of a service. With a token only the grant that it names. */
 export const ReleaseRequest = z
   .strictObject({

@@ -25,6 +25,7 @@ export const problemStatus = {
   'process-changed': 409,
   'still-bound': 409,
   'file-changed': 409,
+  abandoned: 408,
   'no-agent': 503,
   'too-large': 413,
   misdirected: 421,
@@ -46,6 +47,8 @@ export const Problem = z
     status: z.int(),
     detail: z.string(),
     code: z.enum(Object.keys(problemStatus) as [ProblemCode, ...ProblemCode[]]),
+    /** Of an answer with status 408 or from 500 on: false when surely nothing of what was asked has been done. */
+    mayHaveBeenDone: z.boolean().optional(),
   })
   .loose()
   .meta({ id: 'Problem' });

@@ -153,6 +153,31 @@ describe('the API over an embedded store', () => {
     expect((await reserve({ project: 'shop', service: 'web', port: 8080 })).status).toBe(201);
   });
 
+  test('asking again for a lease changes no terms, and the answer has those that hold', async () => {
+    const endpoint = { project: 'shop', service: 'again' };
+    const first = await reserve({ ...endpoint, ttl: 60, purpose: 'a', host: 'one', holder: 'first' });
+    const again = await reserve({ ...endpoint, ttl: 3600, purpose: 'b', host: 'two', holder: 'second' });
+    expect(again.status).toBe(200);
+    expect(again.body).toMatchObject({ token: first.body.token, lease: first.body.lease });
+    expect(again.body.assignments).toEqual(first.body.assignments);
+    const held = await call<AssignmentView>('GET', `/v1/assignments/tcp/${first.body.port}`);
+    expect(held.body).toEqual(first.body.assignments[0]);
+  });
+
+  test('asking again without a ttl makes the port permanent and writes what is given, under a new token', async () => {
+    const endpoint = { project: 'shop', service: 'settled' };
+    const first = await reserve({ ...endpoint, ttl: 60, purpose: 'a', holder: 'first' });
+    const settled = await reserve({ ...endpoint, purpose: 'b' });
+    expect(settled.status).toBe(200);
+    expect(settled.body).toMatchObject({ port: first.body.port, lease: null });
+    expect(settled.body.token).not.toBe(first.body.token);
+    expect(settled.body.assignments[0]).toMatchObject({ purpose: 'b', holder: 'first', lease: null });
+    // A permanent port stays one, whoever asks for a lease.
+    const later = await reserve({ ...endpoint, ttl: 60, purpose: 'c' });
+    expect(later.body).toMatchObject({ token: settled.body.token, lease: null });
+    expect(later.body.assignments[0]).toMatchObject({ purpose: 'b' });
+  });
+
   test('a lease is renewed and released by its token only', async () => {
     const leased = (await reserve({ project: 'shop', service: 'leased', ttl: 30 })).body;
     expect(leased.lease).toMatchObject({ ttl: 30 });

@@ -1,4 +1,5 @@
-import type { PortolanError } from '@portolan/model';
+import { PortolanError, type ProblemCode } from '@portolan/model';
+import { currentSender, type Sender } from './access/sender.ts';
 import type { GroupOutcome, Outcome, Store, Transaction } from './store/store.ts';
 
 /** What became of one transaction, with the head and epoch after its group, and how surely that lasts. */
@@ -20,13 +21,20 @@ export interface CommitListener {
 interface Waiting {
   readonly transaction: Transaction;
   readonly operations: number;
+  /** Who waits for the request that it is of. */
+  readonly sender: Sender | undefined;
+  readonly changes: boolean;
   readonly resolve: (committed: Committed) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** Errors of the store after which nothing of the group was applied. */
+const UNDONE: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'too-large']);
 const GROUP_MAX = 200;
 /** Large groups hold up the store for all; a report of a big host travels alone. */
 const GROUP_OPERATIONS = 6_000;
+/** A turn of the event loop that takes longer may be one in which this process stood still, ms. */
+const STALL = 100;
 /** One group is applied by the store while the next one is on its way. */
 const IN_FLIGHT_MAX = 2;
 
@@ -37,36 +45,69 @@ const IN_FLIGHT_MAX = 2;
 export class Committer {
   readonly #store: Store;
   readonly #listener: CommitListener;
-  #queue: Waiting[] = [];
+  /** Since the last turn of the event loop. */
+  readonly #arrived: Waiting[] = [];
+  readonly #queue: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
+  #turnedAt = 0;
+  /** Never twice in a row: where every turn takes long, commits must get through all the same. */
+  #lookedAgain = false;
 
   constructor(store: Store, listener: CommitListener) {
     this.#store = store;
     this.#listener = listener;
   }
 
-  /** @throws PortolanError as `Store.commit` does: then for every transaction of the group */
+  /**
+   * @throws PortolanError as `Store.commit` does: then for every transaction of the group; `abandoned` when it is of a
+   * request whose sender has gone: then it was not sent
+   */
   commit(transaction: Transaction): Promise<Committed> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ transaction, operations: operationsOf(transaction), resolve, reject });
+      this.#arrived.push({
+        transaction,
+        operations: operationsOf(transaction),
+        sender: currentSender(),
+        changes: changesSomething(transaction),
+        resolve,
+        reject,
+      });
       this.#schedule();
     });
   }
 
   /** Resolves when everything that was handed in has its answer. */
   async drained(): Promise<void> {
-    while (this.#inFlight > 0 || this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#inFlight + this.#queue.length + this.#arrived.length > 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight >= IN_FLIGHT_MAX || this.#queue.length === 0) return;
+    const sendable = this.#queue.length > 0 && this.#inFlight < IN_FLIGHT_MAX;
+    if (this.#scheduled || (this.#arrived.length === 0 && !sendable)) return;
     this.#scheduled = true;
     // After the I/O of this turn of the event loop, so that requests that came together go together.
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#inFlight < IN_FLIGHT_MAX && this.#queue.length > 0) void this.#send(this.#take());
-    });
+    setImmediate(() => this.#turn());
+  }
+
+  /**
+   * What arrived in this turn is sent in the next: a request is read in one turn and the end of its connection in the
+   * next, although both have lain there for long when this process was frozen. When it was frozen in between, what the
+   * system told of connections is old, and is looked at once more.
+   */
+  #turn(): void {
+    this.#scheduled = false;
+    const now = performance.now();
+    const old = this.#queue.length > 0 && now - this.#turnedAt > STALL && !this.#lookedAgain;
+    this.#turnedAt = now;
+    this.#lookedAgain = old;
+    while (!old && this.#inFlight < IN_FLIGHT_MAX && this.#queue.length > 0) {
+      const group = this.#take().filter(admitted);
+      if (group.length > 0) void this.#send(group);
+    }
+    this.#queue.push(...this.#arrived.splice(0));
+    this.#schedule();
   }
 
   #take(): Waiting[] {
@@ -88,7 +129,10 @@ export class Committer {
       const outcome = await this.#store.commit(transactions);
       const { outcomes, position, epoch, acknowledgement } = outcome;
       this.#listener.committed(transactions, outcome);
-      group.forEach(({ resolve }, i) => resolve({ ...outcomes[i]!, position, epoch, acknowledgement }));
+      group.forEach((waiting, i) => {
+        if (!outcomes[i]!.applied) withdraw(waiting);
+        waiting.resolve({ ...outcomes[i]!, position, epoch, acknowledgement });
+      });
       const applied = outcomes.filter((outcome) => outcome.applied).length;
       this.#listener.measured({
         seconds: (performance.now() - started) / 1000,
@@ -96,12 +140,34 @@ export class Committer {
         conflicts: group.length - applied,
       });
     } catch (error) {
-      for (const { reject } of group) reject(error as PortolanError);
+      const undone = error instanceof PortolanError && UNDONE.has(error.code);
+      for (const waiting of group) {
+        if (undone) withdraw(waiting);
+        waiting.reject(error);
+      }
     } finally {
       this.#inFlight--;
       this.#schedule();
     }
   }
+}
+
+function admitted({ sender, changes, reject }: Waiting): boolean {
+  try {
+    sender?.admit(changes);
+    return true;
+  } catch (error) {
+    reject(error);
+    return false;
+  }
+}
+
+function withdraw({ sender, changes }: Waiting): void {
+  if (changes) sender?.withdraw();
+}
+
+function changesSomething({ alternatives }: Transaction): boolean {
+  return alternatives.some(({ puts, deletes, leases }) => puts.length + deletes.length + leases.length > 0);
 }
 
 function operationsOf({ alternatives }: Transaction): number {

@@ -1,5 +1,6 @@
 import { key, type Task } from '@portolan/model';
 import { nanoid } from 'nanoid';
+import { onOwnBehalf } from '../access/sender.ts';
 import type { Committer } from '../committer.ts';
 import type { Executor } from '../executor.ts';
 import type { Replica } from '../replica.ts';
@@ -38,15 +39,18 @@ export class Tasks {
     try {
       const lease = { id: entryKey, ttl: within + TASK_REMAINS };
       const given = alternative({ puts: [put<'task'>(entryKey, task)], leases: [lease] });
-      // What is done to a host is a command of somebody; a look is not.
-      if (task.kind === 'probe' || task.dryRun) await this.#committer.commit({ alternatives: [given] });
-      else await this.#executor.execute(() => ({ alternatives: [given], answer: () => undefined }));
+      // What is done to a host is a command of somebody; a look is not, and begins nothing.
+      if (task.kind === 'probe' || task.dryRun) {
+        await onOwnBehalf(() => this.#committer.commit({ alternatives: [given] }));
+      } else {
+        await this.#executor.execute(() => ({ alternatives: [given], answer: () => undefined }));
+      }
       return (await answered.promise) as AnswerTo<K> | undefined;
     } finally {
       answered.cancel();
       // Best effort: its lease removes it too.
       const removal = alternative({ deletes: [entryKey], leases: [{ id: entryKey, ttl: null }] });
-      void this.#committer.commit({ alternatives: [removal] }).catch(() => {});
+      void onOwnBehalf(() => this.#committer.commit({ alternatives: [removal] })).catch(() => {});
     }
   }
 

@@ -1,5 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import { ClientFrame, PortolanError, ServerFrame } from '@portolan/model';
+import { ClientFrame, PortolanError, ServerFrame, TIMEOUT_HEADER } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
@@ -9,7 +9,7 @@ import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
 import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
-import { addressOf, type Context, callerOf, type Env } from './context.ts';
+import { addressOf, type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
 import { findingRoutes } from './findings.ts';
 import { gossipRoutes } from './gossip.ts';
@@ -65,7 +65,9 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   });
   // Before the gate: a browser asks for leave without the token.
   if (origins.length > 0)
-    app.use(cors({ origin: [...origins], allowHeaders: ['authorization', 'content-type'], maxAge: 600 }));
+    app.use(
+      cors({ origin: [...origins], allowHeaders: ['authorization', 'content-type', TIMEOUT_HEADER], maxAge: 600 }),
+    );
   app.use((c, next) => {
     const { path } = c.req;
     // The stream takes its token from the header or from the first frame.
@@ -76,6 +78,10 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
       // An admin's token can do all harm there is; to slow it down would protect nothing.
       if (principal.role !== 'admin') hold(rates.requests.take(principal.id, performance.now()));
     }
+    return next();
+  });
+  app.use((c, next) => {
+    c.set('sender', senderOf(c));
     return next();
   });
   app.use(limitBody(bodyMax));

@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
+import { RequestTimeout, TIMEOUT_HEADER } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import type { Act } from '../access/act.ts';
@@ -6,10 +7,12 @@ import type { Logins } from '../access/logins.ts';
 import type { NameCheck } from '../access/origin.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Rate } from '../access/rate.ts';
+import { Sender } from '../access/sender.ts';
 import type { Sessions } from '../access/sessions.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { Gate } from './gate.ts';
+import { invalid } from './problems.ts';
 
 /** What routes are made of: a coordinator, and who may reach it. */
 export interface Context extends Coordinator {
@@ -34,7 +37,7 @@ export interface Rates {
 /** What a request carries from the gate on. */
 export interface Env {
   Bindings: HttpBindings;
-  Variables: { principal: Principal };
+  Variables: { principal: Principal; sender: Sender };
 }
 
 /** Who asks, once the gate has let the request through. */
@@ -46,4 +49,12 @@ export function callerOf(c: HonoContext): Act {
 export function addressOf(c: HonoContext): string | null {
   const { incoming } = c.env as HttpBindings;
   return incoming.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null;
+}
+
+/** @throws PortolanError `invalid-request` when it does not say right how long it waits */
+export function senderOf(c: HonoContext<Env>): Sender {
+  const header = c.req.header(TIMEOUT_HEADER);
+  const timeout = header === undefined ? undefined : RequestTimeout.safeParse(header);
+  if (timeout?.success === false) throw invalid('header', timeout.error.issues, TIMEOUT_HEADER);
+  return new Sender(c.env.incoming.socket, timeout?.data);
 }

@@ -7,11 +7,14 @@ import {
   PortolanError,
   Position,
   Problem,
+  RequestTimeout,
   type Role,
+  TIMEOUT_HEADER,
 } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import { acting } from '../access/act.ts';
 import { checkRole, checkScope, type Scope } from '../access/bounds.ts';
+import { onBehalfOf } from '../access/sender.ts';
 import { type Context, callerOf, type Env } from './context.ts';
 import { invalid } from './problems.ts';
 
@@ -78,9 +81,9 @@ export function operations(): {
         };
         const typed = input as Parameters<typeof run>[0];
         if (scope) checkScope(caller.principal, scope(typed));
-        const answer = await (allow === 'anybody'
-          ? run(typed, c)
-          : acting({ ...caller, action: act }, () => run(typed, c)));
+        const answer = await onBehalfOf(c.get('sender'), () =>
+          allow === 'anybody' ? run(typed, c) : acting({ ...caller, action: act }, () => run(typed, c)),
+        );
         return answer instanceof Response ? answer : c.json(answer as object, created?.(answer) ? 201 : 200);
       });
     },
@@ -129,7 +132,7 @@ function parsed<S extends z.ZodType>(where: 'param' | 'query' | 'body', schema: 
 }
 
 /** Browsers send other types across origins without asking, so JSON has to be named. */
-async function json(c: HonoContext): Promise<unknown> {
+async function json(c: HonoContext<Env>): Promise<unknown> {
   const type = c.req.header('content-type') ?? '';
   if (!/^application\/json\b/i.test(type)) {
     const told = type === '' ? 'none was given' : `it is ${type}`;
@@ -141,7 +144,11 @@ async function json(c: HonoContext): Promise<unknown> {
   try {
     return await c.req.json();
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) {
+      // A body that ends in the middle is no defect of ours.
+      c.get('sender').insistOnWaiting();
+      throw error;
+    }
     throw new PortolanError('invalid-request', `the body is not valid JSON: ${error.message}`);
   }
 }
@@ -167,6 +174,7 @@ function documented(operation: Described, created: boolean) {
     request: {
       ...(params && { params }),
       ...(query && { query }),
+      headers: z.object({ [TIMEOUT_HEADER]: RequestTimeout.optional() }),
       ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
     },
     responses: {
