@@ -165,3 +165,24 @@ describe.concurrent('a reservation with a lease', () => {
     ).not.toContain('lease-quiet');
   });
 });
+
+test('leases are renewed although a listener throws, which is an uncaught error of the program', async () => {
+  await using it = await scene((_route, asked) => renewed(asked));
+  const uncaught: unknown[] = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error));
+  try {
+    const onRenewal = () => {
+      throw new Error('a mistake of the program');
+    };
+    const failing = await it.client.reserve({ project: 'mana', service: 'failing', ttl: TTL }, { onRenewal });
+    await vi.waitFor(() => expect(it.asked('renew').length).toBeGreaterThan(1), patient);
+    expect(failing.state).toBe('held');
+    expect(it.asked('reassert')).toHaveLength(0);
+    expect(uncaught).toContainEqual(new Error('a mistake of the program'));
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const each of others) process.on('uncaughtException', each);
+  }
+});

@@ -92,6 +92,16 @@ export class Renewals {
 
   async #run(): Promise<void> {
     this.#busy = true;
+    try {
+      await this.#renewDue();
+    } finally {
+      // Whatever a listener throws, the other leases are renewed.
+      this.#busy = false;
+      this.#schedule();
+    }
+  }
+
+  async #renewDue(): Promise<void> {
     const now = performance.now();
     const due = [...this.#held.values()].filter((held) => held.due <= now + held.lease.grant().ttl * 1000 * TOGETHER);
     // Also after its time is over: a coordinator that was away itself gives more time to all.
@@ -103,8 +113,6 @@ export class Renewals {
     for (let start = 0; start < gone.length; start += REASSERT_TOGETHER) {
       await Promise.all(gone.slice(start, start + REASSERT_TOGETHER).map((held) => this.#reassert(held)));
     }
-    this.#busy = false;
-    this.#schedule();
   }
 
   async #renewTogether(group: readonly Held[]): Promise<void> {

@@ -63,6 +63,17 @@ export interface Holding {
   handOver(lease: { id: string; token: Version }): Promise<unknown>;
 }
 
+/** What a listener throws is the program's own uncaught error: it is no answer of the coordinator, and stops no renewal. */
+function tell(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 export function hold({ reservation, since, options, renewals, reassert, release, handOver }: Holding): Reserved {
   const lost = Promise.withResolvers<PortolanError>();
   let state: Reserved['state'] = 'held';
@@ -80,10 +91,10 @@ export function hold({ reservation, since, options, renewals, reassert, release,
     notify(event) {
       if (state === 'released') return;
       state = event.outcome === 'lost' || event.outcome === 'late' ? event.outcome : 'held';
-      options.onRenewal?.(event);
+      tell(() => options.onRenewal?.(event));
       if (event.outcome !== 'lost') return;
       lost.resolve(event.error);
-      options.onLost?.(event.error);
+      tell(() => options.onLost?.(event.error));
     },
   };
   if (reservation.lease && options.renewing !== false) renewals.add(renewable, since);

@@ -1,6 +1,6 @@
 import { PortolanError } from '@portolan/model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { onBehalfOf, onOwnBehalf, Sender } from './access/sender.ts';
+import { Sender } from './access/sender.ts';
 import { alternative } from './commands/entries.ts';
 import { Committer } from './committer.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
@@ -42,7 +42,7 @@ const abandoned = { code: 'abandoned' };
 describe('a request whose sender has gone', () => {
   test('before its first transaction is sent never reaches the store', async () => {
     const line = { destroyed: false, readableEnded: false };
-    const outcome = onBehalfOf(new Sender(line), () => committer.commit(put('a')));
+    const outcome = committer.commit(put('a'), new Sender(line));
     line.readableEnded = true;
     await expect(outcome).rejects.toMatchObject(abandoned);
     expect(sent).toEqual([]);
@@ -52,7 +52,7 @@ describe('a request whose sender has gone', () => {
     const line = { destroyed: false, readableEnded: false };
     const first = committer.commit(put('first'));
     await new Promise(setImmediate);
-    const gone = onBehalfOf(new Sender(line), () => committer.commit(put('gone')));
+    const gone = committer.commit(put('gone'), new Sender(line));
     await new Promise(setImmediate);
     line.readableEnded = true;
     await expect(gone).rejects.toMatchObject(abandoned);
@@ -62,7 +62,7 @@ describe('a request whose sender has gone', () => {
 
   test('while the process stood still is not sent before its connection was looked at again', async () => {
     const line = { destroyed: false, readableEnded: false };
-    const gone = onBehalfOf(new Sender(line), () => committer.commit(put('gone')));
+    const gone = committer.commit(put('gone'), new Sender(line));
     await new Promise(setImmediate);
     const begun = performance.now();
     while (performance.now() - begun < 150);
@@ -80,7 +80,7 @@ describe('a request whose sender has gone', () => {
     while (sent.length < before.length) await new Promise(setImmediate);
     const busy = committer.commit(put('c'));
     while (sent.length < 3) await new Promise(setImmediate);
-    const gone = onBehalfOf(new Sender(line), () => committer.commit(put('gone')));
+    const gone = committer.commit(put('gone'), new Sender(line));
     const other = committer.commit(put('other'));
     line.destroyed = true;
     resolve();
@@ -93,18 +93,18 @@ describe('a request whose sender has gone', () => {
   test('after it only looked is not begun', async () => {
     const line = { destroyed: false, readableEnded: false };
     const sender = new Sender(line);
-    await onBehalfOf(sender, () => committer.commit(look));
+    await committer.commit(look, sender);
     line.destroyed = true;
-    await expect(onBehalfOf(sender, () => committer.commit(put('a')))).rejects.toMatchObject(abandoned);
+    await expect(committer.commit(put('a'), sender)).rejects.toMatchObject(abandoned);
     expect(sender.begun).toBe(false);
   });
 
   test('after it was begun is carried through', async () => {
     const line = { destroyed: false, readableEnded: false };
     const sender = new Sender(line);
-    await onBehalfOf(sender, () => committer.commit(put('a')));
+    await committer.commit(put('a'), sender);
     line.destroyed = true;
-    await onBehalfOf(sender, () => committer.commit(put('b')));
+    await committer.commit(put('b'), sender);
     expect(sent).toEqual(['a', 'b']);
     expect(sender.begun).toBe(true);
   });
@@ -113,15 +113,9 @@ describe('a request whose sender has gone', () => {
     const line = { destroyed: false, readableEnded: false };
     const sender = new Sender(line);
     const impossible = put('a', { key: 'other', version: '1.1' });
-    expect(await onBehalfOf(sender, () => committer.commit(impossible))).toMatchObject({ applied: false });
+    expect(await committer.commit(impossible, sender)).toMatchObject({ applied: false });
     line.destroyed = true;
-    await expect(onBehalfOf(sender, () => committer.commit(put('a')))).rejects.toMatchObject(abandoned);
-  });
-
-  test('does not keep the coordinator from tidying up', async () => {
-    const sender = new Sender({ destroyed: true, readableEnded: true });
-    await onBehalfOf(sender, () => onOwnBehalf(() => committer.commit(put('a'))));
-    expect(sent).toEqual(['a']);
+    await expect(committer.commit(put('a'), sender)).rejects.toMatchObject(abandoned);
   });
 });
 
@@ -130,7 +124,7 @@ test('a request is not begun after the time that its sender waits', async () => 
   const sender = new Sender(line, 20);
   const arrived = performance.now();
   while (performance.now() - arrived <= 21) await new Promise(setImmediate);
-  const late = onBehalfOf(sender, () => committer.commit(put('a')));
+  const late = committer.commit(put('a'), sender);
   await expect(late).rejects.toMatchObject({ ...abandoned, data: { timeout: 20 } });
   expect(sent).toEqual([]);
 });
@@ -141,6 +135,6 @@ test.each([
 ] as const)('after %s, that a request may have been done is %s', async (code, begun) => {
   failure = new PortolanError(code, 'as the test wants it');
   const sender = new Sender({ destroyed: false, readableEnded: false });
-  await expect(onBehalfOf(sender, () => committer.commit(put('a')))).rejects.toBe(failure);
+  await expect(committer.commit(put('a'), sender)).rejects.toBe(failure);
   expect(sender.begun).toBe(begun);
 });

@@ -1,5 +1,5 @@
 import { PortolanError, type ProblemCode } from '@portolan/model';
-import { currentSender, type Sender } from './access/sender.ts';
+import type { Sender } from './access/sender.ts';
 import type { GroupOutcome, Outcome, Store, Transaction } from './store/store.ts';
 
 /** What became of one transaction, with the head and epoch after its group, and how surely that lasts. */
@@ -60,15 +60,16 @@ export class Committer {
   }
 
   /**
+   * @param sender of the request that it is of; without one it is done whoever waits
    * @throws PortolanError as `Store.commit` does: then for every transaction of the group; `abandoned` when it is of a
    * request whose sender has gone: then it was not sent
    */
-  commit(transaction: Transaction): Promise<Committed> {
+  commit(transaction: Transaction, sender?: Sender): Promise<Committed> {
     return new Promise((resolve, reject) => {
       this.#arrived.push({
         transaction,
         operations: operationsOf(transaction),
-        sender: currentSender(),
+        sender,
         changes: changesSomething(transaction),
         resolve,
         reject,

@@ -1,5 +1,6 @@
 import { type Fleet, PortolanError } from '@portolan/model';
 import { actor, attributed } from './access/act.ts';
+import { currentSender } from './access/sender.ts';
 import { alternative } from './commands/entries.ts';
 import type { Committed, Committer } from './committer.ts';
 import { withHistory } from './finding-history.ts';
@@ -85,7 +86,8 @@ export class Executor {
         const asked = performance.now();
         const by = actor();
         const told = plan.alternatives.map((each) => withHistory(each, this.fleet, by));
-        const committed = await this.#committer.commit({ alternatives: attributed(told, this.fleet) });
+        const alternatives = attributed(told, this.fleet);
+        const committed = await this.#committer.commit({ alternatives }, currentSender());
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
         if (!this.#replica.has(committed.position)) await this.#shown(committed);
         this.#provenAt = asked;
@@ -124,7 +126,8 @@ export class Executor {
    */
   async catchUp(): Promise<void> {
     const asked = performance.now();
-    const { position, epoch } = await this.#committer.commit({ alternatives: [alternative({})] });
+    const look = { alternatives: [alternative({})] };
+    const { position, epoch } = await this.#committer.commit(look, currentSender());
     await this.#replica.reached(position, epoch);
     this.#provenAt = Math.max(this.#provenAt, asked);
   }

@@ -19,7 +19,10 @@ export class Metrics {
   readonly transactions: Counter<'outcome'>;
   readonly commitSeconds: Histogram;
 
-  constructor(fleet: Fleet, live: { subscribers(): number; leading(): boolean; freshAt(): number; lowered(): boolean }) {
+  constructor(
+    fleet: Fleet,
+    live: { subscribers(): number; leading(): boolean; freshAt(): number; lowered(): boolean },
+  ) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#requests = new Histogram({
@@ -56,17 +59,19 @@ export class Metrics {
           this.set(value());
         },
       });
-    gauge(
-      'durability_lowered',
-      '1 while commits are acknowledged less surely than the store should give.',
-      () => (live.lowered() ? 1 : 0),
+    gauge('durability_lowered', '1 while commits are acknowledged less surely than the store should give.', () =>
+      live.lowered() ? 1 : 0,
     );
     gauge('assignments', 'Ports that are assigned.', () => fleet.count('assignment'));
     gauge('leases', 'Leases that stand.', () => fleet.leaseCount);
     gauge('listeners', 'Sockets that agents observe.', () => fleet.count('listener'));
     gauge('subscribers', 'Streams that are open here.', live.subscribers);
     gauge('leader', 'Whether this coordinator computes findings and reaps leases.', () => Number(live.leading()));
-    gauge('replica_age_seconds', 'Time since the change feed last moved.', () => (performance.now() - live.freshAt()) / 1000);
+    gauge(
+      'replica_age_seconds',
+      'Time since the change feed last moved.',
+      () => (performance.now() - live.freshAt()) / 1000,
+    );
     const deliveries = () => Array.from(fleet.all('delivery'), ({ value }) => value);
     gauge('alerts_delivered', 'Events that receivers of alerts have taken.', () =>
       deliveries().reduce((sum, { delivered }) => sum + delivered, 0),

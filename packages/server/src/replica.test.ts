@@ -38,7 +38,10 @@ class ScriptedStore implements Store {
     const position: Position = `${revision}-${Math.ceil(Math.random() * 1e9)}`;
     this.log.push([{ position, revision, epoch: this.epoch, puts: only.puts, deletes: only.deletes }]);
     const outcomes = [{ applied: true, alternative: 0, revision } as const];
-    return { group: [{ alternatives: [only] }], outcome: { outcomes, previous, position, epoch: this.epoch, acknowledgement: 'memory' } };
+    return {
+      group: [{ alternatives: [only] }],
+      outcome: { outcomes, previous, position, epoch: this.epoch, acknowledgement: 'memory' },
+    };
   }
 
   get head(): Position {

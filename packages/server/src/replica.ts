@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Applied, Fleet, type Held, PortolanError, type Position, type ResetReason, revisionOf } from '@portolan/model';
+import {
+  type Applied,
+  Fleet,
+  type Held,
+  PortolanError,
+  type Position,
+  type ResetReason,
+  revisionOf,
+} from '@portolan/model';
 import type { Logger } from 'pino';
 import { type History, isOf, lostAssignments } from './lost-history.ts';
 import { leavesTrace } from './store/log-record.ts';

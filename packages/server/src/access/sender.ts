@@ -64,14 +64,9 @@ export class Sender {
 
 const underway = new AsyncLocalStorage<Sender | undefined>();
 
-/** Runs what a sender asked for: whatever it commits is sent only if the sender still waits, or it was begun before. */
+/** Runs what a sender asked for: whatever its commands commit is sent only if the sender still waits, or it was begun before. */
 export function onBehalfOf<T>(sender: Sender | undefined, run: () => T): T {
   return underway.run(sender, run);
-}
-
-/** Runs what is done whoever waits, such as tidying up. */
-export function onOwnBehalf<T>(run: () => T): T {
-  return underway.run(undefined, run);
 }
 
 /** Of the request that is carried out; `undefined` for what the coordinator does by itself. */

@@ -367,7 +367,9 @@ function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, show
   const { value } = held;
   // Nobody looked after it: whoever does from now on is its holder, save the one that it had comes back.
   const attendedTo =
-    value.unattended === undefined ? value : { ...attended(value), ...(shown !== undefined && { formerTokens: [shown] }) };
+    value.unattended === undefined
+      ? value
+      : { ...attended(value), ...(shown !== undefined && { formerTokens: [shown] }) };
   if (ttl !== undefined) return attendedTo;
   const terms = {
     ...(purpose !== undefined && { purpose }),

@@ -14,8 +14,8 @@ import {
   PortolanError,
   type Reservation,
   type ReserveRequest,
-  sameService,
   rewritten,
+  sameService,
   serviceId,
   type Version,
 } from '@portolan/model';

@@ -1,6 +1,5 @@
 import { key, type Task } from '@portolan/model';
 import { nanoid } from 'nanoid';
-import { onOwnBehalf } from '../access/sender.ts';
 import type { Committer } from '../committer.ts';
 import type { Executor } from '../executor.ts';
 import type { Replica } from '../replica.ts';
@@ -41,7 +40,7 @@ export class Tasks {
       const given = alternative({ puts: [put<'task'>(entryKey, task)], leases: [lease] });
       // What is done to a host is a command of somebody; a look is not, and begins nothing.
       if (task.kind === 'probe' || task.dryRun) {
-        await onOwnBehalf(() => this.#committer.commit({ alternatives: [given] }));
+        await this.#committer.commit({ alternatives: [given] });
       } else {
         await this.#executor.execute(() => ({ alternatives: [given], answer: () => undefined }));
       }
@@ -50,7 +49,7 @@ export class Tasks {
       answered.cancel();
       // Best effort: its lease removes it too.
       const removal = alternative({ deletes: [entryKey], leases: [{ id: entryKey, ttl: null }] });
-      void onOwnBehalf(() => this.#committer.commit({ alternatives: [removal] })).catch(() => {});
+      void this.#committer.commit({ alternatives: [removal] }).catch(() => {});
     }
   }
 

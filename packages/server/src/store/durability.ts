@@ -69,11 +69,7 @@ export function requiredReplicas(
 }
 
 /** A primary alone acknowledges nothing while it has a replica that lives; without a majority all count that anybody knows. */
-function floorOf(
-  { known, down, doubted, certain }: Promotion,
-  replicas: Required['replicas'],
-  at: string,
-): number {
+function floorOf({ known, down, doubted, certain }: Promotion, replicas: Required['replicas'], at: string): number {
   const others = [...known].filter((id) => id !== at);
   if (!certain) return others.length;
   const unseen = others.filter((id) => doubted.has(id) && !replicas.has(id)).length;

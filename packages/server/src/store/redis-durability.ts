@@ -118,7 +118,14 @@ export class DurabilityWatch {
     } catch (error) {
       if ((error as Error).name !== 'ReplyError') throw error;
       this.#unasked = (error as Error).message;
-      return { known: new Set(), down: new Set(), doubted: new Set(), others: new Set(), certain: false, why: this.#unasked };
+      return {
+        known: new Set(),
+        down: new Set(),
+        doubted: new Set(),
+        others: new Set(),
+        certain: false,
+        why: this.#unasked,
+      };
     }
   }
 

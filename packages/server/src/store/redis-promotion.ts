@@ -58,7 +58,12 @@ function addressOf({ stream }: Redis): ServerId {
 
 /** `ip=127.0.0.1,port=6380,state=online` */
 function fieldsOf(text: string): Record<string, string> {
-  return Object.fromEntries(text.trim().split(',').map((field) => field.split('=', 2)));
+  return Object.fromEntries(
+    text
+      .trim()
+      .split(',')
+      .map((field) => field.split('=', 2)),
+  );
 }
 
 /** What the sentinels say of a primary. Some of them are enough, if they are a majority. */
@@ -71,7 +76,8 @@ export async function askSentinels(address: RedisAddress, { runId, at }: Primary
   // Where it was reached counts while they have not asked a new primary for its id yet.
   const agreeing = answers.filter((answer) => (answer.runId === '' ? answer.at === at : answer.runId === runId));
   const known = new Set(answers.flatMap(({ replicas }) => replicas.map(({ id }) => id)));
-  const accusers = (id: string) => agreeing.filter((answer) => answer.replicas.some((each) => each.id === id && each.down));
+  const accusers = (id: string) =>
+    agreeing.filter((answer) => answer.replicas.some((each) => each.id === id && each.down));
   return {
     known,
     down: new Set([...known].filter((id) => accusers(id).length >= majority)),

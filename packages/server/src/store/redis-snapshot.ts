@@ -41,10 +41,13 @@ async function readHead(redis: Redis, keys: FleetKeys): Promise<{ head: Position
 
 async function readEpochs(redis: Redis, keys: FleetKeys): Promise<EpochStart[]> {
   const [text] = (await send(redis, 'hmget', [keys.meta, 'epochs'])) as [string | null];
-  return (text ?? '').split(' ').filter(Boolean).map((start) => {
-    const [epoch, after] = start.split('@') as [string, Position];
-    return { epoch: Number(epoch), after };
-  });
+  return (text ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .map((start) => {
+      const [epoch, after] = start.split('@') as [string, Position];
+      return { epoch: Number(epoch), after };
+    });
 }
 
 async function scan(redis: Redis, keys: FleetKeys): Promise<Map<string, Entry>> {

@@ -301,11 +301,9 @@ export function storeContract(name: string, prepare: () => Promise<StoreHome>): 
       const { epoch } = await store.commit([]);
       const within = (wanted: number, key: string) =>
         when({ epoch: wanted }, { puts: [{ key, value: '1' }], leases: [{ id: key, ttl: 1000 }] });
-      expect(await appliedOf(store, [within(epoch - 1, 'before'), within(epoch, 'now'), within(epoch + 1, 'after')])).toEqual([
-        false,
-        true,
-        false,
-      ]);
+      expect(
+        await appliedOf(store, [within(epoch - 1, 'before'), within(epoch, 'now'), within(epoch + 1, 'after')]),
+      ).toEqual([false, true, false]);
       expect(await values(store)).toEqual({ now: '1' });
     });
 

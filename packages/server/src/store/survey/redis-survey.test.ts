@@ -4,11 +4,11 @@ import { startCluster } from '../../../../../test/support/cluster.ts';
 import { manualRights, PASSWORD } from '../../../../../test/support/manual-rights.ts';
 import { redisUnavailable, startRedis, type TestRedis } from '../../../../../test/support/redis.ts';
 import { startSentinelGroup } from '../../../../../test/support/sentinel.ts';
-import { adviseOnRedis } from './redis-advice.ts';
 import { fleetKeys } from '../redis-keys.ts';
 import { openRedisStore } from '../redis-store.ts';
-import { type RedisSurvey, type ServerFacts, surveyRedis } from './redis-survey.ts';
 import { put } from '../store.contract.ts';
+import { adviseOnRedis } from './redis-advice.ts';
+import { type RedisSurvey, type ServerFacts, surveyRedis } from './redis-survey.ts';
 
 const SLOW = { timeout: 60_000, interval: 100 };
 const cleanup: (() => unknown)[] = [];

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PortolanError } from '@portolan/model';
 import { parseRedisUrl, type RedisAddress, type RedisNode } from '../redis-address.ts';
-import { type ClusterFacts, surveyCluster } from './redis-cluster-survey.ts';
 import { connectNow, connectRedis } from '../redis-connection.ts';
 import { type FleetKeys, fleetKeys } from '../redis-keys.ts';
+import { SlotOwner } from '../redis-slot.ts';
+import { type ClusterFacts, surveyCluster } from './redis-cluster-survey.ts';
 import { isReachable, nodeText, parseNodeText } from './redis-node.ts';
 import { ANSWER_WITHIN, infoFields, Questioner, type Untold, within } from './redis-question.ts';
 import { type SentinelFacts, surveySentinels } from './redis-sentinel-survey.ts';
-import { SlotOwner } from '../redis-slot.ts';
 
 /** What a Redis set-up tells of itself. A fact is `undefined` where the server does not tell it; `untold` says why. */
 export interface RedisSurvey {
