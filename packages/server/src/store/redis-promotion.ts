@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import type { RedisAddress } from './redis-address.ts';
+import type { RedisAddress, RedisNode } from './redis-address.ts';
+import { addressIn, isDown, sentinelFields, sentinelOptions } from './redis-sentinel.ts';
 
 /** How long one sentinel may take to answer, ms. */
 const ANSWER_WITHIN = 500;
@@ -100,18 +101,10 @@ interface SentinelAnswer {
   readonly replicas: readonly { readonly id: string; readonly down: boolean }[];
 }
 
-async function askSentinel(
-  { primary = '', sentinelUser, tls }: RedisAddress,
-  node: { host: string; port: number },
-): Promise<SentinelAnswer> {
+async function askSentinel(address: RedisAddress, node: RedisNode): Promise<SentinelAnswer> {
   const sentinel = new Redis({
-    ...node,
-    ...(sentinelUser?.name && { username: sentinelUser.name }),
-    ...(sentinelUser?.password && { password: sentinelUser.password }),
-    ...(tls && { tls }),
+    ...sentinelOptions(address, node),
     lazyConnect: true,
-    enableReadyCheck: false,
-    disableClientInfo: true,
     retryStrategy: null,
     connectTimeout: ANSWER_WITHIN,
     commandTimeout: ANSWER_WITHIN,
@@ -120,33 +113,29 @@ async function askSentinel(
   try {
     await sentinel.connect();
     const [master, replicas] = (await Promise.all([
-      sentinel.call('SENTINEL', 'MASTER', primary),
-      sentinel.call('SENTINEL', 'REPLICAS', primary),
-    ])) as [string[], string[][]];
-    const told = pairs(master);
+      sentinel.call('SENTINEL', 'MASTER', address.primary ?? ''),
+      sentinel.call('SENTINEL', 'REPLICAS', address.primary ?? ''),
+    ])) as [unknown, unknown[]];
+    const told = sentinelFields(master) ?? new Map<string, string>();
     // As the sentinels choose: one whose link to the primary has been down for longer is passed over.
     const linkDownMax = 10 * Number(told.get('down-after-milliseconds'));
     return {
       runId: told.get('runid') ?? '',
-      at: `${told.get('ip')}:${told.get('port')}`,
+      at: addressIn(told),
       sentinels: Number(told.get('num-other-sentinels')) + 1,
-      replicas: replicas.map(pairs).map((replica) => ({
-        id: `${replica.get('ip')}:${replica.get('port')}`,
-        down:
-          /\b[so]_down\b/.test(replica.get('flags') ?? '') ||
-          replica.get('slave-priority') === '0' ||
-          Number(replica.get('master-link-down-time')) > linkDownMax,
-      })),
+      replicas: replicas
+        .flatMap((each) => sentinelFields(each) ?? [])
+        .map((replica) => ({
+          id: addressIn(replica),
+          down:
+            isDown(replica) ||
+            replica.get('slave-priority') === '0' ||
+            Number(replica.get('master-link-down-time')) > linkDownMax,
+        })),
     };
   } finally {
     sentinel.disconnect();
   }
-}
-
-function pairs(reply: readonly string[]): Map<string, string> {
-  const found = new Map<string, string>();
-  for (let i = 0; i + 1 < reply.length; i += 2) found.set(reply[i]!, reply[i + 1]!);
-  return found;
 }
 
 /** What the cluster says of the replicas of the node at the other end: `fail` is the word of a majority of its primaries. */

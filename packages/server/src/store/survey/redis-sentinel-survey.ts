@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisAddress, RedisNode } from '../redis-address.ts';
+import { addressIn, isDown, type SentinelFields, sentinelFields, sentinelOptions } from '../redis-sentinel.ts';
 import { nodeText } from './redis-node.ts';
 import { ANSWER_WITHIN, Questioner, type Untold, within } from './redis-question.ts';
 
@@ -43,16 +44,10 @@ export function surveySentinels(address: RedisAddress, until: AbortSignal): Prom
 }
 
 async function surveySentinel(address: RedisAddress, node: RedisNode, until: AbortSignal): Promise<SentinelFacts> {
-  const { sentinelUser, tls, primary: name = '' } = address;
+  const { primary: name = '' } = address;
   const sentinel = new Redis({
-    ...node,
-    ...(sentinelUser?.name && { username: sentinelUser.name }),
-    ...(sentinelUser?.password && { password: sentinelUser.password }),
-    ...(tls && { tls }),
+    ...sentinelOptions(address, node),
     lazyConnect: true,
-    // It would ask for INFO, which a sentinel's user need not have.
-    enableReadyCheck: false,
-    disableClientInfo: true,
     retryStrategy: null,
     connectTimeout: ANSWER_WITHIN,
   });
@@ -69,7 +64,7 @@ async function surveySentinel(address: RedisAddress, node: RedisNode, until: Abo
   const questioner = new Questioner(sentinel);
   const [place, primary, replicas, others] = await Promise.all([
     questioner.ask('SENTINEL get-master-addr-by-name', name),
-    questioner.ask('SENTINEL MASTER', name).then(fieldsOf),
+    questioner.ask('SENTINEL MASTER', name).then(sentinelFields),
     questioner.ask('SENTINEL REPLICAS', name).then(rowsOf),
     questioner.ask('SENTINEL SENTINELS', name).then(rowsOf),
   ]);
@@ -84,9 +79,9 @@ async function surveySentinel(address: RedisAddress, node: RedisNode, until: Abo
       quorum: primary && numberOf(primary, 'quorum'),
       downAfter: primary && numberOf(primary, 'down-after-milliseconds'),
       failoverTimeout: primary && numberOf(primary, 'failover-timeout'),
-      others: others?.map((row) => ({ address: addressOf(row), down: isDown(row) })),
+      others: others?.map((row) => ({ address: addressIn(row), down: isDown(row) })),
       replicas: replicas?.map((row) => ({
-        address: addressOf(row),
+        address: addressIn(row),
         down: isDown(row),
         priority: numberOf(row, 'slave-priority'),
       })),
@@ -95,29 +90,11 @@ async function surveySentinel(address: RedisAddress, node: RedisNode, until: Abo
   };
 }
 
-type Fields = ReadonlyMap<string, string>;
-
-/** A flat array: name, value, name, value. */
-function fieldsOf(reply: unknown): Fields | undefined {
-  if (!Array.isArray(reply)) return undefined;
-  const texts = reply.map(String);
-  return new Map(texts.flatMap((name, i) => (i % 2 === 0 ? [[name, texts[i + 1] ?? '']] : [])) as [string, string][]);
+function rowsOf(reply: unknown): SentinelFields[] | undefined {
+  return Array.isArray(reply) ? reply.map((row) => sentinelFields(row) ?? new Map()) : undefined;
 }
 
-function rowsOf(reply: unknown): Fields[] | undefined {
-  return Array.isArray(reply) ? reply.map((row) => fieldsOf(row) ?? new Map()) : undefined;
-}
-
-function addressOf(row: Fields): string {
-  return `${row.get('ip')}:${row.get('port')}`;
-}
-
-/** `disconnected` alone passes: it is told of each that was met a moment ago. */
-function isDown(row: Fields): boolean {
-  return /[so]_down/.test(row.get('flags') ?? '');
-}
-
-function numberOf(row: Fields, name: string, more = 0): number | undefined {
+function numberOf(row: SentinelFields, name: string, more = 0): number | undefined {
   const text = row.get(name);
   return text === undefined ? undefined : Number(text) + more;
 }
