@@ -108,7 +108,7 @@ test('the level follows replicas as they come and go, and a lowered one says so'
   await acknowledged('replicas:1');
   await startReplica(lasting);
   await acknowledged('replicas:2');
-  expect(store).toMatchObject({ acknowledgement: 'replicas:2', lowered: null });
+  await vi.waitFor(() => expect(store).toMatchObject({ acknowledgement: 'replicas:2', lowered: null }), SLOW);
 
   await first.kill();
   // Until it is given up nothing is acknowledged that it may lack.
