@@ -1,0 +1,32 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClockShim, compileClockShim } from './clock-shim.ts';
+
+/** What has to be stopped at the end. */
+export interface Part {
+  stop(): Promise<void> | void;
+}
+
+/** A folder, which stays for who looks into what happened, and the parts that work in it. */
+export class World {
+  readonly directory: string;
+  readonly clock: ClockShim;
+  readonly #parts: Part[] = [];
+
+  /** @param name begins the name of its folder */
+  constructor(name: string) {
+    this.directory = mkdtempSync(join(tmpdir(), `portolan-faults-${name}-`));
+    this.clock = compileClockShim(this.directory);
+  }
+
+  own<T extends Part>(part: T): T {
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** In the reverse order of their coming. */
+  async stop(): Promise<void> {
+    for (const part of this.#parts.splice(0).reverse()) await part.stop();
+  }
+}
