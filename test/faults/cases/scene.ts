@@ -1,6 +1,6 @@
 import { Coordinator } from '../world/coordinator.ts';
+import { Link } from '../world/link.ts';
 import { claimPort } from '../world/port.ts';
-import { Proxy } from '../world/proxy.ts';
 import { RedisServer } from '../world/redis.ts';
 import { World } from '../world/world.ts';
 
@@ -8,7 +8,7 @@ export interface RedisScene {
   readonly redis: RedisServer;
   readonly coordinators: readonly Coordinator[];
   /** One before each coordinator. */
-  readonly proxies: readonly Proxy[];
+  readonly links: readonly Link[];
 }
 
 /** Thrown by a case that cannot be tried here. */
@@ -38,7 +38,7 @@ export class Scene {
     if (!holds) this.failures.push(claim);
   }
 
-  /** One Redis, and coordinators that each reach it through a proxy of their own. */
+  /** One Redis, and coordinators that each reach it through a link of their own. */
   async redis({ count = 2, clock = false, persistence = 'aof' as 'aof' | 'none' } = {}): Promise<RedisScene> {
     const { directory } = this.world;
     if (clock) this.needsClock();
@@ -46,14 +46,14 @@ export class Scene {
     const port = await claimPort();
     const redis = this.world.own(new RedisServer({ directory, name: 'redis', port, persistence, ...moved }));
     await redis.mustStart();
-    const proxies: Proxy[] = [];
+    const links: Link[] = [];
     const coordinators: Coordinator[] = [];
     for (let i = 0; i < count; i++) {
-      const proxy = await this.world.own(new Proxy(redis)).start();
-      proxies.push(proxy);
-      coordinators.push(await this.coordinator(['--redis', `redis://${proxy.host}:${proxy.port}`], `c${i}`));
+      const link = await this.world.own(new Link(redis)).start();
+      links.push(link);
+      coordinators.push(await this.coordinator(['--redis', `redis://${link.host}:${link.port}`], `c${i}`));
     }
-    return { redis, proxies, coordinators };
+    return { redis, links, coordinators };
   }
 
   /** Ready. */

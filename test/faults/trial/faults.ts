@@ -66,31 +66,31 @@ const redisFaults = {
 
 const linkFaults = {
   async holeProxy(victim) {
-    const proxy = victim.random.pick(victim.proxies);
-    proxy.hole = true;
+    const link = victim.random.pick(victim.links);
+    link.hole = true;
     await lasting(victim, 1000, 9000);
-    proxy.hole = false;
+    link.hole = false;
   },
   async slowProxy(victim) {
-    for (const proxy of victim.proxies) proxy.delay = victim.random.whole(20, 300);
+    for (const link of victim.links) link.delay = victim.random.whole(20, 300);
     await lasting(victim, 3000, 8000);
-    for (const proxy of victim.proxies) proxy.delay = 0;
+    for (const link of victim.links) link.delay = 0;
   },
   async slowFeed(victim) {
-    const proxy = victim.random.pick(victim.proxies);
-    proxy.feedDelay = victim.random.whole(200, 3500);
+    const link = victim.random.pick(victim.links);
+    link.feedDelay = victim.random.whole(200, 3500);
     await lasting(victim, 3000, 8000);
-    proxy.feedDelay = 0;
+    link.feedDelay = 0;
   },
   async holeFeed(victim) {
-    const proxy = victim.random.pick(victim.proxies);
-    proxy.feedHole = true;
+    const link = victim.random.pick(victim.links);
+    link.feedHole = true;
     await lasting(victim, 1000, 6000);
-    proxy.feedHole = false;
+    link.feedHole = false;
   },
   async cutProxy(victim) {
     for (let times = victim.random.whole(1, 6); times > 0; times--) {
-      victim.random.pick(victim.proxies).cut(() => victim.random.next() < 0.7);
+      victim.random.pick(victim.links).cut(() => victim.random.next() < 0.7);
       await lasting(victim, 20, 400);
     }
   },

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Coordinator } from '../world/coordinator.ts';
 import { SmallDisk } from '../world/disk.ts';
+import { Link } from '../world/link.ts';
 import { claimPort } from '../world/port.ts';
-import { Proxy } from '../world/proxy.ts';
 import { RedisServer } from '../world/redis.ts';
 import { SentinelGroup } from '../world/sentinel-group.ts';
 import type { World } from '../world/world.ts';
@@ -14,7 +14,7 @@ const REPLICAS = 2;
 export interface Fleet {
   readonly coordinators: readonly Coordinator[];
   /** One before each coordinator, where there is one Redis. */
-  readonly proxies: readonly Proxy[];
+  readonly links: readonly Link[];
   /** Without sentinels. */
   readonly redis?: RedisServer;
   readonly group?: SentinelGroup;
@@ -32,24 +32,24 @@ export async function startFleet(world: World, options: TrialOptions): Promise<F
   if (options.store === 'sqlite') {
     const file = join(base, 'fleet.sqlite');
     const coordinator = await serve(world, 'c0', ['--data', file]);
-    return { coordinators: [coordinator], proxies: [], file, ...onDisk };
+    return { coordinators: [coordinator], links: [], file, ...onDisk };
   }
   if (options.store === 'sentinel') {
     const group = await SentinelGroup.start(world, { replicas: REPLICAS, downAfter: 1000, failoverTimeout: 5000 });
     const args = ['--redis', group.url, ...ack];
     const coordinators = [await serve(world, 'c0', args), await serve(world, 'c1', args)];
-    return { coordinators, proxies: [], group, ...onDisk };
+    return { coordinators, links: [], group, ...onDisk };
   }
   const { clock } = world;
   const redis = world.own(new RedisServer({ directory: base, name: 'redis', port: await claimPort(), clock }));
   await redis.mustStart();
-  const proxies = [world.own(new Proxy(redis)), world.own(new Proxy(redis))];
+  const links = [world.own(new Link(redis)), world.own(new Link(redis))];
   const coordinators = [];
-  for (const [i, proxy] of proxies.entries()) {
-    await proxy.start();
-    coordinators.push(await serve(world, `c${i}`, ['--redis', `redis://${proxy.host}:${proxy.port}`, ...ack]));
+  for (const [i, link] of links.entries()) {
+    await link.start();
+    coordinators.push(await serve(world, `c${i}`, ['--redis', `redis://${link.host}:${link.port}`, ...ack]));
   }
-  return { coordinators, proxies, redis, ...onDisk };
+  return { coordinators, links, redis, ...onDisk };
 }
 
 async function serve(world: World, name: string, args: string[]): Promise<Coordinator> {

@@ -10,7 +10,7 @@ interface Pair {
 }
 
 /** Stands between a coordinator and its Redis, and delays, holds up and cuts what goes through. Delays are in ms. */
-export class Proxy implements Address {
+export class Link implements Address {
   readonly host = '127.0.0.1';
   readonly #target: Address;
   readonly #pairs = new Set<Pair>();
