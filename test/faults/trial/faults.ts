@@ -193,7 +193,7 @@ export function faultsFor({ store, faults, tmpfs }: TrialOptions): readonly stri
 }
 
 async function restart(server: Coordinator | RedisServer, trail: Trail): Promise<void> {
-  if (!(await server.start())) trail.note('not ready within 30 s after its start', server.name);
+  if (!(await server.start())) trail.note('not ready after its start', server.name);
 }
 
 function only<T>(part: T | undefined): T {

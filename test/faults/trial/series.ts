@@ -26,7 +26,8 @@ function argumentsOf({ store, seed, seconds, services, faults, ack, tmpfs }: Tri
   ];
 }
 
-function summaryIn(output: string): Summary | undefined {
+/** The line at the end of what a trial wrote; nothing when it broke off. */
+export function summaryIn(output: string): Summary | undefined {
   const line = output.trimEnd().split('\n').at(-1) ?? '';
   return line.startsWith('{"store"') ? (JSON.parse(line) as Summary) : undefined;
 }

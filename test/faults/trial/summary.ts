@@ -55,10 +55,10 @@ export function summarize(
     ack,
     seconds: Math.round(trail.at() / 1000),
     counts: trail.counts,
-    faults: faults.map((fault) => ({
+    faults: faults.map((fault, i) => ({
       name: fault.name,
       lasted: Math.round(fault.to - fault.from),
-      longest: longestPause(trail.writes, fault),
+      longest: longestPause(trail.writes, fault, faults[i + 1]),
     })),
     resets,
     notes: tallies(trail.notes),
@@ -72,8 +72,9 @@ function tallies(lists: ReadonlyMap<string, readonly unknown[]>): Record<string,
   return Object.fromEntries(Array.from(lists, ([name, list]) => [name, { n: list.length, first: list[0] }]));
 }
 
-function longestPause(writes: readonly number[], { from, to }: FaultSeen): number {
-  const near = writes.filter((at) => at > from - BEFORE && at < to + AFTER).sort((a, b) => a - b);
+function longestPause(writes: readonly number[], { from, to }: FaultSeen, next: FaultSeen | undefined): number {
+  const until = Math.min(to + AFTER, next?.from ?? Number.POSITIVE_INFINITY);
+  const near = writes.filter((at) => at > from - BEFORE && at < until).sort((a, b) => a - b);
   const pauses = near.slice(1).map((at, i) => (at > from ? at - (near[i] as number) : 0));
   return Math.round(Math.max(0, ...pauses));
 }

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClockShim } from './clock-shim.ts';
@@ -39,6 +40,8 @@ export class Coordinator extends Process {
       XDG_DATA_HOME: join(home, 'data'),
       XDG_RUNTIME_DIR: join(home, 'run'),
       PORTOLAN_STATE_DIR: join(home, 'state'),
+      // Compiled code is the same for all of them, and halves the time that each takes to start.
+      XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
     };
     super({ directory: home, name, command: [process.execPath, PORTOLAN, 'server'], environment, ...more });
     this.port = port;

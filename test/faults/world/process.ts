@@ -16,8 +16,8 @@ export interface ProcessOptions {
   readonly namespace?: string | undefined;
 }
 
-/** How long a process may take to be ready, ms. */
-const PATIENCE = 30_000;
+/** How long a process may take to be ready, on a machine that has much else to do, ms. */
+const PATIENCE = 90_000;
 
 /** None outlives this process. */
 const running = new Set<number>();
@@ -68,7 +68,7 @@ export abstract class Process {
     return join(this.directory, `${this.name}.log`);
   }
 
-  /** @returns whether it became ready; not when it ended before that, or took longer than 30 s */
+  /** @returns whether it became ready; not when it ended before that, or took longer than 90 s */
   async start(): Promise<boolean> {
     const log = openSync(this.#logFile, 'a');
     const inside = this.#namespace === undefined ? [] : ['ip', 'netns', 'exec', this.#namespace];

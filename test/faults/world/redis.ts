@@ -90,7 +90,7 @@ export class RedisServer extends Process implements Address {
   /** So many replicas get what it writes. */
   async hasReplicas(count: number): Promise<boolean> {
     const info = String(await this.ask('INFO', 'replication'));
-    return info.match(/state=online/g)?.length === count;
+    return (info.match(/state=online/g)?.length ?? 0) === count;
   }
 
   /** It is a replica that has all of its primary's past. */

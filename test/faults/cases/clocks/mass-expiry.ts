@@ -70,7 +70,7 @@ async function reserveAll(a: Coordinator, leases: number, ttl: number, over: num
     for (let i = waiting.shift(); i !== undefined; i = waiting.shift()) {
       const due = started + (over * i) / leases - performance.now();
       if (due > 0) await sleep(due);
-      granted(await a.reserve(`s${i}`, { range: '20000-29999', order: 'lowest', ttl }));
+      granted(await a.reserve(`s${i}`, { port: 20_000 + i, ttl }));
     }
   };
   await Promise.all(Array.from({ length: 32 }, reserve));

@@ -36,7 +36,7 @@ export const sqlite: Case = {
 
     const b = await scene.prepare(['--data', file], 'c1');
     scene.say('a second coordinator starts on the new file:', await b.start());
-    const answers = [await a.reserve('x', { port: 43_090 }), await b.reserve('y', { port: 43_090 })];
+    const answers = [await a.reserve('x', { port: 43_190 }), await b.reserve('y', { port: 43_190 })];
     const gave = answers.filter(({ status }) => status === 201).length;
     scene.check('the two do not give one port', gave < 2, answers.map(brief));
   },

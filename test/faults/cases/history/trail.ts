@@ -43,7 +43,7 @@ export const trail: Case = {
       subscriber.resets.length === 0,
       subscriber.resets.map(({ reason }) => reason),
     );
-    const lost = a.warnings.filter((line) => /diverged/.test(line));
+    const lost = a.log.split('\n').filter((line) => line.includes('diverged'));
     scene.check('no history is taken for lost', lost.length === 0, lost);
     scene.check('it is there', (await a.services()).includes('slow'), await a.services());
   },
