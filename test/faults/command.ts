@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runAllCases, runCase } from './cases/run.ts';
+import { faultsFor } from './trial/faults.ts';
 import { type StoreKind, stores, type TrialOptions } from './trial/options.ts';
 import { runSeries } from './trial/series.ts';
 import { runTrial } from './trial/trial.ts';
@@ -26,10 +27,16 @@ export async function runFaults(args: string[]): Promise<number> {
   if (command === 'cases') return runAllCases(names, parallel);
   const store = stores.find((each) => each === values.store);
   if (command !== undefined || store === undefined) return refuse('Say which store, or which case.');
-  if (values.seeds === undefined) return runOne(optionsOf(store, values), values.quiet);
-  const [from = 0, to = from] = values.seeds.split('-').map(Number);
+  const options = optionsOf(store, values);
+  try {
+    faultsFor(options);
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  if (values.seeds === undefined) return runOne(options, values.quiet);
+  const [from = 1, to = from] = values.seeds.split('-').map(Number);
   const seeds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  return runSeries(optionsOf(store, values), seeds, parallel);
+  return runSeries(options, seeds, parallel);
 }
 
 function parse(args: string[]) {

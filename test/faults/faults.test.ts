@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { redisUnavailable } from '../support/redis.ts';
 import { runChild } from './child.ts';
@@ -28,6 +29,7 @@ describe.concurrent('faults, one after another, for 15 s', () => {
     expect(summary, output).toBeDefined();
     expect(summary?.kinds, output).toEqual({});
     const costs = summary?.faults.map(({ name, longest }) => `${name} ${longest} ms`).join(', ');
+    rmSync(summary?.logs as string, { recursive: true });
     console.log(`${store}: ${summary?.counts.operations} operations; without an acknowledged write: ${costs}`);
   });
 });

@@ -12,7 +12,7 @@ export async function runCase(name: string): Promise<number> {
   const started = performance.now();
   const scene = new Scene(name);
   scene.say(found.about);
-  scene.say('logs are in', scene.world.directory);
+  scene.say('logs, which stay unless it passes, are in', scene.world.directory);
   let why = '';
   let cannot = false;
   try {
@@ -25,6 +25,7 @@ export async function runCase(name: string): Promise<number> {
     await scene.world.stop();
   }
   const seconds = Math.round((performance.now() - started) / 1000);
+  if (scene.failures.length === 0) scene.world.remove();
   if (cannot) return end('SKIP', `${name}: ${why}`, 3);
   if (scene.failures.length === 0) return end('PASS', `${name} (${seconds} s)`, 0);
   return end('FAIL', `${name} (${seconds} s): ${scene.failures.join('; ')}`, 1);

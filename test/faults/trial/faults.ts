@@ -172,24 +172,26 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   ...fileFaults,
 };
 
-/** What happens where nothing is chosen. Redis' clock, which ends leases before their time, has to be asked for. */
-const DEFAULTS: Record<StoreKind, readonly string[]> = {
-  redis: [
-    ...Object.keys(coordinatorFaults),
-    ...Object.keys(redisFaults).filter((name) => name !== 'clockRedisForward'),
-    ...Object.keys(linkFaults),
-  ],
-  sentinel: [...Object.keys(groupFaults), 'killCoordinator', 'freezeCoordinator'],
-  sqlite: ['killCoordinator', 'freezeCoordinator', ...Object.keys(fileFaults)],
+const POSSIBLE: Record<StoreKind, readonly string[]> = {
+  redis: [coordinatorFaults, redisFaults, linkFaults].flatMap(Object.keys),
+  sentinel: [groupFaults, coordinatorFaults].flatMap(Object.keys),
+  sqlite: [coordinatorFaults, fileFaults].flatMap(Object.keys),
 };
 
-/** @throws when there is none of a name */
+/** Steps of the clock that leases end by. They have to be asked for. */
+const OF_THE_STORE_CLOCK: Record<StoreKind, readonly string[]> = {
+  redis: ['clockRedisForward'],
+  sentinel: ['clockCoordinator'],
+  sqlite: ['clockCoordinator'],
+};
+
+/** @throws when there is none of a name that goes with the store */
 export function faultsFor({ store, faults, tmpfs }: TrialOptions): readonly string[] {
-  const unknown = faults?.filter((name) => !(name in FAULTS)) ?? [];
-  if (unknown.length > 0) {
-    throw new Error(`there is no fault ${unknown.join(', ')}; there are ${Object.keys(FAULTS).join(', ')}`);
-  }
-  return faults ?? [...DEFAULTS[store], ...(tmpfs ? Object.keys(diskFaults) : [])];
+  const possible = [...POSSIBLE[store], ...(tmpfs ? Object.keys(diskFaults) : [])];
+  const wrong = faults?.filter((name) => !possible.includes(name)) ?? [];
+  if (wrong.length === 0) return faults ?? possible.filter((name) => !OF_THE_STORE_CLOCK[store].includes(name));
+  const here = `${store}${tmpfs ? ' on a small disk' : ''}`;
+  throw new Error(`There is no fault ${wrong.join(', ')} with ${here}. There are ${possible.join(', ')}.`);
 }
 
 async function restart(server: Coordinator | RedisServer, trail: Trail): Promise<void> {

@@ -100,6 +100,11 @@ export class Coordinator extends Process {
     return ((body.items ?? []) as readonly Finding[]).filter(({ state }) => state !== 'resolved');
   }
 
+  /** A finding of this kind stands. */
+  async hasFinding(kind: string): Promise<boolean> {
+    return (await this.findings()).some((finding) => finding.kind === kind);
+  }
+
   /** Names of the services of which a finding says that they lost a port. */
   async toldLost(): Promise<Set<string>> {
     const told = (await this.findings()).filter(({ kind }) => kind === 'lost-assignment');

@@ -5,8 +5,12 @@ import type { Address } from './redis.ts';
 interface Pair {
   readonly client: Socket;
   readonly upstream: Socket;
-  /** It has read the log: the coordinator's copy is fed by it. */
+  /** It has committed; what it reads of the log besides is no feed. */
+  commits: boolean;
+  /** It reads the log and nothing else: the coordinator's copy is fed by it. */
   feed: boolean;
+  /** What Redis tells is held up on it. */
+  held: boolean;
 }
 
 /** Stands between a coordinator and its Redis, and delays, holds up and cuts what goes through. Delays are in ms. */
@@ -19,7 +23,7 @@ export class Link implements Address {
   delay = 0;
   /** Nothing gets through, either way, until it is mended. */
   hole = false;
-  /** What Redis tells of the log is held up. */
+  /** What Redis tells of the log is held up, whatever connection it is asked on. */
   feedHole = false;
   /** What Redis tells of the log comes late. */
   feedDelay = 0;
@@ -42,7 +46,7 @@ export class Link implements Address {
 
   #pair(client: Socket): void {
     const upstream = connect(this.#target.port, this.#target.host);
-    const pair: Pair = { client, upstream, feed: false };
+    const pair: Pair = { client, upstream, commits: false, feed: false, held: false };
     this.#pairs.add(pair);
     const end = () => {
       client.destroy();
@@ -58,16 +62,22 @@ export class Link implements Address {
     const down = to === pair.client;
     let sent = Promise.resolve();
     from.on('data', (data: Buffer) => {
-      if (!down && /xread/i.test(data.subarray(0, 64).toString('latin1'))) pair.feed = true;
+      if (!down) recognize(pair, data);
       const arrived = performance.now();
       sent = sent.then(async () => {
-        while ((this.hole || (this.feedHole && pair.feed && down)) && !to.destroyed) await sleep(10);
+        const holds = () => this.hole || (down && (pair.held || (this.feedHole && pair.feed)));
+        while (holds() && !to.destroyed) await sleep(10);
         const late = this.delay + (down ? (pair.feed ? this.feedDelay : this.commitDelay) : 0);
         const wait = arrived + late - performance.now();
         if (wait > 1) await sleep(wait);
         if (!to.destroyed) to.write(data);
       });
     });
+  }
+
+  /** Holds up the feed that there is, or goes on with it. Whoever reads the log on another connection finds it as it is. */
+  holdFeed(held: boolean): void {
+    for (const pair of this.#pairs) pair.held = held && pair.feed;
   }
 
   /** Resets connections: all, or those that `which` chooses. */
@@ -82,4 +92,10 @@ export class Link implements Address {
     this.cut();
     this.#server.close();
   }
+}
+
+function recognize(pair: Pair, sent: Buffer): void {
+  const text = sent.subarray(0, 256).toString('latin1');
+  if (/evalsha/i.test(text)) pair.commits = true;
+  pair.feed = !pair.commits && (pair.feed || /xread/i.test(text));
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClockShim, compileClockShim } from './clock-shim.ts';
@@ -8,7 +8,7 @@ export interface Part {
   stop(): Promise<void> | void;
 }
 
-/** A folder, which stays for who looks into what happened, and the parts that work in it. */
+/** A folder with the logs of all that happened, and the parts that work in it. */
 export class World {
   readonly directory: string;
   readonly clock: ClockShim;
@@ -28,5 +28,10 @@ export class World {
   /** In the reverse order of their coming. */
   async stop(): Promise<void> {
     for (const part of this.#parts.splice(0).reverse()) await part.stop();
+  }
+
+  /** Once it is stopped, when nobody has to look into what happened. */
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -44,7 +44,7 @@ async function fallSilent(scene: Scene, name: string, { leases, ttl, over }: Cro
   let left = leases;
   const alarmed = await until(
     async () => {
-      const told = (await a.findings()).some(({ kind }) => kind === 'mass-expiry');
+      const told = await a.hasFinding('mass-expiry');
       if (!told) left = (await a.services()).length;
       return told || left === 0;
     },

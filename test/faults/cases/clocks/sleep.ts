@@ -29,7 +29,7 @@ export const laptopSleep: Case = {
 
     a.jump(0);
     await sleep(500);
-    const ends = async (service: string) => until(async () => !(await a.services()).includes(service), 25_000);
+    const ends = async (service: string) => until(async () => !(await a.services()).includes(service), 35_000);
     granted(await a.reserve('short', { ttl: 5 }));
     const took = await ends('short');
     scene.check('a lease of 5 s ends after the clock was set right', took !== undefined, `${took} ms`);

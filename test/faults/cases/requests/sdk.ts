@@ -13,7 +13,8 @@ export const sdk: Case = {
     if (!atA || !atB) throw new Error('there are two coordinators');
     const one = await atA.reserve({ project: 'p', service: 's', port: 43_010 });
     await atB.reserve({ project: 'p', service: 'other', range: '43050-43099' });
-    (links[1] as Link).feedHole = true;
+    const behind = links[1] as Link;
+    behind.holdFeed(true);
     await a.release({ port: 43_010 });
     const two = await atA.reserve({ project: 'p', service: 's', port: 43_010 });
     scene.say('granted', one.token, 'released, granted anew', two.token);
@@ -22,7 +23,7 @@ export const sdk: Case = {
       (error: { code?: string; message: string }) => `${error.code}: ${error.message}`,
     );
     scene.check('release() at B works', outcome === 'done', outcome);
-    (links[1] as Link).feedHole = false;
+    behind.holdFeed(false);
     const left = await a.services();
     scene.check('nothing is assigned to it any more', !left.includes('s'), left);
     for (const client of [atA, atB]) client.close();

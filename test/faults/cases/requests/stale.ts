@@ -15,7 +15,7 @@ export const stale: Case = {
     scene.say('granted at A:', one.token);
     // So that B has it in its copy.
     await b.renew([one.lease]);
-    behind.feedHole = true;
+    behind.holdFeed(true);
 
     scene.say('released at A:', brief(await a.release({ lease: one.lease.id, token: one.token })));
     const freed = await b.reserve('x', { port: 43_010 });
@@ -32,7 +32,7 @@ export const stale: Case = {
       [200, 503].includes(released.status ?? 0),
       brief(released),
     );
-    behind.feedHole = false;
+    behind.holdFeed(false);
     if (released.status !== 200) {
       await until(async () => (await b.release(release)).status === 200, 10_000);
     }

@@ -47,7 +47,7 @@ export const resumeReset: Case = {
     );
     (links[0] as Link).feedDelay = SLOW;
     for (let i = 0; i < FLIPS; i++) {
-      const { port, token } = granted(await a.reserve('flip', { port: 43_000 + i }));
+      const { port, token } = granted(await a.reserve('flip', { port: 43_200 + i }));
       if (i < FLIPS - 1) await a.release({ port, token });
     }
     let truth: string[] = [];
