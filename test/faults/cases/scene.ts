@@ -1,7 +1,7 @@
 import { Coordinator } from '../world/coordinator.ts';
-import { Link } from '../world/link.ts';
-import { claimPort } from '../world/port.ts';
-import { RedisServer } from '../world/redis.ts';
+import { claimPort } from '../world/machine/port.ts';
+import { Link } from '../world/store/link.ts';
+import { RedisServer } from '../world/store/redis.ts';
 import { World } from '../world/world.ts';
 
 export interface RedisScene {

@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Coordinator } from '../world/coordinator.ts';
-import { claimPort } from '../world/port.ts';
+import { claimPort } from '../world/machine/port.ts';
 import type { Random } from '../world/random.ts';
-import type { RedisServer } from '../world/redis.ts';
+import type { RedisServer } from '../world/store/redis.ts';
 import type { World } from '../world/world.ts';
 import type { Fleet } from './fleet.ts';
 import type { StoreKind, TrialOptions } from './options.ts';

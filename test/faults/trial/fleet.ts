@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Coordinator } from '../world/coordinator.ts';
-import { SmallDisk } from '../world/disk.ts';
-import { Link } from '../world/link.ts';
-import { claimPort } from '../world/port.ts';
-import { RedisServer } from '../world/redis.ts';
-import { SentinelGroup } from '../world/sentinel-group.ts';
+import { SmallDisk } from '../world/machine/disk.ts';
+import { claimPort } from '../world/machine/port.ts';
+import { Link } from '../world/store/link.ts';
+import { RedisServer } from '../world/store/redis.ts';
+import { SentinelGroup } from '../world/store/sentinel-group.ts';
 import type { World } from '../world/world.ts';
 import type { TrialOptions } from './options.ts';
 

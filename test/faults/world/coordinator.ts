@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ClockShim } from './clock-shim.ts';
 import { type Answer, type AssignmentView, call, type Finding, type LeaseRef, type Place, TOKEN } from './http.ts';
-import { Process } from './process.ts';
+import type { ClockShim } from './machine/clock-shim.ts';
+import { Process } from './machine/process.ts';
 
 const PORTOLAN = fileURLToPath(new URL('../../../packages/cli/bin/portolan.js', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ClockShim, compileClockShim } from './clock-shim.ts';
+import { type ClockShim, compileClockShim } from './machine/clock-shim.ts';
 
 /** What has to be stopped at the end. */
 export interface Part {

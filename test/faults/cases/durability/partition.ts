@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHosts, hostsUnavailable, type TestHost } from '../../../support/netns.ts';
 import { Coordinator } from '../../world/coordinator.ts';
-import { type Address, RedisServer } from '../../world/redis.ts';
-import { Relay } from '../../world/relay-process.ts';
-import { Sentinel, sentinelUrl } from '../../world/sentinel.ts';
+import { Relay } from '../../world/machine/relay-process.ts';
+import { type Address, RedisServer } from '../../world/store/redis.ts';
+import { Sentinel, sentinelUrl } from '../../world/store/sentinel.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { World } from '../../world/world.ts';
 import type { Case } from '../case.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Coordinator } from '../../world/coordinator.ts';
-import { SentinelGroup } from '../../world/sentinel-group.ts';
+import { SentinelGroup } from '../../world/store/sentinel-group.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';
 import type { Scene } from '../scene.ts';

@@ -1,6 +1,6 @@
 import type { Coordinator } from '../../world/coordinator.ts';
-import type { RedisServer } from '../../world/redis.ts';
-import { SentinelGroup } from '../../world/sentinel-group.ts';
+import type { RedisServer } from '../../world/store/redis.ts';
+import { SentinelGroup } from '../../world/store/sentinel-group.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';
 import { brief } from '../scene.ts';

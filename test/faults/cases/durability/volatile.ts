@@ -1,5 +1,5 @@
-import { claimPort } from '../../world/port.ts';
-import { RedisServer } from '../../world/redis.ts';
+import { claimPort } from '../../world/machine/port.ts';
+import { RedisServer } from '../../world/store/redis.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';
 

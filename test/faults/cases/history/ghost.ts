@@ -1,5 +1,5 @@
 import type { Coordinator } from '../../world/coordinator.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';
 import { brief } from '../scene.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Coordinator } from '../../world/coordinator.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import { Subscriber } from '../../world/subscriber.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';

@@ -1,7 +1,7 @@
 import { connect } from '@portolan/client';
 import type { Coordinator } from '../../world/coordinator.ts';
 import { TOKEN } from '../../world/http.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import type { Case } from '../case.ts';
 
 export const sdk: Case = {

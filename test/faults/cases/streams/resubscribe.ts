@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Coordinator } from '../../world/coordinator.ts';
 import { TOKEN } from '../../world/http.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import { Subscriber } from '../../world/subscriber.ts';
 import { revisionOf } from '../../world/version.ts';
 import { mustHold, until } from '../../world/wait.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assignmentsIn, toldOf } from '../../trial/checks/streams.ts';
 import type { Coordinator } from '../../world/coordinator.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import { Subscriber } from '../../world/subscriber.ts';
 import { mustHold, until } from '../../world/wait.ts';
 import type { Case } from '../case.ts';

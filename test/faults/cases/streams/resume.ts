@@ -1,5 +1,5 @@
 import type { Coordinator } from '../../world/coordinator.ts';
-import type { Link } from '../../world/link.ts';
+import type { Link } from '../../world/store/link.ts';
 import { Subscriber } from '../../world/subscriber.ts';
 import { revisionOf } from '../../world/version.ts';
 import { mustHold, until } from '../../world/wait.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Place } from './http.ts';
+import type { Place } from '../http.ts';
 import { Process } from './process.ts';
 
 const PROGRAM = fileURLToPath(new URL('relay.ts', import.meta.url));

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Process } from './process.ts';
+import { Process } from '../machine/process.ts';
 import { type Address, askRedis, redisProgram } from './redis.ts';
 
 /** What the sentinels call the group that they watch. */

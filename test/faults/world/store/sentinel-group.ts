@@ -1,8 +1,8 @@
-import { claimPort } from './port.ts';
+import { claimPort } from '../machine/port.ts';
+import { mustHold, until } from '../wait.ts';
+import type { World } from '../world.ts';
 import { RedisServer } from './redis.ts';
 import { Sentinel, sentinelUrl } from './sentinel.ts';
-import { mustHold, until } from './wait.ts';
-import type { World } from './world.ts';
 
 export interface GroupOptions {
   readonly replicas: number;

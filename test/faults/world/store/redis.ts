@@ -1,8 +1,8 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { ClockShim } from './clock-shim.ts';
-import { Process } from './process.ts';
+import type { ClockShim } from '../machine/clock-shim.ts';
+import { Process } from '../machine/process.ts';
 
 export interface RedisOptions {
   readonly directory: string;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../wait.ts';
 import type { ClockShim } from './clock-shim.ts';
-import { until } from './wait.ts';
 
 export interface ProcessOptions {
   /** Its working directory, made when it is missing; its log lies there. */
