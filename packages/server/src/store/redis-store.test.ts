@@ -63,6 +63,8 @@ async function start(options: Parameters<typeof startRedis>[0] = {}): Promise<Te
 
 function client(server: TestRedis): Redis {
   const connection = new Redis(server.url);
+  // A test may kill the server under it.
+  connection.on('error', () => {});
   cleanup.push(async () => connection.disconnect());
   return connection;
 }
