@@ -178,18 +178,11 @@ const POSSIBLE: Record<StoreKind, readonly string[]> = {
   sqlite: [coordinatorFaults, fileFaults].flatMap(Object.keys),
 };
 
-/** Steps of the clock that leases end by. They have to be asked for. */
-const OF_THE_STORE_CLOCK: Record<StoreKind, readonly string[]> = {
-  redis: ['clockRedisForward'],
-  sentinel: ['clockCoordinator'],
-  sqlite: ['clockCoordinator'],
-};
-
 /** @throws when there is none of a name that goes with the store */
 export function faultsFor({ store, faults, tmpfs }: TrialOptions): readonly string[] {
   const possible = [...POSSIBLE[store], ...(tmpfs ? Object.keys(diskFaults) : [])];
   const wrong = faults?.filter((name) => !possible.includes(name)) ?? [];
-  if (wrong.length === 0) return faults ?? possible.filter((name) => !OF_THE_STORE_CLOCK[store].includes(name));
+  if (wrong.length === 0) return faults ?? possible;
   const here = `${store}${tmpfs ? ' on a small disk' : ''}`;
   throw new Error(`There is no fault ${wrong.join(', ')} with ${here}. There are ${possible.join(', ')}.`);
 }
