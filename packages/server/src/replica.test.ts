@@ -12,6 +12,8 @@ class ScriptedStore implements Store {
   epoch = 1;
   epochs: EpochStart[] = [];
   log: Change[][] = [];
+  /** Whether readers without a memory of what they have, beside the feed, are told all at once. */
+  fetchable = false;
   #news = Promise.withResolvers<void>();
   #told = 0;
 
@@ -55,11 +57,12 @@ class ScriptedStore implements Store {
     this.#news = Promise.withResolvers();
   }
 
-  async *changes(from: Position, signal: AbortSignal, has: (position: Position) => boolean): AsyncGenerator<Change[]> {
+  async *changes(from: Position, signal: AbortSignal, has?: (position: Position) => boolean): AsyncGenerator<Change[]> {
     let next = this.log.findIndex(([change]) => change?.position === from) + 1;
     while (!signal.aborted) {
-      const group = next < this.#told ? this.log[next++] : undefined;
-      if (group) yield has(group[0]!.position) ? [] : group;
+      const told = has === undefined && this.fetchable ? this.log.length : this.#told;
+      const group = next < told ? this.log[next++] : undefined;
+      if (group) yield has?.(group[0]!.position) ? [] : group;
       else
         await Promise.race([this.#news.promise, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
     }
@@ -278,4 +281,25 @@ test('assignments that a lost history takes away are told of, those that were en
   store.remove(4001);
   replica.committed([], nothing(store));
   await vi.waitFor(() => expect(lost).toEqual(['4002', '4003']));
+});
+
+test('who waits for what a feed that hangs does not bring has it fetched, and nothing is applied twice', async () => {
+  const store = new ScriptedStore();
+  const heard = await follow(store);
+  store.add('by another');
+  const own = store.add('own');
+  store.add('later');
+  store.fetchable = true;
+  await replica.reached(own.outcome.position, own.outcome.epoch);
+  expect(names()).toEqual(expect.arrayContaining(['by another', 'own']));
+  store.add('last');
+  store.tell();
+  await vi.waitFor(() => expect(names()).toEqual(['by another', 'last', 'later', 'own']));
+  expect(heard.applied.flatMap(({ touches }) => touches.map((touch) => touch.key))).toEqual([
+    'range/by another',
+    'range/own',
+    'range/later',
+    'range/last',
+  ]);
+  expect(heard.resets).toEqual([]);
 });

@@ -38,6 +38,8 @@ interface Waiter {
 const TRAIL = 1_000;
 /** How long a reader waits for the replica to catch up with a commit before it is told so, ms. */
 const CATCH_UP_MAX = 5_000;
+/** How long the feed may take to bring what somebody waits for, ms, until it is fetched beside it. */
+const FEED_LATE = 150;
 
 /**
  * Keeps a `Fleet` equal to the store, by its change feed; what this coordinator commits itself is taken in at once.
@@ -53,8 +55,6 @@ export class Replica {
   readonly #feed: Outage;
   readonly #listeners = new Set<ReplicaListener>();
   readonly #stopping = new AbortController();
-  /** The groups that the fleet has and the feed has not brought yet. */
-  #ahead: Position[] = [];
   /** Groups committed here that follow on what the feed has not brought yet, by the position before them. */
   readonly #early = new Map<Position, readonly Change[]>();
   /** Where the fleet was lately, oldest first. */
@@ -63,6 +63,7 @@ export class Replica {
   #diverged = new AbortController();
   #waiters: Waiter[] = [];
   #following: Promise<void> | undefined;
+  #fetching: NodeJS.Timeout | undefined;
 
   constructor(store: Store, logger: Logger) {
     this.#store = store;
@@ -82,6 +83,7 @@ export class Replica {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    clearTimeout(this.#fetching);
     await this.#following;
     for (const waiter of this.#waiters) {
       clearTimeout(waiter.timer);
@@ -108,7 +110,7 @@ export class Replica {
     } else if (revisionOf(previous) > revisionOf(this.fleet.position)) {
       if (position !== previous) this.#early.set(previous, changesOf(group, outcome));
     } else if (previous === this.fleet.position && position !== previous) {
-      this.#takeIn(changesOf(group, outcome));
+      this.#apply(changesOf(group, outcome));
     }
   };
 
@@ -157,22 +159,63 @@ export class Replica {
         );
       }, CATCH_UP_MAX);
       this.#waiters.push({ position, epoch, resolve, reject, timer });
+      this.#fetchLate();
     });
+  }
+
+  /** A connection that hangs holds up the feed, and need not hold up those who wait. */
+  #fetchLate(): void {
+    this.#fetching ??= setTimeout(() => {
+      const wanted = Math.max(...this.#waiters.map(({ position }) => revisionOf(position)));
+      void this.#fetch(wanted, this.#diverged.signal).finally(() => {
+        this.#fetching = undefined;
+        if (this.#waiters.length > 0 && !this.#stopping.signal.aborted) this.#fetchLate();
+      });
+    }, FEED_LATE);
+  }
+
+  /** Takes in what the store has up to a revision. The feed passes over it later. */
+  async #fetch(revision: number, lost: AbortSignal): Promise<void> {
+    const enough = AbortSignal.any([lost, this.#stopping.signal, AbortSignal.timeout(CATCH_UP_MAX)]);
+    try {
+      let at = this.fleet.position;
+      if (revisionOf(at) >= revision) return;
+      for await (const changes of this.#store.changes(at, enough)) {
+        for (const group of Map.groupBy(changes, ({ position }) => position).values()) {
+          if (enough.aborted) return;
+          // The feed may have brought it meanwhile.
+          if (this.fleet.position === at) this.#apply(group);
+          at = group[0]!.position;
+        }
+        if (revisionOf(this.fleet.position) >= revision) return;
+      }
+    } catch (error) {
+      // A history that is lost is the feed's to notice, with all that follows from it.
+      if (error instanceof HistoryLostError && !lost.aborted) this.#diverged.abort();
+    }
   }
 
   async #follow(): Promise<void> {
     let failures = 0;
     while (!this.#stopping.signal.aborted) {
       try {
-        this.#ahead = [];
         this.#early.clear();
         const until = AbortSignal.any([this.#stopping.signal, this.#diverged.signal]);
-        const has = (position: Position) => this.#isAhead(position);
+        let at = this.fleet.position;
+        const previous = new Map<Position, Position>();
+        const has = (position: Position) => {
+          const before = at;
+          at = position;
+          if (this.#passed(position)) return true;
+          previous.set(position, before);
+          return false;
+        };
         for await (const changes of this.#store.changes(this.fleet.position, until, has)) {
           failures = 0;
           this.#feed.worked();
           this.freshAt = performance.now();
-          this.#apply(changes);
+          this.#bring(changes, previous);
+          previous.clear();
         }
         if (this.#diverged.signal.aborted) throw new HistoryLostError('diverged');
       } catch (error) {
@@ -188,10 +231,19 @@ export class Replica {
     }
   }
 
-  /** Whether a group that the feed comes by was taken in before it did. */
-  #isAhead(position: Position): boolean {
-    if (this.#ahead.length === 0) return false;
-    if (this.#ahead.shift() !== position) throw new HistoryLostError('diverged');
+  /** Applies what the feed brings, beyond what was taken in before it did. @param previous where each group follows on */
+  #bring(changes: readonly Change[], previous: ReadonlyMap<Position, Position>): void {
+    const fresh = changes.filter(({ position }) => !this.#passed(position));
+    if (fresh.length === 0) return;
+    // Something was taken in that is in the store no more.
+    if (previous.get(fresh[0]!.position) !== this.fleet.position) throw new HistoryLostError('diverged');
+    this.#apply(fresh);
+  }
+
+  /** Whether the fleet has the group at this place. @throws HistoryLostError when it has another one there */
+  #passed(position: Position): boolean {
+    if (revisionOf(position) > revisionOf(this.fleet.position)) return false;
+    if (this.#isForeign(position)) throw new HistoryLostError('diverged');
     return true;
   }
 
@@ -240,14 +292,8 @@ export class Replica {
     for (const previous of this.#early.keys()) {
       if (revisionOf(previous) <= revisionOf(applied.position)) this.#early.delete(previous);
     }
-    if (next) this.#takeIn(next);
+    if (next) this.#apply(next);
     else this.#release();
-  }
-
-  /** Applies a group that the feed will bring again. */
-  #takeIn(changes: readonly Change[]): void {
-    this.#ahead.push(changes[0]!.position);
-    this.#apply(changes);
   }
 
   #remember(position: Position): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { durabilityOf, NONE_REQUIRED, type Required, requiredReplicas } from './durability.ts';
+import { confirmations, durabilityOf, NONE_REQUIRED, type Required, requiredReplicas, seen } from './durability.ts';
 
 const AT = '10.0.0.1:6379';
 const A = '10.0.0.2:6379';
@@ -59,6 +59,28 @@ test('who begins on the small side of a cut waits for every replica that anybody
   expect(level(cut)).toMatchObject({ replicas: 2 });
   const doubted = { ...told([A, B]), doubted: new Set([B]) };
   expect(level(requiredReplicas(NONE_REQUIRED, facts(A), doubted, 0))).toMatchObject({ replicas: 2 });
+});
+
+test('a commit is confirmed by those that could be promoted, and not by as many others', () => {
+  const before = requiredReplicas(NONE_REQUIRED, facts(A), told([A, B]), 0);
+  // A left and was promoted, and B came in step meanwhile.
+  expect(confirmations(before, new Map([[B, 100]]), 100)).toBeNull();
+  expect(confirmations(before, new Map([[A, 99]]), 100)).toBeUndefined();
+  expect(confirmations(before, new Map([[A, 100]]), 100)).toBe(1);
+  const both = seen(before, [A, B]);
+  expect(confirmations(both, new Map([[A, 100]]), 100)).toBeNull();
+  expect(
+    confirmations(
+      before,
+      new Map([
+        [A, 100],
+        [B, 50],
+      ]),
+      100,
+    ),
+  ).toBeUndefined();
+  const alone = requiredReplicas(NONE_REQUIRED, facts(), told([A]), 0);
+  expect(confirmations(alone, new Map(), 100)).toBeNull();
 });
 
 test('sentinels without a replica are told of', () => {

@@ -77,6 +77,36 @@ function floorOf({ known, down, doubted, certain }: Promotion, replicas: Require
   return others.some((id) => !down.has(id)) ? 1 : 0;
 }
 
+/**
+ * Whether all that have to confirm a commit have it: not so many, but these. A count would take one that came a moment ago
+ * for one that left and was promoted.
+ *
+ * @param written how far the primary had written with the commit, bytes
+ * @returns how many they are; `undefined` when some are behind, and may yet confirm; `null` when some are not there
+ */
+export function confirmations(
+  required: Required,
+  online: ReadonlyMap<string, number>,
+  written: number,
+): number | undefined | null {
+  const ids = new Set([...required.replicas.keys(), ...online.keys()]);
+  if (ids.size < required.floor || [...ids].some((id) => !online.has(id))) return null;
+  return [...online.values()].some((offset) => offset < written) ? undefined : ids.size;
+}
+
+/** Those that are in step now have to confirm from now on. */
+export function seen(required: Required, online: Iterable<string>): Required {
+  const fresh = [...online].filter((id) => !required.replicas.has(id) || required.missing.has(id));
+  if (fresh.length === 0) return required;
+  const missing = new Set(required.missing);
+  for (const id of fresh) missing.delete(id);
+  return {
+    ...required,
+    replicas: new Map([...required.replicas, ...fresh.map((id) => [id, undefined] as const)]),
+    missing,
+  };
+}
+
 /** Whether those who decide on promotions no longer count it among the replicas; of a name that they never used they say nothing. */
 function isForgotten(id: string, { named }: Required, { known, others }: Promotion): boolean {
   return others.has(id) || (named.has(id) && !known.has(id));

@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Acknowledgement } from '@portolan/model';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { type Durability, durabilityOf, NONE_REQUIRED, type Required, requiredReplicas } from './durability.ts';
+import {
+  confirmations,
+  type Durability,
+  durabilityOf,
+  NONE_REQUIRED,
+  type Required,
+  requiredReplicas,
+  seen,
+} from './durability.ts';
 import type { RedisAddress } from './redis-address.ts';
 import { unavailable } from './redis-connection.ts';
 import { persistenceOf, persistenceText } from './redis-persistence.ts';
@@ -66,6 +74,14 @@ export class DurabilityWatch {
   /** Whether the level follows the set-up: none was asked for. */
   get followed(): boolean {
     return this.#watched.wanted === undefined;
+  }
+
+  /** Whether all that have to confirm a commit have it, as `confirmations` says. */
+  confirmed(online: ReadonlyMap<string, number>, written: number): number | undefined | null {
+    const before = this.#required;
+    this.#required = seen(before, online.keys());
+    if (this.#required !== before) this.doubt();
+    return confirmations(this.#required, online, written);
   }
 
   /** Something may have changed: to be looked at soon. */
@@ -139,7 +155,10 @@ export class DurabilityWatch {
     if (refused !== null && refused !== before.refused) {
       logger?.error({ reason: refused }, `nothing is committed: "${level}" was asked for and cannot be had`);
     } else if (lowered !== null && (lowered !== before.lowered || level !== before.level)) {
-      logger?.warn({ level, reason: lowered }, 'commits are acknowledged less surely than they should be');
+      logger?.warn(
+        { level, reason: lowered },
+        'durability is lowered: commits are acknowledged less surely than they should be',
+      );
     } else if (!first && (level !== before.level || lowered !== before.lowered || refused !== before.refused)) {
       logger?.info({ level }, 'commits are acknowledged on this level from now on');
     }

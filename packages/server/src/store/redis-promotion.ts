@@ -41,13 +41,29 @@ export async function primaryFacts(redis: Redis): Promise<PrimaryFacts> {
     if (error.name === 'ReplyError') return '';
     throw error;
   });
-  const online = Array.from(info.matchAll(/^slave\d+:(.*)$/gm), ([, fields]) => fieldsOf(fields!)).filter(
-    ({ state }) => state === 'online',
-  );
   return {
     runId: /^run_id:(\w+)/m.exec(info)?.[1] ?? '',
     at: addressOf(redis),
-    online: online.map(({ ip, port }) => `${ip}:${port}`),
+    online: [...replicationOf(info).online.keys()],
+  };
+}
+
+/** How far a primary has written, and how far each replica that is in step has said that it has come, in bytes. */
+export interface Replication {
+  readonly written: number;
+  readonly online: ReadonlyMap<ServerId, number>;
+}
+
+/** @param info what `INFO replication` answers */
+export function replicationOf(info: string): Replication {
+  const replicas = Array.from(info.matchAll(/^slave\d+:(.*)$/gm), ([, fields]) => fieldsOf(fields!));
+  return {
+    written: Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1] ?? 0),
+    online: new Map(
+      replicas
+        .filter(({ state }) => state === 'online')
+        .map(({ ip, port, offset }) => [`${ip}:${port}`, Number(offset)]),
+    ),
   };
 }
 

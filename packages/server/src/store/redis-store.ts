@@ -13,6 +13,7 @@ import { type FleetKeys, fleetKeys } from './redis-keys.ts';
 import { readChanges } from './redis-log.ts';
 import { warnOfEviction } from './redis-persistence.ts';
 import { decodeReply, encodeGroup, type Reply } from './redis-program.ts';
+import { replicationOf } from './redis-promotion.ts';
 import { watchSentinels } from './redis-sentinel.ts';
 import { readSnapshot } from './redis-snapshot.ts';
 import {
@@ -51,6 +52,8 @@ const BLOCK = 2000;
 /** How long a commit that Redis refuses for the moment is sent again, ms: a slot that moves or a failover takes about so long. */
 const REFUSED_FOR = 2000;
 const RESEND_PAUSE = 50;
+/** ms */
+const CONFIRM_PAUSE = 5;
 const SCRIPT = readFileSync(new URL('./commit.lua', import.meta.url), 'utf8');
 
 /** @throws PortolanError `invalid-request` for the URL; `store-unavailable` when Redis cannot be reached or takes no commits */
@@ -182,29 +185,62 @@ function redisStore(parts: Parts): Store {
       return evaluate(args, decode);
     }
     const { replicas: connected, ...outcome } = reply;
-    await confirmed;
-    if (connected <= replicas || !durability.followed) return { ...outcome, acknowledgement: level };
-    // One that came since may be the one to be promoted.
-    durability.doubt();
-    await confirmation(connected);
-    const raised = level === 'disk' || level.startsWith('replicas:') ? (`replicas:${connected}` as const) : level;
-    return { ...outcome, acknowledgement: raised };
+    // A replica that came since may be the one to be promoted.
+    const late = confirmed === undefined && connected > 0 && durability.followed ? confirmation(connected) : undefined;
+    const count = await (confirmed ?? late);
+    const raised = count !== undefined && level !== 'memory' && durability.followed;
+    return { ...outcome, acknowledgement: raised ? `replicas:${count}` : level };
   }
 
-  /** @throws PortolanError `durability-unknown`, whatever goes wrong: the group was applied */
-  async function confirmation(replicas: number): Promise<void> {
-    let count: number;
+  /**
+   * Waits until the replicas that have to confirm what was sent before have done so.
+   *
+   * @param replicas how many these are likely to be
+   * @returns how many they were
+   * @throws PortolanError `durability-unknown`, whatever goes wrong: the group was applied
+   */
+  async function confirmation(replicas: number): Promise<number> {
     try {
-      count = (await send(redis, 'wait', [replicas, waitTimeout])) as number;
+      return durability.followed ? await confirmationByAll(replicas) : await confirmationBy(replicas);
     } catch (error) {
+      if (error instanceof PortolanError) throw error;
       throw durabilityUnknown(`no replica was heard of (${(error as Error).message})`);
     }
-    if (count >= replicas) return;
+  }
+
+  async function confirmationBy(replicas: number): Promise<number> {
+    const count = (await send(redis, 'wait', [replicas, waitTimeout])) as number;
+    if (count < replicas) throw unconfirmed(count, replicas);
+    return count;
+  }
+
+  async function confirmationByAll(likely: number): Promise<number> {
+    const until = performance.now() + waitTimeout;
+    const asked = send(redis, 'info', ['replication']);
+    let waited = send(redis, 'wait', [likely, waitTimeout]);
+    let told = send(redis, 'info', ['replication']);
+    told.catch(() => undefined);
+    waited.catch(() => undefined);
+    const { written } = replicationOf((await asked) as string);
+    for (;;) {
+      const count = (await waited) as number;
+      const { online } = replicationOf((await told) as string);
+      const confirmed = durability.confirmed(online, written);
+      if (typeof confirmed === 'number') return confirmed;
+      const left = Math.ceil(until - performance.now());
+      if (confirmed === null || left <= 0) throw unconfirmed(count, Math.max(likely, online.size));
+      // Those that are there have more to do, or there are more of them than it seemed.
+      await sleep(CONFIRM_PAUSE);
+      waited = send(redis, 'wait', [online.size, left]);
+      told = send(redis, 'info', ['replication']);
+      told.catch(() => undefined);
+    }
+  }
+
+  function unconfirmed(count: number, replicas: number): PortolanError {
     durability.doubt();
-    throw durabilityUnknown(
-      `${count} of ${replicas} replicas confirmed the commit within ${waitTimeout} ms${durability.hint}`,
-      { count },
-    );
+    const what = `${count} of ${replicas} replicas confirmed the commit within ${waitTimeout} ms${durability.hint}`;
+    return durabilityUnknown(what, { count });
   }
 
   async function answeredInTime<T>(answer: Promise<T>): Promise<T> {
