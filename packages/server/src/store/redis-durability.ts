@@ -160,7 +160,7 @@ export class DurabilityWatch {
         'durability is lowered: commits are acknowledged less surely than they should be',
       );
     } else if (!first && (level !== before.level || lowered !== before.lowered || refused !== before.refused)) {
-      logger?.info({ level }, 'commits are acknowledged on this level from now on');
+      logger?.info({ acknowledgement: level }, 'commits are acknowledged on this level from now on');
     }
   }
 
