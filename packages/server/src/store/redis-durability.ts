@@ -156,7 +156,7 @@ export class DurabilityWatch {
       logger?.error({ reason: refused }, `nothing is committed: "${level}" was asked for and cannot be had`);
     } else if (lowered !== null && (lowered !== before.lowered || level !== before.level)) {
       logger?.warn(
-        { level, reason: lowered },
+        { acknowledgement: level, reason: lowered },
         'durability is lowered: commits are acknowledged less surely than they should be',
       );
     } else if (!first && (level !== before.level || lowered !== before.lowered || refused !== before.refused)) {
