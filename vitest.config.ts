@@ -8,6 +8,9 @@ const withBrowser = [
   'test/e2e/plan-docs.test.ts',
 ];
 
+/** What is promised has to hold the first time. */
+const promises = ['test/faults/**/*.test.ts'];
+
 const shared = {
   // Real processes, sockets and stores on machines that may be slow and shared.
   testTimeout: 180_000,
@@ -34,7 +37,8 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'packages/*/page/**/*.test.ts', 'scripts/**/*.test.mjs'],
         },
       },
-      { test: { ...whole, name: 'whole', include: ['test/**/*.test.ts'], exclude: withBrowser } },
+      { test: { ...whole, name: 'whole', include: ['test/**/*.test.ts'], exclude: [...withBrowser, ...promises] } },
+      { test: { ...shared, name: 'promises', include: promises } },
       { test: { ...whole, name: 'with a browser', include: withBrowser, sequence: { groupOrder: 1 } } },
     ],
   },
