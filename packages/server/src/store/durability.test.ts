@@ -49,7 +49,7 @@ test('the one that was promoted is not waited for once it is the primary', () =>
 
 test('a primary whose replicas are still on their way acknowledges nothing alone', () => {
   const fresh = requiredReplicas(NONE_REQUIRED, facts(), told([A, B]), 0);
-  expect(level(fresh)).toMatchObject({ replicas: 1 });
+  expect(level(fresh)).toMatchObject({ replicas: 2 });
   const alone = requiredReplicas(NONE_REQUIRED, facts(), told([A], [A]), 0);
   expect(level(alone)).toMatchObject({ level: 'disk', replicas: 0, lowered: expect.stringContaining(A) });
 });
@@ -61,8 +61,45 @@ test('who begins on the small side of a cut waits for every replica that anybody
   expect(level(requiredReplicas(NONE_REQUIRED, facts(A), doubted, 0))).toMatchObject({ replicas: 2 });
 });
 
+test('who begins in the middle of a failover waits for the one that has left and may be the next primary', () => {
+  const begun = requiredReplicas(NONE_REQUIRED, facts(B), told([A, B]), 0);
+  expect(level(begun)).toMatchObject({ replicas: 2 });
+  expect(confirmations(begun, new Map([[B, 100]]), 100)).toBeNull();
+  // Once all were in step, the primary of before need not be waited for until it is a replica.
+  const whole = requiredReplicas(NONE_REQUIRED, facts(A, B), told([A, B]), 0);
+  const after = requiredReplicas(whole, { runId: 'a', at: A, online: [B] }, told([AT, B]), 0);
+  expect(level(after)).toMatchObject({ replicas: 1 });
+});
+
+test('where servers have other names for those who promote, numbers decide', () => {
+  const [a, b] = ['replica-a:6379', 'replica-b:6379'];
+  const before = requiredReplicas(NONE_REQUIRED, facts(A, B), told([a, b]), 0);
+  expect(level(before)).toMatchObject({ level: 'replicas:2', lowered: null });
+  // Promoted, or dead: that is not known yet.
+  expect(level(requiredReplicas(before, facts(B), told([a, b]), 0))).toMatchObject({ replicas: 2 });
+  expect(level(requiredReplicas(before, facts(B), told([a, b], [a]), 0))).toMatchObject({ replicas: 1 });
+  // It is the primary now, under a name that nobody else uses.
+  const promoted = requiredReplicas(before, { runId: 'a', at: '127.0.0.1:6379', online: [B, AT] }, told(['p:1', b]), 0);
+  expect(level(promoted)).toMatchObject({ level: 'replicas:2', replicas: 2 });
+});
+
+test('where nobody promotes by itself, a replica whose place another one has taken is not missed', () => {
+  const before = requiredReplicas(NONE_REQUIRED, facts(A), undefined, 0);
+  const away = requiredReplicas(before, facts(), undefined, 1_000);
+  const replaced = requiredReplicas(away, facts(B), undefined, 5_000);
+  expect(level(replaced, 'single')).toMatchObject({ level: 'replicas:1', lowered: null });
+});
+
+test('replicas of a primary that syncs later follow it when it forgets, which is told', () => {
+  const required = requiredReplicas(NONE_REQUIRED, facts(A), told([A]), 0);
+  expect(durabilityOf({ kind: 'sentinel', persistence: 'lazy', required }, undefined)).toMatchObject({
+    level: 'replicas:1',
+    lowered: expect.stringContaining('loses power'),
+  });
+});
+
 test('a commit is confirmed by those that could be promoted, and not by as many others', () => {
-  const before = requiredReplicas(NONE_REQUIRED, facts(A), told([A, B]), 0);
+  const before = requiredReplicas(NONE_REQUIRED, facts(A), told([A]), 0);
   // A left and was promoted, and B came in step meanwhile.
   expect(confirmations(before, new Map([[B, 100]]), 100)).toBeNull();
   expect(confirmations(before, new Map([[A, 99]]), 100)).toBeUndefined();

@@ -24,9 +24,20 @@ export interface Required {
   readonly named: ReadonlySet<string>;
   /** Confirmations needed at least: there are replicas that may be promoted and were never seen in step from here. */
   readonly floor: number;
+  /** Whether all that could be promoted were in step at one time: until then one that is not there may be on its way up. */
+  readonly whole: boolean;
+  /** How many were in step at most. */
+  readonly most: number;
 }
 
-export const NONE_REQUIRED: Required = { replicas: new Map(), missing: new Set(), named: new Set(), floor: 0 };
+export const NONE_REQUIRED: Required = {
+  replicas: new Map(),
+  missing: new Set(),
+  named: new Set(),
+  floor: 0,
+  whole: false,
+  most: 0,
+};
 
 /** Where nobody promotes by himself, a replica that is away so long, ms, is given up: a restart takes less. */
 const GIVEN_UP_AFTER = 3_000;
@@ -50,11 +61,13 @@ export function requiredReplicas(
 ): Required {
   const replicas = new Map<string, number | undefined>(online.map((id) => [id, undefined]));
   const missing = new Set<string>();
+  const alive = promotion ? [...promotion.known].filter((id) => id !== at && !promotion.down.has(id)) : [];
+  const all = online.length >= alive.length;
   for (const [id, since = now] of before.replicas) {
     // The server itself, that was promoted.
     if (replicas.has(id) || id === at) continue;
     const givenUp = promotion
-      ? promotion.certain && (promotion.down.has(id) || isForgotten(id, before, promotion))
+      ? promotion.certain && (promotion.down.has(id) || isForgotten(id, before, promotion, all))
       : now - since >= GIVEN_UP_AFTER;
     if (!givenUp) replicas.set(id, since);
     else if (!promotion || promotion.known.has(id)) missing.add(id);
@@ -63,18 +76,34 @@ export function requiredReplicas(
     if (id !== at && (!promotion?.certain || promotion.known.has(id))) missing.add(id);
   }
   if (promotion?.certain) for (const id of promotion.down) missing.add(id);
+  const most = Math.max(before.most, online.length);
+  // Nobody tells here which are gone for good: others have taken their places.
+  if (!promotion && online.length >= most) missing.clear();
   for (const id of replicas.keys()) missing.delete(id);
   const named = promotion?.certain ? promotion.known : before.named;
-  return { replicas, missing, named, floor: promotion ? floorOf(promotion, replicas, at) : 0 };
+  const whole = before.whole || (promotion?.certain === true && all);
+  const floor = promotion ? floorOf(promotion, { replicas, whole, alive, at }) : 0;
+  return { replicas, missing, named, floor, whole, most };
 }
 
-/** A primary alone acknowledges nothing while it has a replica that lives; without a majority all count that anybody knows. */
-function floorOf({ known, down, doubted, certain }: Promotion, replicas: Required['replicas'], at: string): number {
-  const others = [...known].filter((id) => id !== at);
-  if (!certain) return others.length;
-  const unseen = others.filter((id) => doubted.has(id) && !replicas.has(id)).length;
+/**
+ * A primary alone acknowledges nothing while it has a replica that lives. Without a majority all count that anybody knows;
+ * and so do all that live for who begins here: one that is not in step may be the next primary.
+ */
+function floorOf(
+  { known, doubted, certain }: Promotion,
+  {
+    replicas,
+    whole,
+    alive,
+    at,
+  }: Pick<Required, 'replicas' | 'whole'> & { readonly alive: readonly string[]; readonly at: string },
+): number {
+  if (!certain) return [...known].filter((id) => id !== at).length;
+  if (!whole) return alive.length;
+  const unseen = alive.filter((id) => doubted.has(id) && !replicas.has(id)).length;
   if (unseen > 0) return replicas.size + unseen;
-  return others.some((id) => !down.has(id)) ? 1 : 0;
+  return Math.min(alive.length, 1);
 }
 
 /**
@@ -107,9 +136,15 @@ export function seen(required: Required, online: Iterable<string>): Required {
   };
 }
 
-/** Whether those who decide on promotions no longer count it among the replicas; of a name that they never used they say nothing. */
-function isForgotten(id: string, { named }: Required, { known, others }: Promotion): boolean {
-  return others.has(id) || (named.has(id) && !known.has(id));
+/**
+ * Whether those who decide on promotions no longer count it among the replicas. Where they call servers otherwise than the
+ * primary does, numbers decide: when as many are in step as live, one of another name is not among them.
+ *
+ * @param all whether as many are in step as live
+ */
+function isForgotten(id: string, { named }: Required, { known, others }: Promotion, all: boolean): boolean {
+  if (others.has(id)) return true;
+  return !known.has(id) && (named.has(id) || all);
 }
 
 /** What is known of a Redis when its durability is judged. */
@@ -141,6 +176,10 @@ export function durabilityOf(
   const replicas = Math.max(required.replicas.size, required.floor);
   const away = [...required.missing].sort().join(', ');
   if (replicas > 0 && persistence === 'off') return { level: 'memory', replicas, ...kept, lowered: forgetful };
+  if (replicas > 0 && !away && persistence === 'lazy') {
+    const lowered = `${text}: when the primary loses power and is started again before another one is promoted, its replicas follow it, and up to a second is lost`;
+    return { level: `replicas:${replicas}`, replicas, ...kept, lowered };
+  }
   if (replicas > 0) {
     const lowered = away ? `the replica ${away} is away: a failover to it would lose what it missed` : null;
     return { level: `replicas:${replicas}`, replicas, ...kept, lowered };

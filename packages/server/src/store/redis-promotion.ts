@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { RedisAddress, RedisNode } from './redis-address.ts';
-import { addressIn, isDown, sentinelFields, sentinelOptions } from './redis-sentinel.ts';
+import { addressIn, isDown, type SentinelFields, sentinelFields, sentinelOptions } from './redis-sentinel.ts';
 
 /** How long one sentinel may take to answer, ms. */
 const ANSWER_WITHIN = 500;
@@ -86,9 +86,12 @@ function fieldsOf(text: string): Record<string, string> {
 /** What the sentinels say of a primary. Some of them are enough, if they are a majority. */
 export async function askSentinels(address: RedisAddress, { runId, at }: PrimaryFacts): Promise<Promotion> {
   const asked = await Promise.allSettled(address.nodes.map((node) => askSentinel(address, node)));
-  const answers = asked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  // The URL need not name all of them, and may name one twice.
+  const strangers = strangersIn(asked, address.nodes);
+  asked.push(...(await Promise.allSettled(strangers.map((node) => askSentinel(address, node)))));
+  const answers = distinct(asked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
   const refusal = asked.find((result) => result.status === 'rejected' && result.reason?.name === 'ReplyError');
-  const all = Math.max(address.nodes.length, ...answers.map(({ sentinels }) => sentinels));
+  const all = Math.max(1, ...answers.map(({ others }) => others.length + 1));
   const majority = Math.floor(all / 2) + 1;
   // Where it was reached counts while they have not asked a new primary for its id yet.
   const agreeing = answers.filter((answer) => (answer.runId === '' ? answer.at === at : answer.runId === runId));
@@ -112,8 +115,8 @@ interface SentinelAnswer {
   readonly runId: string;
   /** Where the primary is, as `<host>:<port>`. */
   readonly at: string;
-  /** How many sentinels there are, as far as this one knows. */
-  readonly sentinels: number;
+  /** The other sentinels, as far as this one knows. */
+  readonly others: readonly { readonly runId: string; readonly node: RedisNode }[];
   readonly replicas: readonly { readonly id: string; readonly down: boolean }[];
 }
 
@@ -128,17 +131,21 @@ async function askSentinel(address: RedisAddress, node: RedisNode): Promise<Sent
   sentinel.on('error', () => {});
   try {
     await sentinel.connect();
-    const [master, replicas] = (await Promise.all([
-      sentinel.call('SENTINEL', 'MASTER', address.primary ?? ''),
-      sentinel.call('SENTINEL', 'REPLICAS', address.primary ?? ''),
-    ])) as [unknown, unknown[]];
+    const [master, replicas, others] = (await Promise.all(
+      ['MASTER', 'REPLICAS', 'SENTINELS'].map((what) => sentinel.call('SENTINEL', what, address.primary ?? '')),
+    )) as [unknown, unknown[], unknown[]];
     const told = sentinelFields(master) ?? new Map<string, string>();
     // As the sentinels choose: one whose link to the primary has been down for longer is passed over.
     const linkDownMax = 10 * Number(told.get('down-after-milliseconds'));
     return {
       runId: told.get('runid') ?? '',
       at: addressIn(told),
-      sentinels: Number(told.get('num-other-sentinels')) + 1,
+      others: others
+        .flatMap((each) => sentinelFields(each) ?? [])
+        .map((other) => ({
+          runId: other.get('runid') ?? '',
+          node: { host: other.get('ip') ?? '', port: Number(other.get('port')) },
+        })),
       replicas: replicas
         .flatMap((each) => sentinelFields(each) ?? [])
         .map((replica) => ({
@@ -146,12 +153,43 @@ async function askSentinel(address: RedisAddress, node: RedisNode): Promise<Sent
           down:
             isDown(replica) ||
             replica.get('slave-priority') === '0' ||
-            Number(replica.get('master-link-down-time')) > linkDownMax,
+            Number(replica.get('master-link-down-time')) > linkDownMax ||
+            neverSynced(replica),
         })),
     };
   } finally {
     sentinel.disconnect();
   }
+}
+
+/** It has nothing yet of what the primary has. */
+function neverSynced(replica: SentinelFields): boolean {
+  return replica.get('master-link-status') === 'err' && Number(replica.get('master-link-down-time')) < 0;
+}
+
+/** Sentinels that others tell of and the URL does not. */
+function strangersIn(asked: readonly PromiseSettledResult<SentinelAnswer>[], named: readonly RedisNode[]): RedisNode[] {
+  const known = new Set(named.map(({ host, port }) => `${host}:${port}`));
+  const strangers = new Map<string, RedisNode>();
+  for (const result of asked) {
+    if (result.status === 'rejected') continue;
+    // One whose name is not its address was asked already: it is told apart by its word below.
+    for (const { node } of result.value.others) {
+      const id = `${node.host}:${node.port}`;
+      if (!known.has(id) && node.host !== '') strangers.set(id, node);
+    }
+  }
+  return [...strangers.values()];
+}
+
+/** A sentinel tells of all others: so two that tell of the same are one. */
+function distinct(answers: readonly SentinelAnswer[]): SentinelAnswer[] {
+  const idOf = ({ others }: SentinelAnswer) =>
+    others
+      .map(({ runId }) => runId)
+      .sort()
+      .join();
+  return [...new Map(answers.map((answer) => [idOf(answer), answer])).values()];
 }
 
 /** What the cluster says of the replicas of the node at the other end: `fail` is the word of a majority of its primaries. */
