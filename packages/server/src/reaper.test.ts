@@ -42,6 +42,7 @@ function world(leases: number, ttl: number) {
   const deadlines = new Map<string, number>();
   let offset = 0;
   let silent = false;
+  let slow = 0;
   const time = new TestClock();
   const clock = () => time.now() + offset;
   const apply = ({ puts, deletes }: Pick<Alternative, 'puts' | 'deletes'>) =>
@@ -62,6 +63,7 @@ function world(leases: number, ttl: number) {
     !('lease' in condition) || (condition.due ?? true) === (deadlines.get(condition.lease) ?? Infinity) <= clock();
   const term: Term = {
     async commit(parts) {
+      if (slow > 0) await time.sleep(slow);
       if (silent || !(parts.conditions ?? []).every(holds)) return undefined;
       for (const { id, ttl } of parts.leases ?? []) {
         if (ttl === null) deadlines.delete(id);
@@ -75,7 +77,13 @@ function world(leases: number, ttl: number) {
     async due(limit: number) {
       if (silent) throw new Error('silent');
       const over = [...deadlines].filter(([, deadline]) => deadline <= clock()).sort((a, b) => a[1] - b[1]);
-      return { leases: over.slice(0, limit).map(([id]) => id), total: deadlines.size, time: clock() };
+      const found = over.slice(0, limit);
+      return {
+        leases: found.map(([id]) => id),
+        deadlines: found.map(([, deadline]) => deadline),
+        total: deadlines.size,
+        time: clock(),
+      };
     },
   } as Store;
   const stop = new AbortController();
@@ -84,9 +92,12 @@ function world(leases: number, ttl: number) {
     pass: (ms: number) => time.pass(ms),
     step: (by: number) => (offset += by),
     freeze: (frozen: boolean) => (silent = frozen),
+    delay: (ms: number) => (slow = ms),
     renew: () => {
       for (const id of deadlines.keys()) if (id.startsWith('l')) deadlines.set(id, clock() + ttl * 1000);
     },
+    /** Is due at once. */
+    let: (id: string) => deadlines.has(id) && deadlines.set(id, clock()),
     count: (kind: EntryKind) => fleet.count(kind),
     alarm: () => fleet.get('finding', key.finding('mass-expiry'))?.value.state,
   };
@@ -149,4 +160,43 @@ test('a few leases of many end with no alarm, and their ports rest', async () =>
   expect(it.alarm()).toBeUndefined();
   await it.pass(20_000);
   expect(it.count('resting')).toBe(0);
+});
+
+test('a second cut soon after the first one is an alarm of its own', async () => {
+  const it = world(100, 60);
+  await it.pass(1_000);
+  it.renew();
+  await it.pass(62_000);
+  expect(it.alarm()).toBe('open');
+  // All come back, and are cut off again.
+  it.renew();
+  await it.pass(10_000);
+  it.renew();
+  const before = it.count('assignment');
+  await it.pass(62_000);
+  expect(it.count('assignment')).toBeGreaterThanOrEqual(Math.floor(before * 0.85));
+  // Nobody comes back this time.
+  await it.pass(200_000);
+  expect(it.count('assignment')).toBe(0);
+});
+
+test('a store that is slow and never silent keeps no lease from ending', async () => {
+  const it = world(10, 5);
+  it.delay(1_100);
+  await it.pass(60_000);
+  expect(it.count('assignment')).toBe(0);
+});
+
+test('the alarm is over although single leases end all the time', async () => {
+  const it = world(100, 60);
+  await it.pass(1_000);
+  it.renew();
+  await it.pass(62_000);
+  expect(it.alarm()).toBe('open');
+  for (let i = 0; i < 8; i++) {
+    it.renew();
+    it.let(`l${i}`);
+    await it.pass(20_000);
+  }
+  expect(it.alarm()).toBe('resolved');
 });

@@ -7,14 +7,12 @@ import { brake, type Ended } from './expiry-brake.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import { Outage } from './store/outage.ts';
-import type { Store } from './store/store.ts';
+import type { DueLeases, Store } from './store/store.ts';
 
 const SWEEP_EVERY = 1_000;
 const SWEEP_MAX = 500;
 /** A store that was silent so long, ms, may have kept holders of the shortest leases from renewing. */
 const SILENCE_MAX = 2_000;
-/** How late a lease may be found due, ms: two sweeps, and what the clocks differ by. */
-const SPARED_SLACK = 5_000;
 /** The finding of an alarm stays open for so long at most when all is quiet, ms. */
 const QUIET_MAX = 3_600_000;
 /** Commits of a sweep that are under way at once. */
@@ -40,8 +38,10 @@ export class ReaperDuty implements Duty {
   #heardAt = 0;
   /** Leases that this leader ended lately. */
   #ended: readonly Ended[] = [];
-  /** When this leader last gave all leases more time since too many fell due, ms of the monotonic clock. */
-  #alarmedAt = Number.NEGATIVE_INFINITY;
+  /** What the last alarm of this leader gave each lease, ms, and when by the store's clock: at the earliest and the latest. */
+  #spared: Spared = NONE_SPARED;
+  /** When the store last answered all that a sweep asked, ms of the monotonic clock. */
+  #provenAt = 0;
   /** Since when none has ended for that, at most as long as this leads, ms of the monotonic clock. */
   #quietSince = 0;
 
@@ -70,7 +70,8 @@ export class ReaperDuty implements Duty {
       },
     };
     this.#ended = [];
-    this.#alarmedAt = Number.NEGATIVE_INFINITY;
+    this.#spared = NONE_SPARED;
+    this.#provenAt = this.#clock.now();
     this.#quietSince = this.#clock.now();
     void this.#reap(heard, signal);
   }
@@ -78,19 +79,22 @@ export class ReaperDuty implements Duty {
   async #reap(term: Term, signal: AbortSignal): Promise<void> {
     // While nobody led holders may not have been able to renew: a term begins with more time for all.
     let extended = false;
-    let clocks: Clocks | undefined;
+    let before: Clocks | undefined;
     while (!signal.aborted) {
       try {
-        const before = this.#heardAt;
+        const asked = this.#clock.now();
         const due = await this.#store.due(SWEEP_MAX);
-        const at = { store: due.time, own: this.#clock.now() };
+        const now = { store: due.time, own: this.#clock.now() };
         this.#outage.worked();
         // After it: what is due by a history that the store has lost since does not hold in this one.
         if (await term.commit({})) {
-          const away = this.#heardAt - before > SILENCE_MAX || (clocks && stepped(clocks, at));
-          clocks = at;
-          if (extended && !away) await this.#sweep(due.leases, term);
-          else extended = await this.#extendAll(term);
+          const proven = this.#clock.now();
+          const silence = Math.max(asked - (this.#provenAt + SWEEP_EVERY), now.own - asked, proven - now.own);
+          const away = silence > SILENCE_MAX || (before !== undefined && stepped(before, now));
+          before = now;
+          if (extended && !away) await this.#sweep(due, term);
+          else extended = (await this.#extendAll(term)) !== undefined;
+          this.#provenAt = this.#clock.now();
         }
       } catch (error) {
         this.#outage.failed(error);
@@ -103,17 +107,17 @@ export class ReaperDuty implements Duty {
     return this.#replica.fleet;
   }
 
-  /** @returns whether all of them are extended */
-  async #extendAll(term: Term): Promise<boolean> {
+  /** @returns how much time each was given, ms, by its id; nothing when not all of them were */
+  async #extendAll(term: Term): Promise<ReadonlyMap<string, number> | undefined> {
     const leases: { id: string; ttl: number }[] = [];
     for (const [id] of this.#fleet.leases()) leases.push(this.#extension(id));
     for (const { value } of this.#fleet.all('host')) {
       if (value.state === 'alive') leases.push({ id: hostLease(value.id), ttl: smeared(HOST_TTL * 1000) });
     }
     for (let i = 0; i < leases.length; i += SWEEP_MAX) {
-      if (!(await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) }))) return false;
+      if (!(await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) }))) return undefined;
     }
-    return true;
+    return new Map(leases.map(({ id, ttl }) => [id, ttl]));
   }
 
   #extension(id: string): { id: string; ttl: number } {
@@ -125,18 +129,18 @@ export class ReaperDuty implements Duty {
     return (this.#fleet.leased(id)[0]?.value.lease?.ttl ?? 0) * 1000;
   }
 
-  async #sweep(leases: readonly string[], term: Term): Promise<void> {
+  async #sweep({ leases, deadlines }: DueLeases, term: Term): Promise<void> {
+    const deadlineOf = new Map(leases.map((id, i) => [id, deadlines[i]!]));
     const due = leases.filter((id) => id !== 'leader');
-    if (due.length === 0) return this.#calm(term);
     const leased = due.filter((id) => this.#fleet.leased(id).length > 0);
     const standing = leased.filter((id) => this.#stands(id));
     await this.#each(standing, (id) => this.#keep(id, term));
     const kept = new Set(standing);
     const silent = leased.filter((id) => !kept.has(id));
-    const now = this.#clock.now();
+    if (silent.length === 0) await this.#calm(term);
     const { end, alarm, ended } = brake(this.#ended, {
-      now,
-      due: silent.map((id) => ({ id, ttl: this.#ttlOf(id), spared: this.#isSpared(id, now) })),
+      now: this.#clock.now(),
+      due: silent.map((id) => ({ id, ttl: this.#ttlOf(id), spared: this.#isSpared(id, deadlineOf.get(id)!) })),
       standing: this.#fleet.leaseCount,
     });
     this.#ended = ended;
@@ -153,9 +157,11 @@ export class ReaperDuty implements Duty {
     }
   }
 
-  /** What was given more time by the last alarm and falls due within that time was not renewed since. */
-  #isSpared(id: string, now: number): boolean {
-    return now - this.#alarmedAt <= this.#ttlOf(id) * (1 + SMEAR) + SPARED_SLACK;
+  /** Whether it is due at the very time that the last alarm gave it: whoever renewed it since has moved that. */
+  #isSpared(id: string, deadline: number): boolean {
+    const { from, to, given } = this.#spared;
+    const ttl = given.get(id);
+    return ttl !== undefined && from + ttl <= deadline && deadline <= to + ttl;
   }
 
   /**
@@ -212,9 +218,13 @@ export class ReaperDuty implements Duty {
       lastChanged: now,
     };
     this.#logger.warn({ due, leases }, 'many leases fell due within a short time: all are given one more ttl');
-    this.#alarmedAt = this.#clock.now();
-    this.#quietSince = this.#alarmedAt;
-    if (await this.#extendAll(term)) await term.commit({ puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)] });
+    this.#quietSince = this.#clock.now();
+    const { time: from } = await this.#store.due(0);
+    const given = await this.#extendAll(term);
+    if (!given) return;
+    const { time: to } = await this.#store.due(0);
+    this.#spared = { from, to, given };
+    await term.commit({ puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)] });
   }
 
   async #calm(term: Term): Promise<void> {
@@ -279,6 +289,14 @@ interface Clocks {
   readonly store: number;
   readonly own: number;
 }
+
+interface Spared {
+  readonly from: number;
+  readonly to: number;
+  readonly given: ReadonlyMap<string, number>;
+}
+
+const NONE_SPARED: Spared = { from: 0, to: 0, given: new Map() };
 
 /** What two clocks that go alike may differ by between two sweeps, ms. */
 const STEP_MAX = 1_000;

@@ -81,7 +81,7 @@ class ScriptedStore implements Store {
     throw new Error('commits are made by the test');
   }
   async due() {
-    return { leases: [], total: 0, time: 0 };
+    return { leases: [], deadlines: [], total: 0, time: 0 };
   }
   async close() {}
 }

@@ -264,8 +264,10 @@ function redisStore(parts: Parts): Store {
       // As in `commit.lua`.
       const from = Number(clock ?? now);
       const time = from + Math.min(Math.max(now - Number(since ?? from), 0), CLOCK_STEP_MAX);
-      const leases = (await send(redis, 'zrangebyscore', [keys.lease, '-inf', time, 'LIMIT', 0, limit])) as string[];
-      return { leases, total, time };
+      const range = [keys.lease, '-inf', time, 'WITHSCORES', 'LIMIT', 0, limit];
+      const found = (await send(redis, 'zrangebyscore', range)) as string[];
+      const leases = found.filter((_, i) => i % 2 === 0);
+      return { leases, deadlines: found.filter((_, i) => i % 2 === 1).map(Number), total, time };
     } catch (error) {
       throw unavailable(error);
     }

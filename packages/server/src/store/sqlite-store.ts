@@ -125,8 +125,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     async due(limit) {
       return guarded(() => {
         const time = tick();
-        const leases = sql.due.all(time, limit).map((row) => row.id as string);
-        return { leases, total: sql.countLeases.get()?.total as number, time };
+        const found = sql.due.all(time, limit) as { id: string; deadline: number }[];
+        const total = sql.countLeases.get()?.total as number;
+        return { leases: found.map(({ id }) => id), deadlines: found.map(({ deadline }) => deadline), total, time };
       });
     },
 
@@ -241,7 +242,7 @@ function prepare(database: DatabaseSync) {
     deadline: database.prepare('SELECT deadline FROM leases WHERE id = ?'),
     setLease: database.prepare('INSERT OR REPLACE INTO leases (id, deadline) VALUES (?, ?)'),
     endLease: database.prepare('DELETE FROM leases WHERE id = ?'),
-    due: database.prepare('SELECT id FROM leases WHERE deadline <= ? ORDER BY deadline LIMIT ?'),
+    due: database.prepare('SELECT id, deadline FROM leases WHERE deadline <= ? ORDER BY deadline LIMIT ?'),
     countLeases: database.prepare('SELECT count(*) AS total FROM leases'),
     append: database.prepare('INSERT INTO log (revision, nonce, record) VALUES (?, ?, ?)'),
     logAfter: database.prepare('SELECT revision, nonce, record FROM log WHERE revision > ? ORDER BY revision LIMIT ?'),

@@ -50,6 +50,8 @@ export interface Store {
 
 export interface DueLeases {
   readonly leases: string[];
+  /** Of each of them, by the store's clock, ms. */
+  readonly deadlines: number[];
   /** How many leases there are in all. */
   readonly total: number;
   /** The store's clock, ms. Only differences mean something. */
