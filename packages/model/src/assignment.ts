@@ -1,15 +1,12 @@
 import { z } from 'zod';
 import { Endpoint } from './identity.ts';
 import { Port, Protocol } from './port.ts';
-import { Version } from './position.ts';
+import { compareVersions, Version } from './position.ts';
 
 /** Shortest and longest time to live of a lease, seconds. */
 export const TTL_MIN = 5;
 export const TTL_MAX = 86_400;
 export const Ttl = z.number().min(TTL_MIN).max(TTL_MAX);
-
-/** The token that a holder showed, and that of the grant which answered it: all others were never told to anybody. */
-const FORMER_TOKENS_MAX = 2;
 
 /** The promise that (protocol, port) belongs to one endpoint: at most one per (protocol, port) in a fleet. */
 export const Assignment = z
@@ -29,11 +26,10 @@ export const Assignment = z
      * (`handed-over`, for a service that went into the background), or fell silent (`orphaned`).
      */
     unattended: z.enum(['handed-over', 'orphaned']).optional(),
-    /**
-     * Older tokens that its holder may still know it by, and take it back under: of the grant, when the entry was written anew
-     * since for another reason; and the one that was shown for the grant, whose answer may have been lost.
-     */
-    formerTokens: z.array(Version).max(FORMER_TOKENS_MAX).optional(),
+    /** Token of the grant that it stems from, when the entry was written anew since for another reason than a grant. */
+    grant: Version.optional(),
+    /** The older token that was shown for this grant, whose answer may have been lost: it may be shown again. */
+    takenBackBy: Version.optional(),
     /** When it was granted, by the coordinator's clock. */
     grantedAt: z.iso.datetime(),
     /** Id of the host whose agent gave it while no coordinator could be reached; none of these is in a store. */
@@ -42,13 +38,20 @@ export const Assignment = z
   .meta({ id: 'Assignment' });
 export type Assignment = z.infer<typeof Assignment>;
 
+/** An assignment as it stands, with its version. */
+interface Standing {
+  readonly value: Assignment;
+  readonly version: Version;
+}
+
 /** An assignment that changes and is no new grant: whoever holds it goes on under the token that it has. */
-export function rewritten(
-  { value, version }: { readonly value: Assignment; readonly version: Version },
-  changes: Partial<Assignment>,
-): Assignment {
-  const formerTokens = [...(value.formerTokens ?? []), version].slice(0, FORMER_TOKENS_MAX);
-  return { ...value, ...changes, formerTokens };
+export function rewritten({ value, version }: Standing, changes: Partial<Assignment>): Assignment {
+  return { ...value, ...changes, grant: value.grant ?? version };
+}
+
+/** Whether the port was granted anew since the grant of this token: then it is somebody else's who holds it. */
+export function isFenced({ value, version }: Standing, token: Version): boolean {
+  return compareVersions(token, value.grant ?? version) < 0 && token !== value.takenBackBy;
 }
 
 /**

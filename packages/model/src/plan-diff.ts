@@ -203,7 +203,8 @@ class Draft implements PlanDraft {
       ...(purpose !== undefined && { purpose }),
       ...(host !== undefined && { host }),
       ...(before?.holder !== undefined && { holder: before.holder }),
-      ...(stays && before.formerTokens && { formerTokens: before.formerTokens }),
+      ...(stays && before.grant && { grant: before.grant }),
+      ...(stays && before.takenBackBy && { takenBackBy: before.takenBackBy }),
       grantedAt: stays ? before.grantedAt : now,
     };
     if (before && sameValue(before, wanted)) {
@@ -212,8 +213,7 @@ class Draft implements PlanDraft {
     }
     this.owns.endpoints.push(id);
     if (before && !stays) this.#vacate(held!);
-    const { formerTokens } = stays ? rewritten(held!, {}) : wanted;
-    const after = { ...wanted, ...(formerTokens && { formerTokens }) };
+    const after = stays ? rewritten({ value: wanted, version: held!.version }, {}) : wanted;
     this.#write('assignment', key.assignment(planned.protocol, port), after);
     if (!stays) this.#write('endpoint', key.endpoint(endpoint, planned.protocol), { port });
     for (const each of protocols) {

@@ -1,9 +1,9 @@
 import {
   type Assignment,
-  compareVersions,
   type Fleet,
   formatEndpoint,
   type Held,
+  isFenced,
   key,
   PortolanError,
   type Position,
@@ -51,14 +51,16 @@ export class Leases {
       const [first] = held;
       if (!first)
         return { result: { id, code: 'not-found', detail: 'there is no such lease: it ended or was released' } };
-      if (newest(held) !== token) {
-        return { result: { id, code: 'fenced', detail: `the token ${token} is not the newest of this lease` } };
+      if (held.some((each) => isFenced(each, token))) {
+        return { result: { id, code: 'fenced', detail: `the token ${token} is older than the grant of this lease` } };
       }
       const ttl = first.value.lease!.ttl;
       const conditions = [...held.map(({ key, version }) => ({ key, version })), { lease: id }];
-      const puts = handOver
-        ? held.map((each) => put<'assignment'>(each.key, rewritten(each, { unattended: 'handed-over' })))
-        : [];
+      // Whoever renews looks after it, save that it says otherwise.
+      const unattended = handOver ? 'handed-over' : undefined;
+      const puts = held
+        .filter(({ value }) => value.unattended !== unattended)
+        .map((each) => put<'assignment'>(each.key, rewritten(each, { unattended })));
       return {
         alternatives: [alternative({ conditions, puts, leases: [{ id, ttl: ttl * 1000 }] })],
         answer: () => ({ id, ttl }),
@@ -72,8 +74,9 @@ export class Leases {
       const held = this.#matching(request);
       if (held.length === 0) throw nothingToRelease(request);
       if (request.token !== undefined) {
-        const stale = held.find(({ version }) => version !== request.token);
-        if (stale) throw fenced(stale, request.token, 'release it');
+        const { token } = request;
+        const newer = held.find((each) => isFenced(each, token));
+        if (newer) throw fenced(newer, token, 'release it');
       }
       const only = alternative({
         conditions: held.map(({ key, version }) => ({ key, version })),
@@ -168,11 +171,6 @@ export class Leases {
     }
     return this.#fleet.assignmentsOf(serviceId({ project: request.project!, service: request.service! }));
   }
-}
-
-/** The token of a lease: that of its newest assignment. */
-function newest(held: readonly Held<'assignment'>[]): string {
-  return held.map(({ version }) => version).reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b));
 }
 
 function nothingToRelease(request: ReleaseRequest): PortolanError {

@@ -3,7 +3,6 @@ import {
   type Assignment,
   type Availability,
   choosePorts,
-  compareVersions,
   type Endpoint,
   type Field,
   type Fleet,
@@ -13,6 +12,7 @@ import {
   type Held,
   HIGHEST_PORT,
   type Host,
+  isFenced,
   key,
   labelsOf,
   type Obstacle,
@@ -352,13 +352,13 @@ function grant(
     ...(request.purpose !== undefined && { purpose: request.purpose }),
     ...(request.host !== undefined && { host: request.host }),
     ...(request.holder !== undefined && { holder: request.holder }),
-    ...(request.shown !== undefined && { formerTokens: [request.shown] }),
+    ...(request.shown !== undefined && { takenBackBy: request.shown }),
     grantedAt: new Date().toISOString(),
   };
 }
 
 /** Whoever asks for it looks after it from now on, under a token of its own. */
-export function attended({ unattended: _, formerTokens: __, ...assignment }: Assignment): Assignment {
+export function attended({ unattended: _, grant: __, takenBackBy: ___, ...assignment }: Assignment): Assignment {
   return assignment;
 }
 
@@ -367,9 +367,7 @@ function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, show
   const { value } = held;
   // Nobody looked after it: whoever does from now on is its holder, save the one that it had comes back.
   const attendedTo =
-    value.unattended === undefined
-      ? value
-      : { ...attended(value), ...(shown !== undefined && { formerTokens: [shown] }) };
+    value.unattended === undefined ? value : { ...attended(value), ...(shown !== undefined && { takenBackBy: shown }) };
   if (ttl !== undefined) return attendedTo;
   const terms = {
     ...(purpose !== undefined && { purpose }),
@@ -378,11 +376,6 @@ function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, show
   };
   if (sameValue({ ...attendedTo, lease: null, ...terms }, value)) return value;
   return rewritten({ value: attendedTo, version: held.version }, { lease: null, ...terms });
-}
-
-/** Whether a grant is of another holder than the one that shows this token. */
-function isFenced({ value, version }: Held<'assignment'>, token: Version): boolean {
-  return compareVersions(version, token) > 0 && !value.formerTokens?.includes(token);
 }
 
 /** @param what it may not do */
