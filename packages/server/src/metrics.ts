@@ -59,8 +59,10 @@ export class Metrics {
           this.set(value());
         },
       });
-    gauge('durability_lowered', '1 while commits are acknowledged less surely than the store should give.', () =>
-      live.lowered() ? 1 : 0,
+    gauge(
+      'durability_lowered',
+      '1 while commits are acknowledged with less durability than the store should provide.',
+      () => (live.lowered() ? 1 : 0),
     );
     gauge('assignments', 'Ports that are assigned.', () => fleet.count('assignment'));
     gauge('leases', 'Leases that stand.', () => fleet.leaseCount);

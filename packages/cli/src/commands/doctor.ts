@@ -40,7 +40,7 @@ export function doctor(): Command {
 
 function checksOf({ redis, fleet, ...options }: Options): Promise<Check[]> {
   if (redis !== undefined) return checkRedis(redis === true ? process.env.PORTOLAN_REDIS : redis, fleet);
-  if (fleet !== undefined) throw new PortolanError('invalid-request', 'Only with --redis can --fleet be given.');
+  if (fleet !== undefined) throw new PortolanError('invalid-request', '--fleet needs --redis.');
   return checkup(() => clientOf(options), version());
 }
 

@@ -41,7 +41,10 @@ export function server(): Command {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0 for any free one', listenPort, 7678)
     .option('--fleet <name>', 'which fleet of the Redis (default: the one called default)')
-    .option('--ack <level>', 'with Redis: how surely a commit outlives a failure: memory, disk, replicas:N')
+    .option(
+      '--ack <level>',
+      'with Redis: how durable a commit must be before it is acknowledged: memory, disk, replicas:N',
+    )
     .option('--tls-cert <file>', 'serve https with this certificate (PEM); read again when it changes')
     .option('--tls-key <file>', 'its key (PEM)')
     .option('--tls-client-ca <file>', 'let in only clients with a certificate of this authority (PEM)')
@@ -108,10 +111,7 @@ export function server(): Command {
 async function storeOf({ redis = process.env.PORTOLAN_REDIS, data, fleet, ack }: Options) {
   if (redis && data) throw new PortolanError('invalid-request', 'Give --redis or --data, not both.');
   if (!redis && (ack ?? fleet) !== undefined) {
-    throw new PortolanError(
-      'invalid-request',
-      'Only with --redis can --ack or --fleet be given; a file is always synced.',
-    );
+    throw new PortolanError('invalid-request', '--ack and --fleet need --redis; a file is always synced.');
   }
   if (!redis) return { kind: 'sqlite' as const, path: data ?? (await ownDataFile()) };
   if (ack !== undefined && !Acknowledgement.safeParse(ack).success) {

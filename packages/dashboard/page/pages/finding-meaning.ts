@@ -22,11 +22,11 @@ const meanings: Record<Exclude<Finding['kind'], 'collision'>, string> = {
   'blocked-port':
     'The port was blocked for a reason, and somebody uses it all the same. It will clash with what the block protects.',
   'lost-assignment':
-    'A port that was promised to a service is not its own any more, though nobody ended the promise: the store came back with an older history, or somebody else was given the port while the service was away. If it listens there again, it may collide.',
+    'A port that was promised to a service no longer belongs to it, although nobody ended the promise: the store came back with an older history, or somebody else was given the port while the service was away. If it listens there again, it may collide.',
   'mass-expiry':
     'Many leases fell due within a short time. That is more likely a fault of the network or of the store than of so many holders, so all were given one more ttl. If their holders are really gone, the leases end after that, a part at a time.',
   'durability-lowered':
-    'What is promised now is kept less surely than this store should keep it: a replica is away, or Redis does not write to disk. A crash or a failover can lose promises that were acknowledged meanwhile.',
+    'What is promised now is less durable than this store should make it: a replica is away, or Redis does not write to disk. A crash or a failover can lose promises that were acknowledged meanwhile.',
   drift: 'The plan says one port, and the service listens on another. Whoever goes by the plan does not find it.',
   'not-listening': 'The plan says that this service has to run, and nobody sees it listen.',
   'out-of-range':

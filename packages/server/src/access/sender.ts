@@ -55,7 +55,7 @@ export class Sender {
     if (this.#timeout !== undefined && performance.now() - this.#arrived > this.#timeout) {
       throw new PortolanError(
         'abandoned',
-        `the request could not be begun within the ${this.#timeout} ms that its sender waits; nothing was done, ask again`,
+        `the request could not be begun within its sender's limit of ${this.#timeout} ms; nothing was done, ask again`,
         { timeout: this.#timeout },
       );
     }

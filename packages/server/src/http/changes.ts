@@ -87,7 +87,7 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
       try {
         const { signal } = c.req.raw;
         const page = await hub.page({ ...wanted, position: query.after }, query.limit, signal);
-        if (!page) throw new PortolanError('not-ready', 'the request was given up');
+        if (!page) throw new PortolanError('not-ready', 'the request was cancelled');
         return page;
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;

@@ -6,7 +6,7 @@ export type Persistence = 'always' | 'lazy' | 'off' | 'unknown';
 
 export const persistenceText: Record<Persistence, string> = {
   always: 'Redis syncs each write to disk',
-  lazy: 'Redis keeps an append-only file but does not sync each write (it takes "appendfsync always" and "no-appendfsync-on-rewrite no")',
+  lazy: 'Redis keeps an append-only file but does not sync each write (this requires "appendfsync always" and "no-appendfsync-on-rewrite no")',
   off: 'Redis keeps no append-only file',
   unknown: 'Redis does not tell how it persists (CONFIG GET is refused)',
 };

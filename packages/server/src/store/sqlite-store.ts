@@ -58,8 +58,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   guarded(() => sql.setMeta.run(head, epoch, clock));
   const outage = new Outage(
     logger,
-    'the store takes no commits: whatever writes is refused until it does',
-    'the store takes commits again',
+    'the store is not accepting commits: writes are refused until it does',
+    'the store accepts commits again',
   );
   /** A commit was refused since the last one that worked: one that changes nothing may still fit on a full disk. */
   let refused = false;
