@@ -100,7 +100,7 @@ test('input that makes no sense is refused with what is wrong with it, and nothi
     [404, 'unknown-range', /nowhere/, 'POST', '/v1/assignments', reserve({ range: 'nowhere' })],
     [404, 'not-found', /nobody\/x/, 'GET', '/v1/services/nobody/x'],
     [404, 'not-found', /nobody\/x/, 'POST', '/v1/assignments/release', { project: 'nobody', service: 'x' }],
-    [409, 'fenced', /granted anew/, 'POST', '/v1/assignments/release', { port, token: '1.1' }],
+    [409, 'fenced', /granted again/, 'POST', '/v1/assignments/release', { port, token: '1.1' }],
     [413, 'too-large', /64 KiB/, 'POST', '/v1/assignments', reserve({ purpose: 'x'.repeat(10 * MIB) })],
     [400, 'invalid-request', /body\.puts/, 'POST', '/v1/hosts/h/report', report(many)],
     [

@@ -147,9 +147,9 @@ class Fleet {
         .split('\n')
         .map((line) => JSON.parse(line) as { level: number; msg: string });
       const times = (part: string) => messages.filter(({ msg }) => msg.includes(part)).length;
-      expect(times('Redis takes no commits')).toBeGreaterThan(0);
-      expect(times('Redis takes no commits')).toBeLessThanOrEqual(3 * faults);
-      expect(times('Redis takes commits again')).toBe(times('Redis takes no commits'));
+      expect(times('Redis is not accepting commits')).toBeGreaterThan(0);
+      expect(times('Redis is not accepting commits')).toBeLessThanOrEqual(3 * faults);
+      expect(times('Redis accepts commits again')).toBe(times('Redis is not accepting commits'));
       expect(messages.length, program.stderr).toBeLessThan(20 * faults);
     }
   }

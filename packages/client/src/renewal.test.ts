@@ -37,6 +37,11 @@ function reservation(service: string, token = '1.1'): Reservation {
   };
 }
 
+function permanent(service: string, token: string): Reservation {
+  const leased = reservation(service, token);
+  return { ...leased, lease: null, assignments: leased.assignments.map((each) => ({ ...each, lease: null })) };
+}
+
 const problem = (code: ProblemCode): Answer => {
   const body = new PortolanError(code, `it says ${code}`).toProblem();
   return { status: body.status, body };
@@ -164,6 +169,30 @@ describe.concurrent('a reservation with a lease', () => {
         .map(({ id }) => id),
     ).not.toContain('lease-quiet');
   });
+});
+
+test('a lease that somebody made permanent is renewed no more, and left as it is at the end', async () => {
+  await using it = await scene((route, asked) => {
+    if (route === 'reassert') return { body: permanent('sync', '2.9') };
+    const of = (isSync: boolean) => leasesOf(asked).filter(({ id }) => (id === 'lease-sync') === isSync);
+    return {
+      body: {
+        renewed: of(false).map(({ id }) => ({ id, ttl: TTL })),
+        lost: of(true).map(({ id }) => ({ id, code: 'not-found', detail: '' })),
+      },
+    };
+  });
+  const reserved = await it.reserve('sync');
+  await vi.waitFor(() => expect(reserved.token).toBe('2.9'), patient);
+  expect(reserved).toMatchObject({ state: 'held', lease: null });
+  const asked = it.fake.asked.length;
+  // A lease of the same client is renewed meanwhile, a few times over.
+  await it.reserve('other');
+  await vi.waitFor(() => expect(it.asked('renew').flatMap(leasesOf).length).toBeGreaterThan(3), patient);
+  expect(it.asked('reassert').filter(({ body }) => (body as { service: string }).service === 'sync')).toHaveLength(1);
+  expect(it.fake.asked.length - asked).toBeLessThan(20);
+  await reserved.release();
+  expect(it.asked('release')).toHaveLength(0);
 });
 
 test('leases are renewed although a listener throws, which is an uncaught error of the program', async () => {

@@ -78,6 +78,8 @@ export function hold({ reservation, since, options, renewals, reassert, release,
   const lost = Promise.withResolvers<PortolanError>();
   let state: Reserved['state'] = 'held';
   let asserting: Promise<unknown> | undefined;
+  /** Somebody made it permanent meanwhile: it is not this program's to end. */
+  let lasting = false;
   /** What is to be given back and was not, from the release on. */
   let unreleased: ReleaseRequest[] = [];
 
@@ -87,6 +89,10 @@ export function hold({ reservation, since, options, renewals, reassert, release,
       const attempt = reassert(claimOf(reservation));
       asserting = attempt.catch(() => {});
       reservation = await attempt;
+      if (reservation.lease) return;
+      lasting = true;
+      renewals.remove(renewable);
+      if (state !== 'released') state = 'held';
     },
     notify(event) {
       if (state === 'released') return;
@@ -130,7 +136,7 @@ export function hold({ reservation, since, options, renewals, reassert, release,
     },
     lost: lost.promise,
     async release() {
-      if (await end()) unreleased = grantsOf(reservation);
+      if (await end()) unreleased = lasting ? [] : grantsOf(reservation);
       const outcomes = await Promise.allSettled(unreleased.map((grant) => release(grant)));
       unreleased = unreleased.filter((_, i) => outcomes[i]!.status === 'rejected');
       const failed = outcomes.find((each) => each.status === 'rejected');

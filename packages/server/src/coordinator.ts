@@ -27,6 +27,7 @@ import { Keyrings } from './gossip/keyrings.ts';
 import { LivenessDuty } from './gossip/liveness-duty.ts';
 import { RegistryDuty } from './gossip/registry-duty.ts';
 import { Leadership } from './leader.ts';
+import { LossesDuty } from './losses-duty.ts';
 import { LostAssignments } from './lost-assignments.ts';
 import { Metrics } from './metrics.ts';
 import { PlanDuty } from './plan-duty.ts';
@@ -117,6 +118,7 @@ export async function startCoordinator(
     new TrimDuty(replica, 'audit', logger),
     new TrimDuty(replica, 'event', logger),
     new DurabilityDuty(store, replica),
+    new LossesDuty(replica),
     new AlertsDuty(replica, logger),
   ];
   const audit = new AuditWriter(committer, logger);

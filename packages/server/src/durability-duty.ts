@@ -56,7 +56,7 @@ export class DurabilityDuty implements Duty {
             port: null,
             parties: [],
             summary,
-            remedies: ['portolan doctor --redis', 'portolan server --ack LEVEL (when that level is what you want)'],
+            remedies: ['portolan doctor --redis (it says what to do)'],
             state: open ? before.value.state : 'open',
             firstSeen: open ? before.value.firstSeen : now,
             lastChanged: now,

@@ -90,7 +90,7 @@ export class Executor {
         const committed = await this.#committer.commit({ alternatives }, currentSender());
         // Both ways: an answer must be readable afterwards, and a conflict must be seen before deciding again.
         if (!this.#replica.has(committed.position)) await this.#shown(committed);
-        this.#provenAt = asked;
+        this.#provenAt = Math.max(this.#provenAt, asked);
         if (committed.applied) return plan.answer(committed);
       } finally {
         plan.settle?.();
@@ -114,7 +114,7 @@ export class Executor {
       await this.#replica.reached(position, epoch);
     } catch (error) {
       if (!applied || !(error instanceof PortolanError)) throw error;
-      throw new PortolanError('durability-unknown', `it was committed, and then ${error.message}`, error.data, {
+      throw new PortolanError('durability-unknown', `it was committed, but then ${error.message}`, error.data, {
         cause: error,
       });
     }
@@ -126,9 +126,23 @@ export class Executor {
    */
   async catchUp(): Promise<void> {
     const asked = performance.now();
-    const look = { alternatives: [alternative({})] };
-    const { position, epoch } = await this.#committer.commit(look, currentSender());
-    await this.#replica.reached(position, epoch);
+    try {
+      const look = { alternatives: [alternative({})] };
+      const { position, epoch } = await this.#committer.commit(look, currentSender());
+      await this.#replica.reached(position, epoch);
+    } catch (error) {
+      throw error instanceof PortolanError && error.code === 'durability-unknown' ? unproven(error) : error;
+    }
     this.#provenAt = Math.max(this.#provenAt, asked);
   }
+}
+
+/** Of a commit that changes nothing, nothing can be in doubt. */
+function unproven(error: PortolanError): PortolanError {
+  return new PortolanError(
+    'not-ready',
+    `the store did not confirm that this coordinator's copy is up to date (${error.message.split(':')[0]}); nothing was changed, try again`,
+    error.data,
+    { cause: error },
+  );
 }

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Assignment, formatEndpoint, type Held, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import { alternative } from './commands/entries.ts';
-import { lostFinding, lostFindingId } from './commands/lost-finding.ts';
+import { lostFinding, lostFindingId, resolvedLoss } from './commands/lost-finding.ts';
 import type { Executor } from './executor.ts';
+import { REST } from './reaper.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative } from './store/store.ts';
 
@@ -23,6 +24,8 @@ export class LostAssignments {
   readonly #stopping = new AbortController();
   /** What is to be told, by endpoint and protocol. */
   readonly #untold = new Map<string, Held<'assignment'>>();
+  /** Until leases that were lost would have ended. */
+  readonly #timers = new Set<NodeJS.Timeout>();
   #telling: Promise<void> | undefined;
 
   constructor(executor: Executor, replica: Replica, logger: Logger) {
@@ -43,6 +46,7 @@ export class LostAssignments {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    for (const timer of this.#timers) clearTimeout(timer);
     await this.#telling;
   }
 
@@ -55,14 +59,39 @@ export class LostAssignments {
           if (told.puts.length === 0) return { result: undefined };
           return { alternatives: [told], answer: () => undefined };
         });
+        for (const [, held] of some) this.#forgetLater(held);
         // What was lost once more meanwhile is to be told as it was then.
         for (const [name, held] of some) if (this.#untold.get(name) === held) this.#untold.delete(name);
       } catch (error) {
-        this.#logger.debug({ err: error }, 'lost assignments could not be told of yet');
+        this.#logger.debug({ err: error }, 'lost assignments could not be reported yet');
         await sleep(TRY_AGAIN_AFTER, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
       }
     }
     this.#telling = undefined;
+  }
+
+  /** A lease would have ended by then, had its holder not come back: it is missed no more. */
+  #forgetLater({ value: { endpoint, protocol, lease } }: Held<'assignment'>): void {
+    if (!lease) return;
+    const entryKey = key.finding(lostFindingId(endpoint, protocol));
+    const told = this.#executor.fleet.get('finding', entryKey);
+    if (!told) return;
+    const forget = () =>
+      this.#executor.execute<void>(() => {
+        const now = this.#executor.fleet.get('finding', entryKey);
+        if (!now || now.version !== told.version) return { result: undefined };
+        const conditions = [{ key: entryKey, version: now.version }];
+        return { alternatives: [alternative({ conditions, puts: [resolvedLoss(now)] })], answer: () => undefined };
+      });
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        void forget().catch(() => {});
+      },
+      lease.ttl * 1000 + REST,
+    );
+    timer.unref();
+    this.#timers.add(timer);
   }
 
   #told(lost: readonly Held<'assignment'>[]): Alternative {

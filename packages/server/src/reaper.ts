@@ -58,7 +58,7 @@ export class ReaperDuty implements Duty {
     this.#vouchesFor = vouchesFor;
     this.#replica = replica;
     this.#logger = logger;
-    this.#outage = new Outage(logger, 'no lease is ended, for the store does not answer', 'due leases are ended again');
+    this.#outage = new Outage(logger, 'lease expiry is paused: the store does not answer', 'lease expiry resumes');
   }
 
   lead(term: Term, signal: AbortSignal): void {
@@ -211,7 +211,7 @@ export class ReaperDuty implements Duty {
       protocol: null,
       port: null,
       parties: [],
-      summary: `Too many of ${leases} leases fell due within a short time, ${due} of them just now: all were given one more ttl, for that looks like a fault of the network or the store, not of their holders.`,
+      summary: `Too many of ${leases} leases fell due within a short time, ${due} of them just now: all were extended by one ttl, because this looks like a network or store problem rather than dead holders.`,
       remedies: ['portolan hosts', 'check that the holders can reach a coordinator'],
       state: 'open',
       firstSeen: now,

@@ -70,7 +70,7 @@ export class Replica {
     this.#logger = logger;
     this.#feed = new Outage(
       logger,
-      "the store's feed of changes cannot be followed: what is read here is as old as that",
+      "the store's feed of changes cannot be followed: reads here are stale since then",
       "the store's feed of changes is followed again",
     );
   }
@@ -258,7 +258,7 @@ export class Replica {
       if (lost.length > 0) {
         this.#logger.error(
           { lost: lost.length, ports: lost.slice(0, 20).map(({ value }) => `${value.protocol}/${value.port}`) },
-          'the store came back with a history that lacks assignments which it had acknowledged',
+          'the store came back with a history that is missing assignments it had acknowledged',
         );
       }
       for (const listener of this.#listeners) listener.reset(told, lost);

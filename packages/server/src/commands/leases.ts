@@ -1,5 +1,6 @@
 import {
   type Assignment,
+  type Endpoint,
   type Fleet,
   formatEndpoint,
   type Held,
@@ -7,6 +8,7 @@ import {
   key,
   PortolanError,
   type Position,
+  type Protocol,
   type ReassertRequest,
   type ReleaseRequest,
   type RenewRequest,
@@ -16,9 +18,9 @@ import {
   rewritten,
   serviceId,
 } from '@portolan/model';
-import type { Executor } from '../executor.ts';
+import type { Executor, Plan } from '../executor.ts';
 import { alternative, put } from './entries.ts';
-import { lostFinding, lostFindingId } from './lost-finding.ts';
+import { lostFinding, lostFindingId, openLosses, resolvedLoss } from './lost-finding.ts';
 import { endpointOf, fenced, type Reserver } from './reserve.ts';
 
 type RenewOutcome = RenewResponse['renewed'][number] | RenewResponse['lost'][number];
@@ -72,7 +74,7 @@ export class Leases {
   async release(request: ReleaseRequest): Promise<{ released: Assignment[]; position: Position }> {
     return this.#executor.execute(() => {
       const held = this.#matching(request);
-      if (held.length === 0) throw nothingToRelease(request);
+      if (held.length === 0) return this.#giveUp(request);
       if (request.token !== undefined) {
         const { token } = request;
         const newer = held.find((each) => isFenced(each, token));
@@ -88,6 +90,24 @@ export class Leases {
         answer: ({ position }) => ({ released: held.map(({ value }) => value), position }),
       };
     });
+  }
+
+  /** Nothing is held: but a promise that was lost may be given up, and then it is missed no more. @throws PortolanError `not-found` */
+  #giveUp(request: ReleaseRequest): Plan<{ released: Assignment[]; position: Position }> {
+    const { project, service, label, instance, protocol } = request;
+    const meant = (each: Endpoint, on: Protocol) =>
+      each.project === project &&
+      each.service === service &&
+      (label === undefined || each.label === label) &&
+      (instance === undefined || each.instance === instance) &&
+      (protocol === undefined || on === protocol);
+    const lost = request.token === undefined ? openLosses(this.#fleet, meant) : [];
+    if (lost.length === 0) throw nothingToRelease(request);
+    const only = alternative({
+      conditions: lost.map(({ key, version }) => ({ key, version })),
+      puts: lost.map(resolvedLoss),
+    });
+    return { alternatives: [only], answer: ({ position }) => ({ released: [], position }) };
   }
 
   /**
@@ -145,7 +165,7 @@ export class Leases {
     });
     return new PortolanError(
       'assignment-lost',
-      `${formatEndpoint(endpoint)} can not have ${protocol} port ${port} back: ${cause.message}`,
+      `${formatEndpoint(endpoint)} cannot get ${protocol} port ${port} back: ${cause.message}`,
       { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding: lostFindingId(endpoint, protocol) },
       { cause },
     );

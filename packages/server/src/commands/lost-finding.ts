@@ -5,6 +5,7 @@ import {
   type Finding,
   type Fleet,
   formatEndpoint,
+  type Held,
   key,
   type Protocol,
   serviceId,
@@ -47,7 +48,11 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
     summary:
       `${formatEndpoint(endpoint)} held ${protocol} port ${port} (token ${token}) and lost it` +
       (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${why}`),
-    remedies: [`portolan reserve ${serviceId(endpoint)}:${endpoint.label} --preferred ${port}`, `portolan who ${port}`],
+    remedies: [
+      `portolan reserve ${serviceId(endpoint)}:${endpoint.label} --preferred ${port}`,
+      `portolan release ${serviceId(endpoint)}:${endpoint.label} (if it is no longer needed)`,
+      `portolan who ${port}`,
+    ],
     state: 'open',
     firstSeen: before && before.value.state !== 'resolved' ? before.value.firstSeen : now,
     lastChanged: now,
@@ -61,7 +66,20 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
 /** Whoever lost a port is given one again: the finding that told of it, resolved. */
 export function settledLoss(fleet: Fleet, { endpoint, protocol }: Assignment): Put[] {
   const lost = fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
-  if (!lost || lost.value.state === 'resolved') return [];
-  const resolved: Finding = { ...lost.value, state: 'resolved', lastChanged: new Date().toISOString() };
-  return [put<'finding'>(lost.key, resolved)];
+  return lost && lost.value.state !== 'resolved' ? [resolvedLoss(lost)] : [];
+}
+
+export function resolvedLoss({ key: entryKey, value }: Held<'finding'>): Put {
+  return put<'finding'>(entryKey, { ...value, state: 'resolved', lastChanged: new Date().toISOString() });
+}
+
+/** The open findings of what these endpoints lost. */
+export function openLosses(
+  fleet: Fleet,
+  isMeant: (endpoint: Endpoint, protocol: Protocol) => boolean,
+): Held<'finding'>[] {
+  return Array.from(fleet.all('finding')).filter(({ value: { kind, state, parties, protocol } }) => {
+    const endpoint = parties[0]?.endpoint;
+    return kind === 'lost-assignment' && state !== 'resolved' && endpoint && protocol && isMeant(endpoint, protocol);
+  });
 }

@@ -382,7 +382,7 @@ function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, show
 export function fenced({ value }: Held<'assignment'>, token: string, what: string): PortolanError {
   return new PortolanError(
     'fenced',
-    `${formatEndpoint(value.endpoint)} was granted anew since, so the token ${token} may not ${what}`,
+    `${formatEndpoint(value.endpoint)} has been granted again since, so the token ${token} may not ${what}`,
     { port: value.port, protocol: value.protocol },
   );
 }

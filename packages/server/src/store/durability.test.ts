@@ -145,7 +145,7 @@ test('a level that was asked for is kept or refused, and not lowered', () => {
   const asked = (wanted: string, persistence: 'always' | 'lazy' | 'off') =>
     durabilityOf({ kind: 'single', persistence, required }, wanted);
   expect(asked('replicas:2', 'always')).toEqual({ level: 'replicas:2', replicas: 2, lowered: null, refused: null });
-  expect(asked('replicas:2', 'off').lowered).toContain('forget everything');
+  expect(asked('replicas:2', 'off').lowered).toContain('copy its empty state');
   expect(asked('disk', 'always')).toMatchObject({ level: 'disk', refused: null });
   expect(asked('disk', 'lazy').refused).toContain('does not sync each write');
   expect(asked('memory', 'off')).toEqual({ level: 'memory', replicas: 0, lowered: null, refused: null });

@@ -168,7 +168,7 @@ export function durabilityOf(
     const synced = persistence === 'always' || persistence === 'unknown';
     return { level: wanted, replicas: 0, ...kept, refused: synced ? null : text };
   }
-  const forgetful = `${text}: when the primary is started again before another one is promoted, its replicas forget everything with it`;
+  const forgetful = `${text}: if the primary restarts before another one is promoted, the replicas will copy its empty state`;
   if (wanted !== undefined) {
     const replicas = Number(wanted.slice('replicas:'.length));
     return { level: wanted, replicas, ...kept, lowered: persistence === 'off' && replicas > 0 ? forgetful : null };
@@ -177,16 +177,16 @@ export function durabilityOf(
   const away = [...required.missing].sort().join(', ');
   if (replicas > 0 && persistence === 'off') return { level: 'memory', replicas, ...kept, lowered: forgetful };
   if (replicas > 0 && !away && persistence === 'lazy') {
-    const lowered = `${text}: when the primary loses power and is started again before another one is promoted, its replicas follow it, and up to a second is lost`;
+    const lowered = `${text}: if the primary loses power and restarts before another one is promoted, the replicas follow it, and up to a second of writes is lost`;
     return { level: `replicas:${replicas}`, replicas, ...kept, lowered };
   }
   if (replicas > 0) {
-    const lowered = away ? `the replica ${away} is away: a failover to it would lose what it missed` : null;
+    const lowered = away ? `replica ${away} is not connected: a failover to it would lose what it missed` : null;
     return { level: `replicas:${replicas}`, replicas, ...kept, lowered };
   }
   const level = persistence === 'always' ? 'disk' : 'memory';
   if (away || kind !== 'single') {
-    const lowered = `${away ? `the replica ${away} is away` : 'the primary has no replica'}: a failover would lose what is on the primary alone`;
+    const lowered = `${away ? `replica ${away} is not connected` : 'the primary has no replica'}: a failover would lose what is on the primary alone`;
     return { level, replicas, ...kept, lowered };
   }
   return { level, replicas, ...kept, lowered: level === 'memory' ? `${text}, and it has no replica` : null };

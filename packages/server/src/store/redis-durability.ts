@@ -92,7 +92,7 @@ export class DurabilityWatch {
   /** What a commit that too few replicas confirmed is told beside the count. */
   get hint(): string {
     const away = [...this.#required.replicas].flatMap(([id, since]) => (since === undefined ? [] : [id]));
-    const who = away.length > 0 ? `; ${away.sort().join(', ')} may be promoted and is not connected` : '';
+    const who = away.length > 0 ? `; ${away.sort().join(', ')} is not connected but could still be promoted` : '';
     return `${who}${this.#unasked && `; ${this.#unasked}`}`;
   }
 
@@ -153,14 +153,14 @@ export class DurabilityWatch {
     this.#chosen = true;
     const { level, lowered, refused } = next;
     if (refused !== null && refused !== before.refused) {
-      logger?.error({ reason: refused }, `nothing is committed: "${level}" was asked for and cannot be had`);
+      logger?.error({ reason: refused }, `commits are refused: "${level}" was requested but is not available`);
     } else if (lowered !== null && (lowered !== before.lowered || level !== before.level)) {
       logger?.warn(
         { acknowledgement: level, reason: lowered },
-        'durability is lowered: commits are acknowledged less surely than they should be',
+        'durability is lowered: commits are acknowledged with less durability than they should be',
       );
     } else if (!first && (level !== before.level || lowered !== before.lowered || refused !== before.refused)) {
-      logger?.info({ acknowledgement: level }, 'commits are acknowledged on this level from now on');
+      logger?.info({ acknowledgement: level }, 'commits are acknowledged at this level from now on');
     }
   }
 
@@ -168,7 +168,7 @@ export class DurabilityWatch {
   #tellUnknown(): void {
     if (this.#toldUnknown) return;
     this.#toldUnknown = true;
-    this.#watched.logger?.warn(`"disk" is taken for granted: ${persistenceText.unknown}`);
+    this.#watched.logger?.warn(`"disk" is assumed: ${persistenceText.unknown}`);
   }
 
   get #settled(): boolean {

@@ -105,7 +105,7 @@ export async function askSentinels(address: RedisAddress, { runId, at }: Primary
     others: new Set(),
     certain: agreeing.length >= majority,
     why: refusal
-      ? `a sentinel refuses to tell (${(refusal as PromiseRejectedResult).reason.message})`
+      ? `a sentinel refused the query (${(refusal as PromiseRejectedResult).reason.message})`
       : `${agreeing.length} of ${all} sentinels say that it is the primary`,
   };
 }

@@ -120,7 +120,7 @@ test('the level follows replicas as they come and go, and a lowered one says so'
   );
   expect(['durability-unknown', 'replicas:2']).toContain(level);
   await acknowledged('replicas:1');
-  expect(store.lowered).toContain(`127.0.0.1:${first.port} is away`);
+  expect(store.lowered).toContain(`127.0.0.1:${first.port} is not connected`);
   await first.restart();
   await acknowledged('replicas:2');
   await vi.waitFor(() => expect(store.lowered).toBeNull(), SLOW);
@@ -155,7 +155,7 @@ test('replicas of a primary that keeps nothing are not relied on', async () => {
   const server = await start();
   await startReplica(server);
   const store = await open({ url: server.url });
-  await vi.waitFor(() => expect(store.lowered).toContain('its replicas forget everything'), SLOW);
+  await vi.waitFor(() => expect(store.lowered).toContain('copy its empty state'), SLOW);
   expect(await store.commit([put('a', '1')])).toMatchObject({ acknowledgement: 'memory' });
 });
 

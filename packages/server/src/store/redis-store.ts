@@ -96,8 +96,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       script,
       outage: new Outage(
         logger,
-        'Redis takes no commits: whatever writes is refused until it does',
-        'Redis takes commits again',
+        'Redis is not accepting commits: writes are refused until it is',
+        'Redis accepts commits again',
       ),
     });
     // The first commit begins the fleet's history, or a new epoch of it.
@@ -204,7 +204,7 @@ function redisStore(parts: Parts): Store {
       return durability.followed ? await confirmationByAll(replicas) : await confirmationBy(replicas);
     } catch (error) {
       if (error instanceof PortolanError) throw error;
-      throw durabilityUnknown(`no replica was heard of (${(error as Error).message})`);
+      throw durabilityUnknown(`no replica confirmed (${(error as Error).message})`);
     }
   }
 
@@ -340,5 +340,9 @@ function notToBeHad(level: Acknowledgement, reason: string): PortolanError {
 }
 
 function durabilityUnknown(what: string, data: Record<string, unknown> = {}): PortolanError {
-  return new PortolanError('durability-unknown', `${what}: it may or may not last; ask again to find out`, data);
+  return new PortolanError(
+    'durability-unknown',
+    `${what}: the change may or may not have survived; repeat the request to find out`,
+    data,
+  );
 }

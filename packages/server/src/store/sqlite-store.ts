@@ -58,7 +58,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   guarded(() => sql.setMeta.run(head, epoch, clock));
   const outage = new Outage(
     logger,
-    'the store is not accepting commits: writes are refused until it does',
+    'the store is not accepting commits: writes are refused until it is',
     'the store accepts commits again',
   );
   /** A commit was refused since the last one that worked: one that changes nothing may still fit on a full disk. */
