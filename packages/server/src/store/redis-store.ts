@@ -7,7 +7,17 @@ import type { Logger } from 'pino';
 import { checkGroup } from './group-limits.ts';
 import { Outage } from './outage.ts';
 import { parseRedisUrl } from './redis-address.ts';
-import { connectNow, connectRedis, isPassing, isRefusal, isUnsent, send, unavailable } from './redis-connection.ts';
+import {
+  BROKEN,
+  connectNow,
+  connectRedis,
+  isPassing,
+  isRefusal,
+  isUnsent,
+  reasonOf,
+  send,
+  unavailable,
+} from './redis-connection.ts';
 import { DurabilityWatch } from './redis-durability.ts';
 import { type FleetKeys, fleetKeys } from './redis-keys.ts';
 import { readChanges } from './redis-log.ts';
@@ -148,7 +158,9 @@ function redisStore(parts: Parts): Store {
   function problemOf(error: unknown): PortolanError {
     if (error instanceof PortolanError) return error;
     if (isRefusal(error) || isUnsent(error)) return unavailable(error);
-    return durabilityUnknown(`the connection to Redis broke before the answer (${(error as Error).message})`);
+    const reason = reasonOf(error);
+    const why = reason === BROKEN ? '' : ` (${reason})`;
+    return durabilityUnknown(`the connection to Redis broke before the answer${why}`);
   }
 
   /** Sends it again as long as Redis says that it was not done and soon can be. What may have been done is not sent twice. */
@@ -204,7 +216,7 @@ function redisStore(parts: Parts): Store {
       return durability.followed ? await confirmationByAll(replicas) : await confirmationBy(replicas);
     } catch (error) {
       if (error instanceof PortolanError) throw error;
-      throw durabilityUnknown(`no replica was heard of (${(error as Error).message})`);
+      throw durabilityUnknown(`no replica was heard of (${reasonOf(error)})`);
     }
   }
 
