@@ -111,15 +111,25 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       ),
     });
     // The first commit begins the fleet's history, or a new epoch of it.
-    await store.commit([]).catch((error: unknown) => {
+    await store.commit([]).catch(async (error: unknown) => {
       // Replicas may come later; until then it serves reads.
       if (!(error instanceof PortolanError) || error.code !== 'durability-unknown') throw error;
+      if (wanted?.startsWith('replicas:')) await warnOfTooFew(redis, wanted, logger);
     });
     return store;
   } catch (error) {
     closed.abort();
     throw error;
   }
+}
+
+async function warnOfTooFew(redis: Redis, wanted: Acknowledgement, logger: Logger | undefined): Promise<void> {
+  const info = await send(redis, 'info', ['replication']).catch(() => '');
+  const online = replicationOf(String(info)).online.size;
+  logger?.warn(
+    { asked: wanted, online },
+    `"${wanted}" was asked for, and ${online} ${online === 1 ? 'replica is' : 'replicas are'} online: every write is refused until there are enough`,
+  );
 }
 
 interface Parts {
