@@ -18,17 +18,6 @@ export function adviseOnAcknowledgement(server: ServerFacts, kind: Kind): RedisA
     const remedy = remedyOf({ away: required.missing.size > 0, replicas, persistence, kind });
     return [warn('ack', `${level} is what coordinators answer: ${lowered}`, remedy)];
   }
-  // Coordinators that saw it in step go on waiting for it.
-  const waitedFor = absent(server);
-  if (waitedFor.length > 0) {
-    return [
-      warn(
-        'ack',
-        `${level} is what coordinators answer; those that saw ${waitedFor.join(', ')} in step refuse writes until ${giverUp(kind)} has given it up`,
-        'start it, or see why it is not connected to the primary',
-      ),
-    ];
-  }
   const slow = (server.replicas ?? []).filter(({ state, behind }) => state === 'online' && behind > 0);
   if (slow.length > 0) {
     const names = slow.map(({ address }) => address).join(', ');
@@ -82,9 +71,14 @@ function blocked(server: ServerFacts, kind: Kind): RedisAdvice {
         : 'redis-cli --cluster check: writes go on when a majority of the primaries is back; or start the replica',
     );
   }
-  return fail(
+  // One that gave it up while it was down goes on without it until it is in step.
+  const [level, who] =
+    primary.online.length > 0
+      ? [warn, 'coordinators that start now, or saw it in step until now,']
+      : [fail, 'coordinators'];
+  return level(
     'ack',
-    `coordinators answer every write 503 (durability-unknown): ${names}, and is not connected to the primary`,
+    `${who} answer every write 503 (durability-unknown): ${names}, and is not connected to the primary`,
     `start it, or see why it is not connected; writes go on once ${giverUp(kind)} has given it up`,
   );
 }
@@ -111,7 +105,7 @@ interface Lowered {
 }
 
 function remedyOf({ away, replicas, persistence, kind }: Lowered): string {
-  if (replicas > 0 && persistence === 'off') return `${SYNCING}, on all of them`;
+  if (replicas > 0 && persistence !== 'always' && (persistence === 'off' || !away)) return `${SYNCING}, on all of them`;
   const more = persistence === 'always' ? '' : `; ${SYNCING}`;
   const forget = kind === 'cluster' ? 'CLUSTER FORGET on each node' : 'SENTINEL RESET on each sentinel';
   if (away) return `start the replica; ${forget} if it is gone for good${more}`;
