@@ -90,7 +90,8 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
     if (!(error instanceof PortolanError)) throw error;
     return [
       whyNot(error, client.url),
-      await checkPort(client.url),
+      // Whatever answered with a problem is the coordinator: nothing else has its port.
+      ...(error.code === 'unreachable' ? [await checkPort(client.url)] : []),
       ...checkLocalApi(await askLocalApi(client.token), false),
     ];
   }
@@ -103,19 +104,24 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
           `${client.url} has version ${status.version}, this is ${version}`,
           'bring both to one version',
         ),
-    status.acknowledgement === 'memory'
-      ? warning(
-          'store',
-          'it takes commits, but a crash of Redis can lose what was acknowledged',
-          'in Redis: appendonly yes and appendfsync always, or a replica; then start the coordinator again',
-        )
-      : ok('store', `it takes commits, acknowledged by ${status.acknowledgement}; epoch ${status.epoch}`),
+    checkStore(status),
     Math.abs(skew) > SKEW_MAX
       ? warning('clock', `the coordinator's clock is ${Math.round(skew / 1000)} s from this one`, 'let both follow NTP')
       : ok('clock', 'this machine and the coordinator agree'),
     await checkRole(client),
     ...(await checkAgent(client, version)),
   ];
+}
+
+function checkStore({ acknowledgement, lowered, epoch }: Status): Check {
+  const what = `it takes commits, acknowledged by ${acknowledgement}`;
+  if (lowered !== null) return warning('store', `${what} only: ${plain(lowered)}`, 'portolan doctor --redis');
+  if (acknowledgement !== 'memory') return ok('store', `${what}; epoch ${epoch}`);
+  return warning(
+    'store',
+    `${what}: a crash of Redis can lose what was acknowledged`,
+    'portolan doctor --redis says what it takes; the coordinator needs no restart, unless it was started with --ack memory',
+  );
 }
 
 function whyNot(error: PortolanError, url: string): Check {
@@ -130,8 +136,15 @@ function whyNot(error: PortolanError, url: string): Check {
       return warning('coordinator', `${url} is older than this command and tells nothing of itself`, 'update it');
     case 'unreachable':
       return failure('coordinator', error.message, 'portolan up, or PORTOLAN_URL with the right address');
+    case 'not-ready':
+      return failure('coordinator', error.message, 'ask again in a moment; see its log');
     default:
-      return failure('store', error.message, 'see the log of the coordinator, and /readyz');
+      return failure(
+        'store',
+        error.message,
+        // An SQLite store names its file.
+        error.data.path === undefined ? 'portolan doctor --redis' : 'see the log of the coordinator, and /readyz',
+      );
   }
 }
 

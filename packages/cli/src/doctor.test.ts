@@ -125,6 +125,56 @@ describe('doctor', () => {
   });
 });
 
+describe('on a Redis', () => {
+  const unavailable = redisUnavailable();
+
+  test('that keeps nothing, and then is gone, the coordinator is not blamed', async ({ skip, onTestFinished }) => {
+    skip(unavailable !== undefined, unavailable);
+    const redis = await startRedis({ asProcess: true });
+    onTestFinished(() => redis.stop());
+    const token = { PORTOLAN_TOKEN: 'ptn_harbour' };
+    const args = ['server', '--port', '0', '--json', '--redis', redis.url, '--gossip-port', '0'];
+    const server = new PortolanProcess(args, { ...environment, ...token });
+    onTestFinished(async () => void (await server.stop()));
+    const { url } = await vi.waitFor(() => JSON.parse(server.stdout) as { url: string }, patient);
+    const at = { ...token, PORTOLAN_URL: url };
+    const store = async () => {
+      const { checks } = JSON.parse((await portolan(['doctor', '--json'], at)).stdout) as { checks: Check[] };
+      return { checks, store: checks.find(({ name }) => name === 'store') };
+    };
+    expect((await store()).store).toMatchObject({
+      ...{ status: 'warning', remedy: 'portolan doctor --redis' },
+      detail: expect.stringContaining('acknowledged by memory only: Redis keeps no append-only file'),
+    });
+    expect(await portolan(['findings', '--kind', 'squatting'], at)).toMatchObject({
+      ...{ stdout: 'Nothing is wrong.\n', stderr: '' },
+    });
+
+    await redis.shutDown();
+    const gone = await store();
+    expect(gone.store).toMatchObject({ status: 'failure', remedy: 'portolan doctor --redis' });
+    expect(gone.checks.map(({ name }) => name)).not.toContain('port');
+    const { code, stdout, stderr } = await portolan(['findings', '--kind', 'squatting', '--json'], at);
+    expect([code, JSON.parse(stdout)]).toEqual([0, { items: [] }]);
+    expect(stderr).toMatch(/^portolan: the store takes no writes now, so findings may be old \(.*\)\.\n$/);
+    const refused = await portolan(['reserve', 'shop/late'], at);
+    expect(refused.stderr).toMatch(/[^.]\. Nothing was reserved\./);
+  });
+
+  test('without the replicas that were asked for, a coordinator says so', async ({ skip, onTestFinished }) => {
+    skip(unavailable !== undefined, unavailable);
+    const redis = await startRedis({ asProcess: true });
+    onTestFinished(() => redis.stop());
+    const args = ['server', '--port', '0', '--json', '--redis', redis.url, '--ack', 'replicas:1'];
+    const server = new PortolanProcess(args, { ...environment, PORTOLAN_TOKEN: 'ptn_harbour' });
+    onTestFinished(async () => void (await server.stop()));
+    await vi.waitFor(() => JSON.parse(server.stdout), patient);
+    expect(server.stderr).toContain('0 replicas are online: every write is refused until there are enough');
+    expect(server.stderr).toMatch(/"reason":"0 of 1 replicas.*takes no part in gossip/);
+    expect(server.stderr).not.toContain('stack');
+  });
+});
+
 describe('doctor --redis', () => {
   const unavailable = redisUnavailable();
 

@@ -44,6 +44,10 @@ function asProblem(thrown: unknown): PortolanError {
 }
 
 function sentence(message: string): string {
-  const text = message.split('\n').map(plain).join('\n');
-  return `portolan: ${text}${/[.!?]$/.test(text) ? '' : '.'}`;
+  return `portolan: ${stopped(message.split('\n').map(plain).join('\n'))}`;
+}
+
+/** With a full stop at the end, for another sentence to follow. */
+export function stopped(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

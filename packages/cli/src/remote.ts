@@ -18,10 +18,20 @@ export function remote(command: Command): Command {
     .option('--json', 'answer in JSON, errors as problem JSON on stderr');
 }
 
-/** A person waits, so each coordinator is tried once. */
-export async function clientOf({ url, token }: RemoteOptions, signal?: AbortSignal): Promise<PortolanClient> {
+/** A person waits, so each coordinator is tried once. @param timeout of each request, ms */
+export async function clientOf(
+  { url, token }: RemoteOptions,
+  signal?: AbortSignal,
+  timeout?: number,
+): Promise<PortolanClient> {
   const { fromEnvironment } = await import('@portolan/client/node');
-  return fromEnvironment({ patience: 0, url: url?.split(','), token, ...(signal && { signal }) });
+  return fromEnvironment({
+    patience: 0,
+    url: url?.split(','),
+    token,
+    ...(signal && { signal }),
+    ...(timeout && { timeout }),
+  });
 }
 
 /** Collects an option that may stand several times. */

@@ -188,7 +188,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const place = { ...options.gossip, id: coordinator.id, label: `portolan/${fleet}`, api: publicUrl ?? url };
       return await joinGossip(place, { ...coordinator, logger });
     } catch (error) {
-      logger.warn({ err: error }, 'this coordinator takes no part in gossip');
+      // What the store refused is no fault of the program.
+      const why = error instanceof PortolanError ? { reason: error.message } : { err: error };
+      logger.warn(why, 'this coordinator takes no part in gossip until it is started again');
       return undefined;
     }
   }

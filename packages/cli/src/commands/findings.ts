@@ -7,6 +7,7 @@ import { paint, plain, say, sayJson } from '../output.ts';
 import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
+import { storeDoubt } from '../store-doubt.ts';
 
 interface Options extends RemoteOptions {
   state?: Finding['state'] | 'all';
@@ -42,13 +43,26 @@ export function findings(): Command {
         return options.json ? sayJson(finding) : say(`${options.reopen} is ${finding.state}`);
       }
       const { state, kind, severity, port: of } = options;
+      const enough = new AbortController();
+      const doubting = storeDoubt(options, enough.signal);
       const { answer: items, source } = await reading(options, (from) =>
         allItems((query: FindingQuery) => from.findings(query), { state, kind, severity, port: of }),
-      );
+      ).catch((error: unknown) => {
+        enough.abort();
+        throw error;
+      });
+      // What comes of the agent says so itself.
+      if (source) enough.abort();
+      const doubt = await doubting;
+      if (doubt) process.stderr.write(`portolan: the store takes no writes now, so findings may be old (${doubt}).\n`);
       if (options.json) sayJson({ items, ...(source && { source }) });
-      else say(items.length === 0 ? 'Nothing is wrong.' : items.toSorted(byUrgency).map(told).join('\n\n'));
+      else say(items.length === 0 ? none(doubt) : items.toSorted(byUrgency).map(told).join('\n\n'));
       if (options.exitCode && items.length > 0) process.exitCode = exitCodes.findings.code;
     });
+}
+
+function none(doubt: string | undefined): string {
+  return doubt ? 'No finding is known.' : 'Nothing is wrong.';
 }
 
 function byUrgency(a: Finding, b: Finding): number {

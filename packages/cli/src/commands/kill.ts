@@ -3,6 +3,7 @@ import { type EndInput, type Ending, PortolanError, type PortReport } from '@por
 import { Command } from 'commander';
 import { graceTime, oneOf, port, serviceArgument } from '../argument.ts';
 import { plain, say, sayJson } from '../output.ts';
+import { stopped } from '../problem-text.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { describeVictim, processesOf, type Victim, victimsOf } from '../victim.ts';
@@ -118,7 +119,7 @@ function advised(error: unknown): unknown {
   if (!(error instanceof PortolanError) || error.code !== 'other-service') return error;
   return new PortolanError(
     error.code,
-    `${error.message}. If it is yours, say so with --service or --project; --force ends it whoever it is, after a question`,
+    `${stopped(error.message)} If it is yours, say so with --service or --project; --force ends it whoever it is, after a question`,
     error.data,
   );
 }

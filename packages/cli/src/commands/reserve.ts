@@ -4,6 +4,7 @@ import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } fr
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, say, sayJson } from '../output.ts';
+import { stopped } from '../problem-text.ts';
 import { isAway, localClient } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
@@ -71,7 +72,7 @@ interface Manner {
 }
 
 function refuse(error: PortolanError): never {
-  const told = `${error.message} Nothing was reserved. With --provisional the agent of this machine gives a lease until a coordinator is back.`;
+  const told = `${stopped(error.message)} Nothing was reserved. With --provisional the agent of this machine gives a lease until a coordinator is back.`;
   throw new PortolanError(error.code, told, error.data, { cause: error });
 }
 
@@ -82,7 +83,7 @@ async function provisionally(token: string, request: ReserveInput, error: Portol
     if (!(refusal instanceof PortolanError) || !isAway(refusal)) throw refusal;
     throw new PortolanError(
       error.code,
-      `${error.message} Nor is there an agent on this machine to give a provisional lease: ${refusal.message}`,
+      `${stopped(error.message)} Nor is there an agent on this machine to give a provisional lease: ${refusal.message}`,
       error.data,
       { cause: refusal },
     );

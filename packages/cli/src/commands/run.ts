@@ -8,6 +8,7 @@ import { portFlag } from '../framework.ts';
 import { plain } from '../output.ts';
 import { ownService } from '../own-service.ts';
 import { fillPorts } from '../placeholder.ts';
+import { stopped } from '../problem-text.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
 import { reserveForTree } from '../tree-reservation.ts';
@@ -60,7 +61,9 @@ export function run(): Command {
         { tree: worktreeAt(process.cwd()), override },
         {
           onLost: ({ message }) => {
-            warn(`the reservation of ${request.project}/${request.service} is lost: ${message}. The command goes on.`);
+            warn(
+              `the reservation of ${request.project}/${request.service} is lost: ${stopped(message)} The command goes on.`,
+            );
           },
         },
       );

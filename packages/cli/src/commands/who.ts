@@ -12,6 +12,7 @@ import { Command } from 'commander';
 import { ago } from '../age.ts';
 import { port } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
+import { stopped } from '../problem-text.ts';
 import { reading } from '../reading.ts';
 import { examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
@@ -46,7 +47,7 @@ async function tellHere(number: number, error: PortolanError, { json }: RemoteOp
   if (json) sayJson({ port: number, scope: 'host', listeners });
   else if (listeners.length > 0) say(listeners.map((each) => sighting({ hosts: {} }, each)).join('\n'));
   else say(`On this machine, nobody whom this user can see listens on ${number}.`);
-  const told = `${error.message} What is told is what this machine alone knows.`;
+  const told = `${stopped(error.message)} What is told is what this machine alone knows.`;
   throw new PortolanError(error.code, told, error.data, { cause: error });
 }
 

@@ -9,6 +9,7 @@ import { manualRights } from '../../../../test/support/manual-rights.ts';
 import { freePort } from '../../../../test/support/port.ts';
 import { redisUnavailable, startRedis, startSentinel, type TestRedis } from '../../../../test/support/redis.ts';
 import { startSentinelGroup } from '../../../../test/support/sentinel.ts';
+import { reasonOf } from './redis-connection.ts';
 import { fleetKeys } from './redis-keys.ts';
 import { openRedisStore, type RedisStoreOptions } from './redis-store.ts';
 import { changesUpTo, contents, put, values } from './store.contract.ts';
@@ -245,4 +246,20 @@ test('in a cluster the slot of the fleet is found, followed when it moves, and f
   const after = await vi.waitFor(() => store.commit([put('after', '1')]), SLOW);
   expect(after.epoch).toBeGreaterThan(head.epoch);
   expect(Object.keys(await contents(store))).toEqual(expect.arrayContaining([...answers, 'after']));
+});
+
+test('reasons are told to whoever runs Redis, not to whoever reads the source of its client', () => {
+  const told = (message: string) => reasonOf(new Error(message));
+  expect(
+    told('Reached the max retries per request limit (which is 0). Refer to "maxRetriesPerRequest" option for details.'),
+  ).toBe('the connection broke');
+  expect(told("Socket timeout. Expecting data, but didn't receive any in 2000ms.")).toBe('no answer within 2 s');
+  const script = `script: ${'5f'.repeat(20)}, on @user_script:1.`;
+  expect(told(`READONLY You can't write against a read only replica. ${script}`)).toBe(
+    'READONLY: it is a replica, which takes no writes',
+  );
+  expect(told(`OOM command not allowed when used memory > 'maxmemory'. ${script}`)).toBe(
+    "OOM command not allowed when used memory > 'maxmemory'.",
+  );
+  expect(told('connect ECONNREFUSED 127.0.0.1:1')).toBe('connect ECONNREFUSED 127.0.0.1:1');
 });

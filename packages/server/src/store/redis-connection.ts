@@ -12,17 +12,20 @@ export interface ConnectionOptions {
   readonly silence: number;
   /** Closes the connection for good when it aborts. */
   readonly until: AbortSignal;
+  /** With `false` it is ready before Redis has loaded its data, and needs no right to ask for `INFO`. */
+  readonly readyCheck?: boolean;
 }
 
 /**
  * A connection that comes back by itself but never sends a command twice: what was under way when it broke fails,
  * and so does at once what is sent while it is down.
  */
-export function connectRedis({ address, key, silence, until }: ConnectionOptions): Redis {
+export function connectRedis({ address, key, silence, until, readyCheck = true }: ConnectionOptions): Redis {
   const owner = address.kind === 'cluster' ? new SlotOwner(address, key) : undefined;
   const redis = new Redis({
     ...whereabouts(address, owner),
     lazyConnect: true,
+    enableReadyCheck: readyCheck,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     // Zero: reject what was under way as soon as the connection is lost.
@@ -146,12 +149,21 @@ export function isUnsent(error: unknown): boolean {
 
 /** The error that callers of the store see when nothing was done. It has no cause: ioredis puts all arguments in it. */
 export function unavailable(error: unknown): PortolanError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new PortolanError(
-    'store-unavailable',
-    `Redis cannot be used now (${reason}); nothing was changed, try again later`,
-    {
-      reason,
-    },
-  );
+  const reason = reasonOf(error);
+  const what = `Redis cannot be used now (${reason}); nothing was changed, try again later`;
+  return new PortolanError('store-unavailable', what, { reason });
+}
+
+export const BROKEN = 'the connection broke';
+
+/** Why something failed, for whoever runs Redis: ioredis tells of its own options, and Redis of our script. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof PortolanError && typeof error.data.reason === 'string') return error.data.reason;
+  const message = error instanceof Error ? error.message : String(error);
+  if (/^Reached the max retries per request|^Connection is closed/.test(message)) return BROKEN;
+  if (isUnsent(error)) return 'there is no connection';
+  const silent = /^Socket timeout\b.* (\d+)ms/.exec(message);
+  if (silent) return `no answer within ${Number(silent[1]) / 1000} s`;
+  if (message.startsWith('READONLY')) return 'READONLY: it is a replica, which takes no writes';
+  return message.replace(/,? script: [0-9a-f]{40}, on @user_script:\d+\.?/, '');
 }

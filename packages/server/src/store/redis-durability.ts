@@ -14,7 +14,7 @@ import {
 import type { RedisAddress } from './redis-address.ts';
 import { unavailable } from './redis-connection.ts';
 import { persistenceOf, persistenceText } from './redis-persistence.ts';
-import { askCluster, askSentinels, type PrimaryFacts, type Promotion, primaryFacts } from './redis-promotion.ts';
+import { type PrimaryFacts, type Promotion, primaryFacts, promotionOf } from './redis-promotion.ts';
 
 /** How often the set-up is looked at, ms: while all is well, and while something is not as it should be. */
 const LOOK_EVERY = 5_000;
@@ -126,23 +126,9 @@ export class DurabilityWatch {
   async #promotion(facts: PrimaryFacts): Promise<Promotion | undefined> {
     const { redis, address } = this.#watched;
     this.#unasked = '';
-    if (address.kind === 'single') return undefined;
-    try {
-      const promotion = await (address.kind === 'sentinel' ? askSentinels(address, facts) : askCluster(redis));
-      if (!promotion.certain) this.#unasked = promotion.why;
-      return promotion;
-    } catch (error) {
-      if ((error as Error).name !== 'ReplyError') throw error;
-      this.#unasked = (error as Error).message;
-      return {
-        known: new Set(),
-        down: new Set(),
-        doubted: new Set(),
-        others: new Set(),
-        certain: false,
-        why: this.#unasked,
-      };
-    }
+    const promotion = await promotionOf(redis, address, facts);
+    if (promotion && !promotion.certain) this.#unasked = promotion.why;
+    return promotion;
   }
 
   #settle(next: Durability): void {

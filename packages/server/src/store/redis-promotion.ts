@@ -83,8 +83,28 @@ function fieldsOf(text: string): Record<string, string> {
   );
 }
 
+/**
+ * What those who decide on promotions say of a primary; `undefined` where nobody does.
+ *
+ * @throws Error of the connection
+ */
+export async function promotionOf(
+  redis: Redis,
+  address: RedisAddress,
+  facts: PrimaryFacts,
+): Promise<Promotion | undefined> {
+  if (address.kind === 'single') return undefined;
+  try {
+    return await (address.kind === 'sentinel' ? askSentinels(address, facts) : askCluster(redis));
+  } catch (error) {
+    if ((error as Error).name !== 'ReplyError') throw error;
+    const none = new Set<ServerId>();
+    return { known: none, down: none, doubted: none, others: none, certain: false, why: (error as Error).message };
+  }
+}
+
 /** What the sentinels say of a primary. Some of them are enough, if they are a majority. */
-export async function askSentinels(address: RedisAddress, { runId, at }: PrimaryFacts): Promise<Promotion> {
+async function askSentinels(address: RedisAddress, { runId, at }: PrimaryFacts): Promise<Promotion> {
   const asked = await Promise.allSettled(address.nodes.map((node) => askSentinel(address, node)));
   // The URL need not name all of them, and may name one twice.
   const strangers = strangersIn(asked, address.nodes);
@@ -193,7 +213,7 @@ function distinct(answers: readonly SentinelAnswer[]): SentinelAnswer[] {
 }
 
 /** What the cluster says of the replicas of the node at the other end: `fail` is the word of a majority of its primaries. */
-export async function askCluster(redis: Redis): Promise<Promotion> {
+async function askCluster(redis: Redis): Promise<Promotion> {
   const [info, nodes] = (await Promise.all([redis.call('CLUSTER', 'INFO'), redis.call('CLUSTER', 'NODES')])) as [
     string,
     string,

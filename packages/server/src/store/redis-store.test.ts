@@ -1,5 +1,6 @@
 import { ORIGIN, type Position } from '@portolan/model';
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startRedis, type TestRedis } from '../../../../test/support/redis.ts';
 import { fleetKeys } from './redis-keys.ts';
@@ -160,7 +161,12 @@ test('replicas of a primary that keeps nothing are not relied on', async () => {
 });
 
 test('a commit that too few replicas confirm is unknown, not failed', async () => {
-  const store = await open({ acknowledgement: 'replicas:1', waitTimeout: 50 });
+  const told: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void told.push(line) });
+  const store = await open({ acknowledgement: 'replicas:1', waitTimeout: 50, logger });
+  expect(told).toContainEqual(
+    expect.stringMatching(/replicas:1.* was asked for, and 0 replicas are online: every write/),
+  );
   for (const group of [[put('a', '1')], []]) {
     await expect(store.commit(group)).rejects.toMatchObject({ code: 'durability-unknown' });
   }

@@ -7,7 +7,17 @@ import type { Logger } from 'pino';
 import { checkGroup } from './group-limits.ts';
 import { Outage } from './outage.ts';
 import { parseRedisUrl } from './redis-address.ts';
-import { connectNow, connectRedis, isPassing, isRefusal, isUnsent, send, unavailable } from './redis-connection.ts';
+import {
+  BROKEN,
+  connectNow,
+  connectRedis,
+  isPassing,
+  isRefusal,
+  isUnsent,
+  reasonOf,
+  send,
+  unavailable,
+} from './redis-connection.ts';
 import { DurabilityWatch } from './redis-durability.ts';
 import { type FleetKeys, fleetKeys } from './redis-keys.ts';
 import { readChanges } from './redis-log.ts';
@@ -101,15 +111,25 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       ),
     });
     // The first commit begins the fleet's history, or a new epoch of it.
-    await store.commit([]).catch((error: unknown) => {
+    await store.commit([]).catch(async (error: unknown) => {
       // Replicas may come later; until then it serves reads.
       if (!(error instanceof PortolanError) || error.code !== 'durability-unknown') throw error;
+      if (wanted?.startsWith('replicas:')) await warnOfTooFew(redis, wanted, logger);
     });
     return store;
   } catch (error) {
     closed.abort();
     throw error;
   }
+}
+
+async function warnOfTooFew(redis: Redis, wanted: Acknowledgement, logger: Logger | undefined): Promise<void> {
+  const info = await send(redis, 'info', ['replication']).catch(() => '');
+  const online = replicationOf(String(info)).online.size;
+  logger?.warn(
+    { asked: wanted, online },
+    `"${wanted}" was asked for, and ${online} ${online === 1 ? 'replica is' : 'replicas are'} online: every write is refused until there are enough`,
+  );
 }
 
 interface Parts {
@@ -148,7 +168,9 @@ function redisStore(parts: Parts): Store {
   function problemOf(error: unknown): PortolanError {
     if (error instanceof PortolanError) return error;
     if (isRefusal(error) || isUnsent(error)) return unavailable(error);
-    return durabilityUnknown(`the connection to Redis broke before the answer (${(error as Error).message})`);
+    const reason = reasonOf(error);
+    const why = reason === BROKEN ? '' : ` (${reason})`;
+    return durabilityUnknown(`the connection to Redis broke before the answer${why}`);
   }
 
   /** Sends it again as long as Redis says that it was not done and soon can be. What may have been done is not sent twice. */
@@ -204,7 +226,7 @@ function redisStore(parts: Parts): Store {
       return durability.followed ? await confirmationByAll(replicas) : await confirmationBy(replicas);
     } catch (error) {
       if (error instanceof PortolanError) throw error;
-      throw durabilityUnknown(`no replica confirmed (${(error as Error).message})`);
+      throw durabilityUnknown(`no replica confirmed (${reasonOf(error)})`);
     }
   }
 

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { PortolanError } from '@portolan/model';
+import type { Logger } from 'pino';
 
 /** Marks a file as Portolan's: `PORT` in ASCII. */
 const APPLICATION_ID = 0x504f5254;
@@ -24,7 +25,7 @@ const SCHEMA = `
  *
  * @throws PortolanError `store-unavailable` when another process has it, or it is damaged, not Portolan's, or newer
  */
-export function openDatabase(path: string, synchronous: 'full' | 'off'): DatabaseSync {
+export function openDatabase(path: string, synchronous: 'full' | 'off', logger?: Logger): DatabaseSync {
   if (statSync(path, { throwIfNoEntry: false })?.size === 0) throw damaged(path, 'it has no content');
   let database: DatabaseSync | undefined;
   try {
@@ -40,6 +41,8 @@ export function openDatabase(path: string, synchronous: 'full' | 'off'): Databas
     const isOurs = pragma(database, 'application_id') === APPLICATION_ID;
     const version = pragma(database, 'user_version');
     database.exec('COMMIT');
+    // After a file that was lost nothing else would tell.
+    if (isNew) logger?.info({ path }, 'there was no store: a new one was made, with an empty registry');
     if (!isOurs)
       throw new PortolanError('store-unavailable', `${path} belongs to another program; name another file`, { path });
     if (version !== SCHEMA_VERSION) {

@@ -16,31 +16,37 @@ export class FileInPlace {
 
   /** @throws PortolanError `store-unavailable` when it is another file by now */
   check(): void {
-    const what = this.#missing();
-    if (!what) return;
+    const lost = this.#lost();
+    if (!lost) return;
     throw new PortolanError(
       'store-unavailable',
-      `${this.#path} ${what} while this coordinator had it open; nothing was changed: restart the coordinator`,
+      `${this.#path} ${lost.how} while this coordinator had it open; nothing was changed: ${lost.remedy}`,
       { path: this.#path },
     );
   }
 
   /** After a commit. @throws PortolanError `durability-unknown` when the commit may have gone into a file that is no more */
   checkCommitted(): void {
-    const what = this.#missing();
-    if (!what) return;
+    const lost = this.#lost();
+    if (!lost) return;
     throw new PortolanError(
       'durability-unknown',
-      `${this.#path} ${what} during the commit, which may be lost: restart the coordinator, then ask again`,
+      `${this.#path} ${lost.how} during the commit, which may be lost: ${lost.remedy}; then ask again`,
       { path: this.#path },
     );
   }
 
-  #missing(): string | undefined {
+  #lost(): { how: string; remedy: string } | undefined {
     const found = this.#look();
-    if (!found) return 'was removed';
+    if (!found) {
+      return {
+        how: 'was removed',
+        remedy:
+          'restore it from a backup, then restart the coordinator; without the file it would begin with an empty registry',
+      };
+    }
     const same = found.ino === this.#opened?.ino && found.dev === this.#opened.dev;
-    return same ? undefined : 'was replaced by another file';
+    return same ? undefined : { how: 'was replaced by another file', remedy: 'restart the coordinator' };
   }
 
   #look(): BigIntStats | undefined {

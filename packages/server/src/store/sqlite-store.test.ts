@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PortolanError } from '@portolan/model';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openSqliteStore } from './sqlite-store.ts';
 import { lease, put, storeContract, values } from './store.contract.ts';
@@ -149,8 +150,21 @@ test('the file of another program or of a later Portolan is left alone', async (
   });
 });
 
+test('that a file was made is told in the log, and not that it was opened', async () => {
+  const path = newPath();
+  const told: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void told.push(line) });
+  for (let i = 0; i < 2; i++) await (await openSqliteStore({ path, logger })).close();
+  expect(told).toEqual([expect.stringContaining('a new one was made, with an empty registry')]);
+});
+
 test('a file that was removed or replaced takes no more commits', async () => {
-  for (const replace of [() => {}, (path: string) => copyFileSync(`${path}.copy`, path)]) {
+  const removed = { replace: () => {}, remedy: /was removed .*restore it from a backup, .* an empty registry/ };
+  const replaced = {
+    replace: (path: string) => copyFileSync(`${path}.copy`, path),
+    remedy: /: restart the coordinator$/,
+  };
+  for (const { replace, remedy } of [removed, replaced]) {
     const path = newPath();
     await (await openSqliteStore({ path })).close();
     copyFileSync(path, `${path}.copy`);
@@ -161,7 +175,7 @@ test('a file that was removed or replaced takes no more commits', async () => {
     for (const group of [[put('b', '1')], []]) {
       await expect(store.commit(group)).rejects.toMatchObject({
         code: 'store-unavailable',
-        message: expect.stringContaining('restart the coordinator'),
+        message: expect.stringMatching(remedy),
       });
     }
     await store.close();

@@ -41,7 +41,7 @@ const ROOM = 64 * 1024;
 /** @throws PortolanError `store-unavailable` when another process has the file, or it is damaged, not Portolan's, or newer */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, logLength = 10_000, synchronous = 'full', logger } = options;
-  const database = openDatabase(path, synchronous);
+  const database = openDatabase(path, synchronous, logger);
   const sql = prepare(database);
   const news = new EventEmitter().setMaxListeners(0);
   const closed = new AbortController();

@@ -23,6 +23,8 @@ const server: ServerFacts = {
   replicas: [],
   clockAhead: 12,
   keys: ['meta', 'kv', 'lease', 'log'],
+  primary: { runId: 'p', at: '10.0.0.5:6379', online: [] },
+  promotion: undefined,
   untold: [],
 };
 const replica = (host: string, more = {}) => ({
@@ -31,8 +33,10 @@ const replica = (host: string, more = {}) => ({
 });
 
 function advise(facts: Partial<ServerFacts> = {}, more: Partial<RedisSurvey> = {}): RedisAdvice[] {
+  const online = (facts.replicas ?? []).filter(({ state }) => state === 'online').map(({ address }) => address);
+  const primary = { ...server.primary, online };
   const none = { kind: 'single' as const, fleet: 'default', sentinels: [], cluster: undefined, outOfReach: [] };
-  return adviseOnRedis({ ...none, server: { ...server, ...facts }, ...more });
+  return adviseOnRedis({ ...none, server: { ...server, primary, ...facts }, ...more });
 }
 
 function persisting(facts: Partial<ServerFacts['persistence']>, more: Partial<ServerFacts> = {}): RedisAdvice[] {
@@ -93,7 +97,9 @@ describe('the server', () => {
   });
 
   test('is no sentinel and no node of a cluster, when the URL says that it is alone', () => {
-    expect(faults(advise({ mode: 'sentinel' }))).toEqual(['failure role: it is a sentinel']);
+    // It has no keys and knows few commands, which is no fault of it.
+    const few = { keys: undefined, untold: [{ question: 'EVALSHA', reason: 'ERR unknown command', refused: true }] };
+    expect(faults(advise({ mode: 'sentinel', role: undefined, ...few }))).toEqual(['failure role: it is a sentinel']);
     expect(faults(advise({ mode: 'cluster' }))).toEqual(['failure role: it is a node of a cluster']);
     expect(faults(advise({ mode: 'cluster' }, { kind: 'cluster' }))).not.toContainEqual(
       expect.stringContaining('role'),
@@ -141,6 +147,61 @@ describe('persistence', () => {
   });
 });
 
+describe('what coordinators answer', () => {
+  const A = 'a:6379';
+  const B = 'b:6379';
+  const promotion = (known: string[], down: string[] = [], certain = true) => ({
+    ...{ known: new Set(known), down: new Set(down), doubted: new Set<string>(), others: new Set<string>(), certain },
+    why: '1 of 3 sentinels say that it is the primary',
+  });
+  const ack = (online: string[], told: ServerFacts['promotion'], kind: RedisSurvey['kind'] = 'sentinel') => {
+    const replicas = online.map((address) => replica(address.replace(':6379', '')));
+    return ofAck(advise({ replicas, promotion: told }, { kind }));
+  };
+
+  test('is lowered while a replica is down, and says why', () => {
+    expect(ack([A, B], promotion([A, B]))).toMatchObject({ level: 'ok', what: expect.stringMatching(/^replicas:2 /) });
+    expect(ack([A], promotion([A, B], [B]))).toMatchObject({
+      ...{ level: 'warning', what: expect.stringMatching(/^replicas:1 .*the replica b:6379 is away/) },
+      remedy: expect.stringContaining('SENTINEL RESET'),
+    });
+    expect(ack([], promotion([A, B], [A, B]))).toMatchObject({
+      ...{ level: 'warning', what: expect.stringMatching(/^disk .*the replica a:6379, b:6379 is away/) },
+    });
+  });
+
+  test('is 503 while a replica is away and no majority speaks', () => {
+    expect(ack([A], promotion([A, B], [B], false))).toMatchObject({
+      ...{ level: 'failure', what: expect.stringMatching(/every write 503 .*b:6379 may have .*\(1 of 3 sentinels/) },
+      remedy: expect.stringContaining('when a majority of them is back'),
+    });
+  });
+
+  test('is 503 while its replicas live elsewhere, until they are given up', () => {
+    expect(ack([], promotion([A]))).toMatchObject({
+      level: 'failure',
+      what: expect.stringContaining('every write 503'),
+    });
+    expect(ack([A], promotion([A, B]))).toMatchObject({
+      ...{
+        level: 'warning',
+        what: expect.stringMatching(/^coordinators that start now, or saw it .* every write 503 .*: b:6379 may/),
+      },
+    });
+  });
+
+  test('is 503 for the moment in which the sentinels still list the new primary as a replica', () => {
+    expect(ack([], promotion(['10.0.0.5:6379', A], [], false))).toMatchObject({
+      ...{ level: 'warning', what: expect.stringContaining('until the failover is over') },
+    });
+  });
+
+  test('without the only replica is told', () => {
+    const told = advise({ replicas: [replica('a')] }).find(({ check }) => check === 'replicas');
+    expect(told?.what).toMatch(/were it away, writes would be refused for 3 s, then acknowledged by "disk"$/);
+  });
+});
+
 test('a limit of memory needs noeviction, and without a limit nothing is dropped', () => {
   expect(faults(advise({ memoryLimit: 2 ** 30, evictionPolicy: 'allkeys-lru' }))).toEqual([
     expect.stringContaining('at the limit of 1024 MiB Redis drops keys (maxmemory-policy allkeys-lru)'),
@@ -150,10 +211,14 @@ test('a limit of memory needs noeviction, and without a limit nothing is dropped
 });
 
 describe('replicas', () => {
-  test('that are online make the level, whatever is on disk', () => {
+  test('that are online make the level, but not without an append-only file', () => {
     const replicas = [replica('a'), replica('b'), replica('c', { state: 'send_bulk' })];
     expect(ofAck(advise({ replicas }))?.what).toMatch(/^replicas:2 /);
-    expect(ofAck(persisting({ appendOnly: false }, { replicas }))?.what).toMatch(/^replicas:2 /);
+    expect(ofAck(persisting({ appendSync: 'everysec' }, { replicas }))?.what).toMatch(/^replicas:2 /);
+    expect(ofAck(persisting({ appendOnly: false }, { replicas }))).toMatchObject({
+      ...{ level: 'warning', what: expect.stringMatching(/^memory .*its replicas forget everything with it/) },
+      remedy: expect.stringContaining('appendonly yes'),
+    });
     expect(ofAck(advise())?.what).toMatch(/^disk /);
     expect(ofAck(advise({ replicas: [replica('c', { state: 'send_bulk' })] }))?.what).toMatch(/^disk /);
   });
@@ -169,6 +234,7 @@ describe('replicas', () => {
       'warning replicas: b:6379 lags behind by 700 bytes',
       'warning replicas: c:6379 lags behind by 1 bytes and has confirmed nothing for 8 s',
       'warning replicas: d:6379 is not online yet (wait_bgsave)',
+      expect.stringMatching(/^warning ack: replicas:3 .* 503 .* while b:6379, c:6379 does not confirm/),
     ]);
   });
 
@@ -176,6 +242,7 @@ describe('replicas', () => {
     expect(faults(advise())).toEqual([]);
     expect(faults(advise({}, { kind: 'cluster' }))).toEqual([
       expect.stringMatching(/^warning replicas: no replica .* nobody to promote/),
+      expect.stringMatching(/^warning ack: disk .*the primary has no replica/),
     ]);
   });
 

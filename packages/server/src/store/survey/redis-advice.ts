@@ -1,4 +1,5 @@
-import { fail, fine, type RedisAdvice, warn } from './redis-advice-level.ts';
+import { adviseOnAcknowledgement, levelAlone } from './redis-acknowledgement-advice.ts';
+import { fail, fine, type RedisAdvice, remedyOf, warn } from './redis-advice-level.ts';
 import type { ClusterFacts } from './redis-cluster-survey.ts';
 import type { Untold } from './redis-question.ts';
 import { adviseOnSentinels } from './redis-sentinel-advice.ts';
@@ -23,6 +24,8 @@ export function adviseOnRedis(survey: RedisSurvey): RedisAdvice[] {
       ...sentinels,
     ];
   }
+  // All else would be told of the wrong server.
+  if (survey.kind === 'single' && server.mode === 'sentinel') return adviseOnServer(server, survey.kind);
   const serving = server.role === undefined || server.role === 'master';
   return [
     ...adviseOnServer(server, survey.kind),
@@ -31,7 +34,7 @@ export function adviseOnRedis(survey: RedisSurvey): RedisAdvice[] {
           ...adviseOnPersistence(server),
           ...adviseOnMemory(server),
           ...adviseOnReplicas(server, survey),
-          adviseOnAcknowledgement(server),
+          ...adviseOnAcknowledgement(server, survey.kind),
         ]
       : []),
     ...sentinels,
@@ -40,13 +43,6 @@ export function adviseOnRedis(survey: RedisSurvey): RedisAdvice[] {
     ...adviseOnRights(server, survey),
     ...adviseOnFleet(server, survey.fleet),
   ];
-}
-
-function remedyOf(reason: string): string {
-  if (/WRONGPASS|NOAUTH|invalid password/i.test(reason)) return 'give the right user and password in the URL';
-  if (/NOPERM/.test(reason)) return 'give the user the rights of docs/redis.md';
-  if (/no answer/.test(reason)) return 'it hangs, still loads its data, or a firewall drops what is sent to it';
-  return 'start it, or correct the URL; see docs/redis.md';
 }
 
 function adviseOnServer({ address, version, mode, role, replicaOf }: ServerFacts, kind: RedisSurvey['kind']) {
@@ -134,13 +130,6 @@ function adviseOnSync({ appendOnly, appendSync, skipsSyncOnRewrite }: Persistenc
   return fine('persistence', 'each write is synced to disk before it is answered');
 }
 
-/** @returns `undefined` when Redis does not tell */
-function syncs({ appendOnly, appendSync, skipsSyncOnRewrite }: PersistenceFacts): boolean | undefined {
-  if (appendOnly === false) return false;
-  if (appendSync === undefined) return undefined;
-  return appendSync === 'always' && !skipsSyncOnRewrite;
-}
-
 function adviseOnMemory({ memoryLimit, evictionPolicy }: ServerFacts): RedisAdvice[] {
   if (memoryLimit === undefined || evictionPolicy === undefined) return [];
   if (memoryLimit === 0) return [fine('memory', 'there is no limit')];
@@ -156,7 +145,8 @@ function adviseOnMemory({ memoryLimit, evictionPolicy }: ServerFacts): RedisAdvi
   ];
 }
 
-function adviseOnReplicas({ replicas, persistence }: ServerFacts, { kind, outOfReach }: RedisSurvey): RedisAdvice[] {
+function adviseOnReplicas(server: ServerFacts, { kind, outOfReach }: RedisSurvey): RedisAdvice[] {
+  const { replicas, persistence } = server;
   if (!replicas) return [];
   const failsOver = kind !== 'single';
   const advice: RedisAdvice[] = [];
@@ -173,8 +163,9 @@ function adviseOnReplicas({ replicas, persistence }: ServerFacts, { kind, outOfR
   }
   if (online.length > 0 && advice.length === 0) {
     const names = online.map(({ address }) => address).join(', ');
-    const alone = online.length === 1 ? '; while it is away, nothing is confirmed' : '';
-    advice.push(fine('replicas', `${online.length} online, with no lag: ${names}${alone}`));
+    const until = failsOver ? 'until a majority has given it up' : 'for 3 s';
+    const alone = `; were it away, writes would be refused ${until}, then acknowledged by "${levelAlone(server, kind)}"`;
+    advice.push(fine('replicas', `${online.length} online, with no lag: ${names}${online.length === 1 ? alone : ''}`));
   }
   if (persistence.appendOnly === false && replicas.length > 0) {
     advice.push(
@@ -208,22 +199,6 @@ function faultOf({ state, behind, silentFor }: ReplicaFacts): string | undefined
     ...(silentFor > SILENT_MAX ? [`has confirmed nothing for ${silentFor} s`] : []),
   ];
   return faults.length > 0 ? faults.join(' and ') : undefined;
-}
-
-function adviseOnAcknowledgement({ replicas, persistence }: ServerFacts): RedisAdvice {
-  const count = replicas?.filter(isOnline).length ?? 0;
-  if (count > 0) {
-    return fine(
-      'ack',
-      `replicas:${count} is what coordinators choose by default: all that are online confirm, so that a failover to any of them loses nothing`,
-    );
-  }
-  if (syncs(persistence)) return fine('ack', 'disk is what coordinators choose by default');
-  return warn(
-    'ack',
-    'memory is what coordinators choose by default: a crash of Redis can lose what was acknowledged',
-    'appendonly yes and appendfsync always; or replicas',
-  );
 }
 
 function adviseOnCluster({ state, voters, replicas }: ClusterFacts, { address }: ServerFacts): RedisAdvice[] {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { isRefusal, send } from '../redis-connection.ts';
+import { isRefusal, reasonOf, send } from '../redis-connection.ts';
 
 /** How long one question may take, ms. */
 export const ANSWER_WITHIN = 2000;
@@ -45,7 +45,7 @@ export class Questioner {
       // There is no such script: said only to those who may run one.
       if (message.startsWith('NOSCRIPT')) return null;
       const refused = isRefusal(error) && /^NOPERM|^ERR unknown (sub)?command/i.test(message);
-      this.#untold.set(question, { question, reason: message, refused });
+      this.#untold.set(question, { question, reason: reasonOf(error), refused });
       return undefined;
     }
   }

@@ -9,6 +9,7 @@ const OTHERS = ['10.0.0.1:26379', '10.0.0.2:26379', '10.0.0.3:26379'];
 const view: SentinelView = {
   primary: '10.0.0.5:6379',
   primaryDown: false,
+  failingOver: false,
   total: 3,
   quorum: 2,
   downAfter: 5000,
@@ -135,6 +136,14 @@ test('replicas that they know and the primary does not, and the other way round,
   expect(faults(three(), ['10.0.0.6:6379', '10.0.0.7:6379', '10.0.0.8:6379'])).toEqual([
     'warning: no sentinel knows the replica 10.0.0.8:6379: it cannot be promoted',
   ]);
+});
+
+test('the server just promoted, still listed as a replica, is a failover under way and no replica that is missing', () => {
+  const promoted = [...(view.replicas ?? []), { address: '10.0.0.5:6379', down: false, priority: 100 }];
+  expect(faults(all({ replicas: promoted }), [])).toEqual([
+    expect.stringMatching(/^warning: a failover is under way: 10\.0\.0\.5:6379 was promoted/),
+  ]);
+  expect(faults(three({ failingOver: true }))).toEqual(['warning: a failover is under way']);
 });
 
 test('replicas that may never be promoted are a warning', () => {

@@ -1,4 +1,4 @@
-import { fail, fine, type RedisAdvice, warn } from './redis-advice-level.ts';
+import { fail, fine, type RedisAdvice, remedyOf, warn } from './redis-advice-level.ts';
 import type { SentinelFacts, SentinelReplica, SentinelView } from './redis-sentinel-survey.ts';
 import type { RedisSurvey } from './redis-survey.ts';
 
@@ -14,7 +14,7 @@ export function adviseOnSentinels(survey: RedisSurvey): RedisAdvice[] {
   const { sentinels } = survey;
   const silent = sentinels.flatMap(({ address, silent }) => (silent === undefined ? [] : [{ address, silent }]));
   const advice = silent.map(({ address, silent }) =>
-    warn('sentinels', `${address} cannot be asked: ${silent}`, 'start it, or correct the URL'),
+    warn('sentinels', `${address} cannot be asked: ${silent}`, remedyOf(silent)),
   );
   const views = sentinels.flatMap(({ address, view }) => (view ? [{ address, ...view }] : []));
   if (views.length === 0) {
@@ -203,6 +203,13 @@ function adviseOnCandidates(views: readonly View[], { server }: RedisSurvey): Re
     if (!known.get(replica.address)?.down) known.set(replica.address, replica);
   }
   const connected = server.unreachable === undefined ? server.replicas?.map(({ address }) => address) : undefined;
+  // The one just promoted stays on the list of replicas until the failover is over.
+  const promoted = server.address !== undefined && known.delete(server.address);
+  if (promoted || views.some(({ failingOver }) => failingOver)) {
+    const who = promoted ? `: ${server.address} was promoted, and the others are still to follow it` : '';
+    advice.push(warn('failover', `a failover is under way${who}`, 'ask again in some seconds'));
+    return advice;
+  }
   for (const { address, down } of known.values()) {
     if (!down && (!connected || connected.includes(address))) continue;
     advice.push(

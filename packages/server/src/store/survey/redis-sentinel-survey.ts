@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisAddress, RedisNode } from '../redis-address.ts';
+import { reasonOf } from '../redis-connection.ts';
 import { addressIn, isDown, type SentinelFields, sentinelFields, sentinelOptions } from '../redis-sentinel.ts';
 import { nodeText } from './redis-node.ts';
 import { ANSWER_WITHIN, Questioner, type Untold, within } from './redis-question.ts';
@@ -18,6 +19,8 @@ export interface SentinelView {
   readonly primary: string | null | undefined;
   /** Whether it takes the primary for down. */
   readonly primaryDown: boolean | undefined;
+  /** Whether it is the one that fails over at this moment. */
+  readonly failingOver: boolean | undefined;
   /** How many sentinels there are, with this one. */
   readonly total: number | undefined;
   readonly quorum: number | undefined;
@@ -59,7 +62,7 @@ async function surveySentinel(address: RedisAddress, node: RedisNode, until: Abo
   try {
     await within(2 * ANSWER_WITHIN, sentinel.connect());
   } catch (error) {
-    return { address: nodeText(node), silent: (reason ?? (error as Error)).message };
+    return { address: nodeText(node), silent: reasonOf(reason ?? error) };
   }
   const questioner = new Questioner(sentinel);
   const [place, primary, replicas, others] = await Promise.all([
@@ -75,6 +78,7 @@ async function surveySentinel(address: RedisAddress, node: RedisNode, until: Abo
     view: {
       primary: Array.isArray(place) ? place.join(':') : (place as null | undefined),
       primaryDown: primary && isDown(primary),
+      failingOver: primary && /failover_in_progress/.test(primary.get('flags') ?? ''),
       total: others ? others.length + 1 : primary && numberOf(primary, 'num-other-sentinels', 1),
       quorum: primary && numberOf(primary, 'quorum'),
       downAfter: primary && numberOf(primary, 'down-after-milliseconds'),

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startCluster } from '../../../../../test/support/cluster.ts';
 import { manualRights, PASSWORD } from '../../../../../test/support/manual-rights.ts';
-import { redisUnavailable, startRedis, type TestRedis } from '../../../../../test/support/redis.ts';
+import { redisUnavailable, startRedis, startSentinel, type TestRedis } from '../../../../../test/support/redis.ts';
 import { startSentinelGroup } from '../../../../../test/support/sentinel.ts';
 import { fleetKeys } from '../redis-keys.ts';
 import { openRedisStore } from '../redis-store.ts';
@@ -94,6 +94,7 @@ test('a user who may ask nothing is told so, a wrong password is none that is sh
   const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
   cleanup.push(() => warned.mockRestore());
   const survey = await surveyRedis(named(server.url));
+  expect(warned).not.toHaveBeenCalled();
   expect(survey.server).toMatchObject({ role: undefined, replicas: undefined, keys: undefined, clockAhead: undefined });
   expect(faults(survey)).toEqual(
     expect.arrayContaining([
@@ -165,7 +166,10 @@ test('replicas have no lag under load, and one that hangs has', { timeout: 60_00
   );
   freeze(replica);
   await vi.waitFor(async () => {
-    expect(faults(await surveyRedis(server.url))).toEqual([expect.stringMatching(/lags behind by \d+ bytes/)]);
+    expect(faults(await surveyRedis(server.url))).toEqual([
+      expect.stringMatching(/lags behind by \d+ bytes/),
+      expect.stringMatching(/^warning ack: replicas:1 .* 503/),
+    ]);
   }, SLOW);
 });
 
@@ -200,6 +204,7 @@ test('a Sentinel set-up is judged whole, with the rights of the manual', { timeo
     expect(faults(await surveyRedis(url))).toContain(
       `warning failover: the sentinels know the replica 127.0.0.1:${replica.port}, which is down`,
     );
+    expect(faults(await surveyRedis(url))).toContainEqual(expect.stringMatching(/^warning ack: replicas:1 .* is away/));
   }, SLOW);
 
   for (const sentinel of group.sentinels.slice(1)) await sentinel.kill();
@@ -207,7 +212,34 @@ test('a Sentinel set-up is judged whole, with the rights of the manual', { timeo
     const told = faults(await surveyRedis(url));
     expect(told).toContain('failure sentinels: 1 of 3 reach one another, and 2 are needed to fail over');
     expect(told.filter((line) => line.includes('cannot be asked'))).toHaveLength(2);
+    expect(told).toContainEqual(expect.stringMatching(/^failure ack: coordinators answer every write 503 .*1 of 3/));
   }, SLOW);
+});
+
+test('during a failover that was asked for, no replica is told to be missing', { timeout: 120_000 }, async () => {
+  const group = await startSentinelGroup({ persistence: 'aof' });
+  cleanup.push(() => group.stop());
+  await vi.waitFor(async () => expect(faults(await surveyRedis(group.url))).toEqual([]), SLOW);
+  const [sentinel] = group.sentinels as [TestRedis];
+  const connection = new Redis(sentinel.url, { enableReadyCheck: false });
+  connection.on('error', () => {});
+  cleanup.push(() => connection.disconnect());
+  await connection.call('SENTINEL', 'FAILOVER', 'harbour');
+  const seen = new Set<string>();
+  await vi.waitFor(async () => {
+    const told = faults(await surveyRedis(group.url));
+    for (const line of told) seen.add(line);
+    expect(await group.primaryPort()).not.toBe(group.servers[0]?.port);
+    expect(told).toEqual([]);
+  }, SLOW);
+  expect([...seen]).toContainEqual(expect.stringMatching(/a failover is under way/));
+});
+
+test('a sentinel in place of a primary is told once', async () => {
+  const server = await start();
+  const sentinel = await startSentinel(() => [`sentinel monitor harbour 127.0.0.1 ${server.port} 1`]);
+  cleanup.push(() => sentinel.stop());
+  expect(faults(await surveyRedis(sentinel.url))).toEqual(['failure role: it is a sentinel']);
 });
 
 test('a server that is no sentinel is told so', async () => {
@@ -251,6 +283,7 @@ test('a cluster is judged by the node of the slot', { timeout: 120_000 }, async 
   await vi.waitFor(async () => {
     expect(faults(await surveyRedis(url))).toEqual([
       expect.stringMatching(/^warning replicas: no replica is connected/),
+      expect.stringMatching(/^warning ack: disk .* is away/),
       `warning cluster: the replica 127.0.0.1:${replica.port} has failed`,
     ]);
   }, SLOW);

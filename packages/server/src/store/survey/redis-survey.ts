@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PortolanError } from '@portolan/model';
 import { parseRedisUrl, type RedisAddress, type RedisNode } from '../redis-address.ts';
-import { connectNow, connectRedis } from '../redis-connection.ts';
+import { connectNow, connectRedis, reasonOf } from '../redis-connection.ts';
 import { type FleetKeys, fleetKeys } from '../redis-keys.ts';
+import { type PrimaryFacts, type Promotion, primaryFacts, promotionOf } from '../redis-promotion.ts';
 import { SlotOwner } from '../redis-slot.ts';
 import { type ClusterFacts, surveyCluster } from './redis-cluster-survey.ts';
 import { isReachable, nodeText, parseNodeText } from './redis-node.ts';
@@ -38,6 +38,10 @@ export interface ServerFacts {
   readonly evictionPolicy: string | undefined;
   /** Those that are connected to it. */
   readonly replicas: readonly ReplicaFacts[] | undefined;
+  /** What coordinators go by when they choose how surely they answer. */
+  readonly primary: PrimaryFacts;
+  /** As `primary`, from those who decide on promotions; `undefined` where nobody does. */
+  readonly promotion: Promotion | undefined;
   /** How far its clock is ahead of this machine's, ms. */
   readonly clockAhead: number | undefined;
   /** Which keys of the fleet are there. */
@@ -104,20 +108,18 @@ async function surveyPrimary(
   try {
     place = await placeOf(address, keys, sentinels);
     const single = { ...address, kind: 'single' as const, nodes: [place] };
-    const redis = connectRedis({ address: single, key: keys.meta, silence: ANSWER_WITHIN, until });
+    // Without the check for readiness: a Redis that loads says so, and what the user may not ask is told by the survey.
+    const redis = connectRedis({ address: single, key: keys.meta, silence: ANSWER_WITHIN, until, readyCheck: false });
     await within(CONNECT_WITHIN, connectNow(redis));
     const questioner = new Questioner(redis);
     const cluster = address.kind === 'cluster' ? await surveyCluster(questioner) : undefined;
-    return { server: await surveyServer(questioner, nodeText(place), keys), cluster };
+    const told = await surveyServer(questioner, nodeText(place), keys);
+    const primary = await primaryFacts(redis);
+    const server = { ...told, primary, promotion: await promotionOf(redis, address, primary) };
+    return { server, cluster };
   } catch (error) {
     return { server: { address: place && nodeText(place), unreachable: reasonOf(error) }, cluster: undefined };
   }
-}
-
-function reasonOf(error: unknown): string {
-  // What `connectNow` throws has a text for those who reserve.
-  if (error instanceof PortolanError && typeof error.data.reason === 'string') return error.data.reason;
-  return (error as Error).message;
 }
 
 async function placeOf(
@@ -134,7 +136,10 @@ async function placeOf(
   return parseNodeText(first[0]);
 }
 
-async function surveyServer(questioner: Questioner, address: string, keys: FleetKeys): Promise<ServerFacts> {
+type ToldFacts = Omit<ServerFacts, 'primary' | 'promotion'>;
+
+/** @throws Error when it cannot answer for the moment */
+async function surveyServer(questioner: Questioner, address: string, keys: FleetKeys): Promise<ToldFacts> {
   const [info, config, clockAhead, present] = await Promise.all([
     questioner.ask('INFO').then(infoFields),
     configOf(questioner),
@@ -142,6 +147,9 @@ async function surveyServer(questioner: Questioner, address: string, keys: Fleet
     keysOf(questioner, keys),
     tryRights(questioner, keys),
   ]);
+  const silent = questioner.untold.find(({ question, refused }) => question === 'INFO' && !refused);
+  if (silent) throw new Error(silent.reason);
+  if (info.get('loading') === '1') throw new Error('no answer yet: it loads its data');
   const role = info.get('role');
   // Replicas know of no replicas of their own that count, and refuse it.
   if (role === 'master') await questioner.ask('WAIT', 0, 1);
