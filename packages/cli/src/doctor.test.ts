@@ -170,8 +170,12 @@ describe('on a Redis', () => {
     onTestFinished(async () => void (await server.stop()));
     await vi.waitFor(() => JSON.parse(server.stdout), patient);
     expect(server.stderr).toContain('0 replicas are online: every write is refused until there are enough');
-    expect(server.stderr).toMatch(/"reason":"0 of 1 replicas.*takes no part in gossip/);
+    expect(server.stderr).toMatch(/0 of 1 replicas confirmed.*cannot take part in gossip yet/);
     expect(server.stderr).not.toContain('stack');
+    // All goes on by itself once there are enough.
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(redis.port)], asProcess: true });
+    onTestFinished(() => replica.stop());
+    await vi.waitFor(() => expect(server.stderr).toContain('this coordinator takes part in gossip'), patient);
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Server, createServer as serveHttp } from 'node:http';
 import { createServer as serveHttps, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import type { SheetCluster } from '@portolan/gossip';
 import { PortolanError } from '@portolan/model';
@@ -78,6 +79,8 @@ const WEBSOCKET_FRAME_MAX = 64 * 1024;
 /** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
 const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 const HANDSHAKE_TIMEOUT = 10_000;
+/** How soon a coordinator that could not join the gossip tries again, ms. */
+const REJOIN_EVERY = 5_000;
 
 /**
  * Starts a coordinator.
@@ -154,12 +157,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const name = host.includes(':') ? `[${host}]` : host;
   const url = `${secure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
-  const gossip = await startGossip();
+  const stopping = new AbortController();
+  let gossipMissed = false;
+  let gossip = await startGossip();
+  if (!gossip && options.gossip) void joinLater();
   logger.info({ url }, 'the coordinator is ready');
 
   const stop = async () => {
     logger.info('the coordinator stops');
     serving = false;
+    stopping.abort();
     unwatch?.();
     const drained = drain();
     coordinator.hub.stop();
@@ -172,7 +179,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let stopped: Promise<void> | undefined;
   return {
     url,
-    cluster: gossip?.cluster,
+    get cluster() {
+      return gossip?.cluster;
+    },
     stop() {
       stopped ??= stop();
       return stopped;
@@ -190,9 +199,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     } catch (error) {
       // What the store refused is no fault of the program.
       const why = error instanceof PortolanError ? { reason: error.message } : { err: error };
-      logger.warn(why, 'this coordinator takes no part in gossip until it is started again');
+      if (!gossipMissed) logger.warn(why, 'this coordinator cannot take part in gossip yet; it tries again');
+      gossipMissed = true;
       return undefined;
     }
+  }
+
+  async function joinLater() {
+    while (!gossip && !stopping.signal.aborted) {
+      await sleep(REJOIN_EVERY, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      if (!stopping.signal.aborted) gossip = await startGossip();
+    }
+    if (!gossip) return;
+    if (stopping.signal.aborted) await gossip.stop();
+    else logger.info('this coordinator takes part in gossip');
   }
 }
 

@@ -162,11 +162,11 @@ describe('what coordinators answer', () => {
   test('is lowered while a replica is down, and says why', () => {
     expect(ack([A, B], promotion([A, B]))).toMatchObject({ level: 'ok', what: expect.stringMatching(/^replicas:2 /) });
     expect(ack([A], promotion([A, B], [B]))).toMatchObject({
-      ...{ level: 'warning', what: expect.stringMatching(/^replicas:1 .*the replica b:6379 is away/) },
+      ...{ level: 'warning', what: expect.stringMatching(/^replicas:1 .*replica b:6379 is not connected/) },
       remedy: expect.stringContaining('SENTINEL RESET'),
     });
     expect(ack([], promotion([A, B], [A, B]))).toMatchObject({
-      ...{ level: 'warning', what: expect.stringMatching(/^disk .*the replica a:6379, b:6379 is away/) },
+      ...{ level: 'warning', what: expect.stringMatching(/^disk .*replica a:6379, b:6379 is not connected/) },
     });
   });
 
@@ -216,7 +216,7 @@ describe('replicas', () => {
     expect(ofAck(advise({ replicas }))?.what).toMatch(/^replicas:2 /);
     expect(ofAck(persisting({ appendSync: 'everysec' }, { replicas }))?.what).toMatch(/^replicas:2 /);
     expect(ofAck(persisting({ appendOnly: false }, { replicas }))).toMatchObject({
-      ...{ level: 'warning', what: expect.stringMatching(/^memory .*its replicas forget everything with it/) },
+      ...{ level: 'warning', what: expect.stringMatching(/^memory .*copy its empty state/) },
       remedy: expect.stringContaining('appendonly yes'),
     });
     expect(ofAck(advise())?.what).toMatch(/^disk /);

@@ -204,7 +204,9 @@ test('a Sentinel set-up is judged whole, with the rights of the manual', { timeo
     expect(faults(await surveyRedis(url))).toContain(
       `warning failover: the sentinels know the replica 127.0.0.1:${replica.port}, which is down`,
     );
-    expect(faults(await surveyRedis(url))).toContainEqual(expect.stringMatching(/^warning ack: replicas:1 .* is away/));
+    expect(faults(await surveyRedis(url))).toContainEqual(
+      expect.stringMatching(/^warning ack: replicas:1 .* is not connected/),
+    );
   }, SLOW);
 
   for (const sentinel of group.sentinels.slice(1)) await sentinel.kill();
@@ -283,7 +285,7 @@ test('a cluster is judged by the node of the slot', { timeout: 120_000 }, async 
   await vi.waitFor(async () => {
     expect(faults(await surveyRedis(url))).toEqual([
       expect.stringMatching(/^warning replicas: no replica is connected/),
-      expect.stringMatching(/^warning ack: disk .* is away/),
+      expect.stringMatching(/^warning ack: disk .* is not connected/),
       `warning cluster: the replica 127.0.0.1:${replica.port} has failed`,
     ]);
   }, SLOW);
