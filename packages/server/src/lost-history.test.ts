@@ -60,6 +60,11 @@ test('what was released after the fork, as anything may be, is not lost', () => 
   expect(lostPorts(before, released, [{ epoch: 8, after: '1-1' }])).toEqual([2]);
 });
 
+test('where nobody knows at which place the history forked, all that is not there is told', () => {
+  const before = fleetOf([{ port: 1, version: '7.1' }], '1-1', 7);
+  expect(lostPorts(before, fleetOf([], '9-9', 8), [])).toEqual([1]);
+});
+
 test('what its owner was given again is not lost', () => {
   const before = fleetOf([{ port: 2, version: '7.2' }], '2-2', 7);
   const again = fleetOf([{ port: 2, version: '8.2' }], '2-5', 8);

@@ -12,9 +12,11 @@ export interface History {
  * Whether what was committed in an epoch, at a revision, is of this history. An epoch begins where the history may have
  * forked: so what an earlier one committed beyond that place is lost.
  */
-export function isOf({ position, epochs }: History, epoch: number, revision: number): boolean {
-  const next = epochs.find((each) => each.epoch > epoch);
-  return revision <= revisionOf(next ? next.after : position);
+export function isOf(history: History, epoch: number, revision: number): boolean {
+  const next = history.epochs.find((each) => each.epoch > epoch);
+  if (next) return revision <= revisionOf(next.after);
+  // A coordinator of an earlier release begins epochs and does not note where: better to tell of too much.
+  return epoch >= history.epoch && revision <= revisionOf(history.position);
 }
 
 /**
