@@ -24,8 +24,9 @@ export async function checkAudit(subject: Subject): Promise<void> {
       const attempts = trail.attempts.filter((each) => each.service === service && each.kind === kind);
       const did = ({ ok, created }: (typeof attempts)[number]) => ok && (kind === 'release' || created === true);
       const sure = attempts.filter(did).length;
-      // Asking on other terms (a lease made permanent) is an act as well, and so may be one whose answer was lost.
-      const maybe = attempts.filter((each) => !did(each) && (each.unsure || (each.ok && kind !== 'release'))).length;
+      // Asking on other terms (a lease made permanent) is an act as well, and so may be each try whose answer was lost: what
+      // it was given lapsed before the next one came, when a coordinator stood still for longer than the lease lasts.
+      const maybe = attempts.filter((each) => each.unsure || (!did(each) && each.ok && kind !== 'release')).length;
       const told = own.filter(({ action }) => action === kind).length;
       if (told < sure || told > sure + maybe) trail.violation('audit trail', { service, kind, sure, maybe, told });
     }
