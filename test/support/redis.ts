@@ -13,6 +13,8 @@ const IMAGE = 'redis:7-alpine';
 /** How long a Redis may take to answer its first PING, ms. */
 const START_TIMEOUT = 30_000;
 const PORT_ATTEMPTS = 5;
+/** ms */
+const TOLD_AGAIN = 1_000;
 
 export interface TestRedis {
   readonly url: string;
@@ -20,7 +22,7 @@ export interface TestRedis {
   readonly port: number;
   /** Absent when it runs in a container. */
   readonly pid?: number;
-  /** Ends it in order and deletes its data. */
+  /** Ends it and deletes its data. */
   stop(): Promise<void>;
   /** SIGKILL; the data stays for `restart`. */
   kill(): Promise<void>;
@@ -137,7 +139,8 @@ class RedisProcess implements TestRedis {
   async stop(): Promise<void> {
     // A paused process would never hear of SIGTERM.
     this.#child?.kill('SIGCONT');
-    await this.#end('SIGTERM');
+    // Nothing of it is kept.
+    await this.#end('SIGKILL');
     running.delete(this);
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -154,9 +157,10 @@ class RedisProcess implements TestRedis {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
+    const exited = once(child, 'exit').then(() => true);
+    // One that is writing its first append-only file refuses to end, and has to be told again.
+    do child.kill(signal);
+    while (!(await Promise.race([exited, sleep(TOLD_AGAIN, false, { ref: false })])));
   }
 
   abandon(): void {

@@ -72,7 +72,7 @@ test('whether it may have been done follows from what was sent to the store, not
   expect(await reserve(server, 'sent')).toMatchObject({ code: 'durability-unknown', mayHaveBeenDone: true });
   // This one first proves that its copy is fresh, and cannot.
   const fresh = await start(store);
-  expect(await reserve(fresh, 'not-sent')).toMatchObject({ code: 'durability-unknown', mayHaveBeenDone: false });
+  expect(await reserve(fresh, 'not-sent')).toMatchObject({ code: 'not-ready', mayHaveBeenDone: false });
 });
 
 test('a refusal does not speak of it', async () => {
