@@ -26,6 +26,8 @@ export interface Watched {
   readonly address: RedisAddress;
   readonly wanted: Acknowledgement | undefined;
   readonly logger: Logger | undefined;
+  /** How often the set-up is looked at while all is well, ms. */
+  readonly lookEvery?: number | undefined;
   /** Ends it. */
   readonly until: AbortSignal;
 }
@@ -164,10 +166,10 @@ export class DurabilityWatch {
   }
 
   async #follow(): Promise<void> {
-    const { redis, until } = this.#watched;
+    const { redis, until, lookEvery = LOOK_EVERY } = this.#watched;
     while (!until.aborted) {
       const wait = AbortSignal.any([until, this.#wake.signal]);
-      await sleep(this.#settled ? LOOK_EVERY : LOOK_AGAIN, undefined, { signal: wait, ref: false }).catch(() => {});
+      await sleep(this.#settled ? lookEvery : LOOK_AGAIN, undefined, { signal: wait, ref: false }).catch(() => {});
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
       if (redis.status === 'ready') await this.look().catch(() => undefined);
     }

@@ -129,8 +129,9 @@ test('the level follows replicas as they come and go, and a lowered one says so'
 
 test('a Redis that no longer writes to disk is not taken for one that does', { timeout: 60_000 }, async () => {
   const server = await start({ persistence: 'aof' });
-  const followed = await open({ url: server.url });
-  const strict = await open({ url: server.url, acknowledgement: 'disk' });
+  const lookEvery = 200;
+  const followed = await open({ url: server.url, lookEvery });
+  const strict = await open({ url: server.url, acknowledgement: 'disk', lookEvery });
   const config = (...words: string[]) => client(server).call('CONFIG', 'SET', ...words);
   for (const [setting, off, on] of [
     ['no-appendfsync-on-rewrite', 'yes', 'no'],

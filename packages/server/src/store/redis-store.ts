@@ -45,6 +45,8 @@ export interface RedisStoreOptions {
   readonly acknowledgement?: Acknowledgement;
   /** How long a commit waits for replicas, ms. */
   readonly waitTimeout?: number;
+  /** How often it is looked at what this Redis can give, ms. */
+  readonly lookEvery?: number;
   /** How many groups the log keeps, approximately: how far back a reader can resume. */
   readonly logLength?: number;
   readonly logger?: Logger;
@@ -89,7 +91,14 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   }
   try {
     const wanted = options.acknowledgement;
-    const durability = new DurabilityWatch({ redis, address, wanted, logger, until: closed.signal });
+    const durability = new DurabilityWatch({
+      redis,
+      address,
+      wanted,
+      logger,
+      until: closed.signal,
+      lookEvery: options.lookEvery,
+    });
     await connectNow(redis);
     const { refused } = await durability.choose();
     if (refused !== null) throw notToBeHad(wanted!, refused);
