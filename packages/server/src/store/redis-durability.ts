@@ -19,6 +19,8 @@ import { type PrimaryFacts, type Promotion, primaryFacts, promotionOf } from './
 /** How often the set-up is looked at, ms: while all is well, and while something is not as it should be. */
 const LOOK_EVERY = 5_000;
 const LOOK_AGAIN = 500;
+/** The least time between two looks, ms, however much there is to doubt. */
+const LOOK_PAUSE = 100;
 
 export interface Watched {
   /** The connection that commits go over. */
@@ -68,7 +70,8 @@ export class DurabilityWatch {
 
   /** @throws PortolanError `store-unavailable` when the connection broke meanwhile */
   async choose(): Promise<Durability> {
-    if (!this.#chosen) await this.look().catch(() => undefined);
+    // A look that was under way may be of the connection before.
+    for (let i = 0; i < 2 && !this.#chosen; i++) await this.look().catch(() => undefined);
     if (!this.#chosen) throw unavailable(new Error('the connection broke while it was asked how it persists'));
     return this.#durability;
   }
@@ -170,7 +173,10 @@ export class DurabilityWatch {
     while (!until.aborted) {
       const wait = AbortSignal.any([until, this.#wake.signal]);
       await sleep(this.#settled ? lookEvery : LOOK_AGAIN, undefined, { signal: wait, ref: false }).catch(() => {});
-      if (this.#wake.signal.aborted) this.#wake = new AbortController();
+      if (this.#wake.signal.aborted) {
+        this.#wake = new AbortController();
+        await sleep(LOOK_PAUSE, undefined, { signal: until, ref: false }).catch(() => {});
+      }
       if (redis.status === 'ready') await this.look().catch(() => undefined);
     }
   }
