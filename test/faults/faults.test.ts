@@ -20,10 +20,10 @@ const CASES = ['stale', 'sdk', 'zombie', 'again', 'resume', 'resubscribe', 'resu
 const unavailable = process.platform === 'win32' ? 'Windows cannot freeze a process' : redisUnavailable();
 
 // They wait more than they work.
-describe.concurrent('faults, one after another, for 15 s', () => {
+describe.concurrent('faults, one after another, for 12 s', () => {
   test.for(TRIALS)('on %s, seed %d: what is promised stands', async ([store, seed], { skip }) => {
     if (store !== 'sqlite' && unavailable !== undefined) skip(unavailable);
-    const args = ['--store', store, '--seed', String(seed), '--seconds', '15', '--services', '16'];
+    const args = ['--store', store, '--seed', String(seed), '--seconds', '12', '--services', '16'];
     const { output } = await runChild(args);
     const summary = summaryIn(output);
     expect(summary, output).toBeDefined();
