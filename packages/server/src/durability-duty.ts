@@ -1,6 +1,7 @@
 import { type Finding, key } from '@portolan/model';
 import { put } from './commands/entries.ts';
 import type { Duty, Term } from './leader.ts';
+import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
 import type { Store } from './store/store.ts';
 
@@ -19,20 +20,7 @@ export class DurabilityDuty implements Duty {
   }
 
   lead(term: Term, signal: AbortSignal): void {
-    let looking = false;
-    const look = async () => {
-      if (looking) return;
-      looking = true;
-      try {
-        await this.#tell(term);
-      } finally {
-        looking = false;
-      }
-    };
-    // What fails is tried again at the next look.
-    const timer = setInterval(() => void look().catch(() => {}), LOOK_EVERY);
-    timer.unref();
-    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+    regularly(LOOK_EVERY, signal, () => this.#tell(term));
   }
 
   async #tell(term: Term): Promise<void> {

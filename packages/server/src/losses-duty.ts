@@ -1,6 +1,7 @@
 import type { Endpoint, Protocol } from '@portolan/model';
 import { openLosses, resolvedLoss } from './commands/lost-finding.ts';
 import type { Duty, Term } from './leader.ts';
+import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
 
 /** ms */
@@ -18,25 +19,15 @@ export class LossesDuty implements Duty {
   }
 
   lead(term: Term, signal: AbortSignal): void {
-    let looking = false;
-    const look = async () => {
-      if (looking) return;
-      looking = true;
-      try {
-        const { fleet } = this.#replica;
-        const hasPort = (endpoint: Endpoint, protocol: Protocol) =>
-          fleet.assignmentOf(endpoint, protocol) !== undefined;
-        for (const held of openLosses(fleet, hasPort)) {
-          const conditions = [{ key: held.key, version: held.version }];
-          await term.commit({ conditions, puts: [resolvedLoss(held)] });
-        }
-      } finally {
-        looking = false;
-      }
-    };
-    // What fails is tried again at the next look.
-    const timer = setInterval(() => void look().catch(() => {}), LOOK_EVERY);
-    timer.unref();
-    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+    regularly(LOOK_EVERY, signal, () => this.#settle(term));
+  }
+
+  async #settle(term: Term): Promise<void> {
+    const { fleet } = this.#replica;
+    const hasPort = (endpoint: Endpoint, protocol: Protocol) => fleet.assignmentOf(endpoint, protocol) !== undefined;
+    for (const held of openLosses(fleet, hasPort)) {
+      const conditions = [{ key: held.key, version: held.version }];
+      await term.commit({ conditions, puts: [resolvedLoss(held)] });
+    }
   }
 }
