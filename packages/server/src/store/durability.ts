@@ -14,7 +14,7 @@ export interface Durability {
   readonly refused: string | null;
 }
 
-/** A replica that has to confirm: it was in step with the primary, and nobody who decides on promotions has given it up. */
+/** Which replicas have to confirm: those that were in step with the primary and were not given up by who decides on promotions. */
 export interface Required {
   /** Id to the time since when it is away, ms of the monotonic clock; `undefined` while it is connected. */
   readonly replicas: ReadonlyMap<string, number | undefined>;
