@@ -9,7 +9,7 @@ const withBrowser = [
 ];
 
 /** What is promised has to hold the first time. */
-const promises = ['test/faults/**/*.test.ts'];
+const promises = ['test/faults/**/*.test.ts', 'test/attacks/**/*.test.ts'];
 
 const shared = {
   // Real processes, sockets and stores on machines that may be slow and shared.
