@@ -47,6 +47,7 @@ async function agentThatSees(listeners: readonly Listener[], goodbye = false): P
     },
     answerTask: (id, answer) => client.answerTask(id, answer),
     reportHealth: async () => {},
+    isReady: async () => true,
   };
   const logger = { info() {}, debug() {}, warn: console.warn, error: console.error };
   let changed = true;

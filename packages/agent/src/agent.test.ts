@@ -59,6 +59,7 @@ function coordinator() {
       yield* state.tasks.splice(0);
     },
     async reportHealth() {},
+    isReady: async () => true,
     async answerTask(_id, answer) {
       answers.push(answer);
     },

@@ -13,6 +13,7 @@ import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { HealthChecker } from './health-checker.ts';
 import { defaultStateDirectory, describeHost, hostIdentity } from './host-identity.ts';
+import { hostKey } from './host-key.ts';
 import type { Manifest } from './identity.ts';
 import { forget, keep } from './kept-file.ts';
 import type { KillScope } from './kill-scope.ts';
@@ -73,7 +74,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stopping = new AbortController();
 
   const first = bounded(await scanner.scan());
-  let described = describeHost(first.blindSpots, hostName);
+  const signing = hostKey(options.stateDirectory);
+  const describe = (blindSpots: readonly string[]) => ({
+    ...describeHost(blindSpots, hostName),
+    key: signing.publicKey,
+  });
+  let described = describe(first.blindSpots);
   let inTouch = () => false;
   const reporter = new Reporter({
     host: hostId,
@@ -134,13 +140,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       copy,
       stateDirectory,
       tell,
+      isAttended: () => coordinator.isReady(),
       settle,
       clock,
       random,
       logger,
     });
     const duty =
-      gossip && new GossipDuty({ gossip, hostId, hostName: name, version, stateDirectory, copy, own, clock, logger });
+      gossip &&
+      new GossipDuty({
+        gossip,
+        hostId,
+        hostKey: signing,
+        hostName: name,
+        version,
+        stateDirectory,
+        copy,
+        own,
+        clock,
+        logger,
+      });
     duty?.start();
     inTouch = () => duty?.inTouch ?? false;
     const settling = book.run(stopping.signal);
@@ -203,7 +222,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join()) {
           blindSpots = scan.blindSpots;
           describeAt = clock.now() + DESCRIBE_AGAIN;
-          const info = describeHost(blindSpots, hostName);
+          const info = describe(blindSpots);
           if (JSON.stringify(info) !== JSON.stringify(described)) {
             reporter.describe(info);
             locally?.own.describe(info);

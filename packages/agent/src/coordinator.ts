@@ -18,4 +18,6 @@ export interface Coordinator {
   tasks(host: string, signal: AbortSignal, onHealth?: (news: HealthNews) => void): AsyncIterable<Task>;
   answerTask(id: string, answer: TaskAnswer): Promise<unknown>;
   reportHealth(host: string, report: HealthReport): Promise<unknown>;
+  /** Whether one answers that can take commands. Does not throw. */
+  isReady(): Promise<boolean>;
 }

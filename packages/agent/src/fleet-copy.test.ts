@@ -2,6 +2,7 @@ import type { Member } from '@portolan/gossip';
 import {
   type Assignment,
   type Finding,
+  type Host,
   key,
   type Listener,
   listenerId,
@@ -34,6 +35,19 @@ test('a host is as gossip sees it, and its sockets stay while it is only silent'
   expect(copy.fleet.listeners('tcp', 3050).size).toBe(1);
   now += 5_000;
   expect(copy.hostAsOf('h1')).toBe(T0);
+});
+
+test('what the registry says of a host goes before what the host says; who left, and with which key, is for the registry', () => {
+  const registered = { ...HOST, id: 'h1', name: 'true-name', key: 'k'.repeat(43) };
+  say(REGISTRY_SHEET, [key.host('h1'), packEntry(registered, '1.1')]);
+  say('h1', hostRecord('h1'));
+  copy.attend([member('c', 'coordinator'), member('h1', 'agent', 'left')]);
+  expect(copy.fleet.host('h1')).toMatchObject({ name: 'true-name', state: 'unreachable' });
+  expect([copy.hasSheet('h1'), copy.keyOf('h1'), copy.hasSheet('h2')]).toEqual([true, registered.key, false]);
+  say(REGISTRY_SHEET, [key.host('h1'), packEntry({ ...registered, state: 'left' }, '1.2')]);
+  copy.attend([member('c', 'coordinator'), member('h1', 'agent')]);
+  expect(copy.fleet.host('h1')?.state).toBe('left');
+  expect(copy.hasSheet('h1')).toBe(false);
 });
 
 test('a sheet that is given up takes along what it said', () => {
@@ -99,6 +113,19 @@ test('a provisional lease shows until the registry knows better', () => {
   expect(copy.fleet.assignment('tcp', 20_700)?.value.provisional).toBe('h1');
 });
 
+test('no host is believed to have given more provisional leases than an agent gives', () => {
+  const given = Array.from({ length: 300 }, (_, i): [string, string] => [
+    provisionalKey('tcp', 21_000 + i),
+    packOwn({ kind: 'provisional', value: { ...PROMISE, port: 21_000 + i, provisional: 'h1', host: 'h1' } }),
+  ]);
+  say('h1', ...given);
+  expect(copy.fleet.count('assignment')).toBe(100);
+  copy.take({ owner: 'h1', puts: new Map(), deletes: given.map(([of]) => of), gone: true });
+  expect(copy.fleet.count('assignment')).toBe(0);
+  say('h1', given.at(-1)!);
+  expect(copy.fleet.count('assignment')).toBe(1);
+});
+
 test('of two agents that gave one port the first is shown, on every agent the same', () => {
   const given = (host: string, at: string): [string, string] => [
     provisionalKey('tcp', 20_700),
@@ -119,6 +146,16 @@ test('as of when it is: now while a coordinator is there, else since the last on
   now += 30_000;
   expect(copy.asOf).toBeLessThanOrEqual(T0 + 60_000);
 });
+
+const HOST: Omit<Host, 'id' | 'name'> = {
+  addresses: [],
+  platform: 'linux',
+  agentVersion: '1',
+  ephemeral: null,
+  blindSpots: [],
+  state: 'alive',
+  stateSince: '2026-11-21T11:00:00.000Z',
+};
 
 const PROMISE: Assignment = {
   protocol: 'tcp',
@@ -160,9 +197,7 @@ function member(name: string, role: string, status: Member['status'] = 'alive', 
 }
 
 function hostRecord(id: string): [string, string] {
-  const about = { addresses: [], platform: 'linux', agentVersion: '1', ephemeral: null, blindSpots: [] };
-  const value = { ...about, id, name: id, state: 'alive' as const, stateSince: '2026-11-21T11:00:00.000Z' };
-  return [key.host(id), packOwn({ kind: 'host', value })];
+  return [key.host(id), packOwn({ kind: 'host', value: { ...HOST, id, name: id } })];
 }
 
 function listenerRecord(host: string, port: number, service: string): [string, string] {

@@ -6,10 +6,12 @@ import {
   Fleet,
   formatVersion,
   type Host,
+  hasSheet,
   isCoordinator,
   judged,
   key,
   kindOf,
+  PROVISIONAL_MAX,
   portsInUse,
   portsOf,
   REGISTRY_SHEET,
@@ -43,6 +45,8 @@ export class FleetCopy {
   readonly #members = new Map<string, Pick<Member, 'status' | 'statusSince' | 'tags'>>();
   /** Leases given without a coordinator, by key of their assignment, then by who gave them. */
   readonly #provisional = new Map<string, Map<string, Assignment>>();
+  /** How many of them each gave. */
+  readonly #given = new Map<string, number>();
   readonly #registry = new Map<string, { value: EntryValue; version: Version }>();
   readonly #found = new Set<string>();
   readonly #touched = new Set<string>();
@@ -104,6 +108,15 @@ export class FleetCopy {
     this.#settleHost(member);
   }
 
+  /** Whether what a host says by gossip is taken, and the key that it has to be signed with. */
+  hasSheet(host: string): boolean {
+    return hasSheet(this.#registered.get(host));
+  }
+
+  keyOf(host: string): string | undefined {
+    return this.#registered.get(host)?.key;
+  }
+
   /** Whether a coordinator is alive, as far as gossip tells. */
   get isAttended(): boolean {
     return this.#isAttended;
@@ -163,15 +176,18 @@ export class FleetCopy {
     this.#settleHost(host.id);
   }
 
-  /** A host is what it says of itself, else what the registry does; whether it is there, gossip knows best. */
+  /**
+   * A host is what the registry says, else what it says of itself. Whether it is there gossip knows first; but that it
+   * left, which takes its listeners along, is for the registry to say.
+   */
   #settleHost(id: string): void {
-    const host = this.#described.get(id) ?? this.#registered.get(id);
+    const host = this.#registered.get(id) ?? this.#described.get(id);
     const entryKey = key.host(id);
     const member = this.#members.get(id);
     if (!host) this.#remove(entryKey);
-    else if (!member) this.#put(entryKey, this.#registered.get(id) ?? host);
+    else if (!member || host.state === 'left') this.#put(entryKey, host);
     else {
-      const state = member.status === 'failed' ? 'unreachable' : member.status === 'left' ? 'left' : 'alive';
+      const state = member.status === 'failed' || member.status === 'left' ? 'unreachable' : 'alive';
       this.#put(entryKey, { ...host, state, stateSince: new Date(member.statusSince).toISOString() });
     }
   }
@@ -179,6 +195,12 @@ export class FleetCopy {
   #promise(owner: string, assignment: Assignment): void {
     const entryKey = key.assignment(assignment.protocol, assignment.port);
     const promises = this.#provisional.get(entryKey) ?? new Map<string, Assignment>();
+    if (!promises.has(owner)) {
+      const given = this.#given.get(owner) ?? 0;
+      // No agent gives more, so the others are made up.
+      if (given >= PROVISIONAL_MAX) return;
+      this.#given.set(owner, given + 1);
+    }
     this.#provisional.set(entryKey, promises.set(owner, assignment));
     this.#settlePromise(entryKey);
   }
@@ -186,6 +208,9 @@ export class FleetCopy {
   #retract(owner: string, entryKey: string): void {
     const promises = this.#provisional.get(entryKey);
     if (!promises?.delete(owner)) return;
+    const left = this.#given.get(owner)! - 1;
+    if (left === 0) this.#given.delete(owner);
+    else this.#given.set(owner, left);
     if (promises.size === 0) this.#provisional.delete(entryKey);
     this.#settlePromise(entryKey);
   }

@@ -12,12 +12,16 @@ export interface GivenAccess {
   readonly join?: readonly string[] | undefined;
   /** The first one encrypts. */
   readonly keys?: readonly string[] | undefined;
+  /** The public key of the coordinators. */
+  readonly identity?: string | undefined;
   /** Name of the fleet; `default` unless told otherwise. */
   readonly fleet?: string | undefined;
 }
 
 /** What is needed to take part in gossip; without keys nothing is encrypted. */
 export interface Access {
+  /** The public key of the coordinators; `undefined` until one has told it. Without it the registry is not taken. */
+  readonly identity: string | undefined;
   readonly label: string;
   readonly keys: readonly string[];
   readonly seeds: readonly string[];
@@ -41,9 +45,13 @@ export async function findAccess(
   });
   if (told) keep(join(stateDirectory, FILE), told);
   const known = told ?? keptAccess(stateDirectory);
-  if (known) return { label: known.label, keys: given.keys ?? known.keys, seeds: [...seeds, ...known.seeds] };
+  if (known) {
+    const { label, keys } = known;
+    const identity = given.identity ?? known.identity;
+    return { label, keys: given.keys ?? keys, seeds: [...seeds, ...known.seeds], identity };
+  }
   if (seeds.length === 0) return undefined;
-  return { label: `portolan/${given.fleet ?? 'default'}`, keys: given.keys ?? [], seeds };
+  return { label: `portolan/${given.fleet ?? 'default'}`, keys: given.keys ?? [], seeds, identity: given.identity };
 }
 
 export function keptAccess(stateDirectory: string): GossipAccess | undefined {

@@ -1,22 +1,40 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGossipKey, type SheetCluster, startSheetCluster } from '@portolan/gossip';
-import { type GossipAccess, key, PortolanError, packEntry, packOwn, REGISTRY_SHEET } from '@portolan/model';
+import {
+  createGossipKey,
+  createSigningKey,
+  keySeals,
+  type SheetCluster,
+  type SigningKey,
+  startSheetCluster,
+} from '@portolan/gossip';
+import {
+  type GossipAccess,
+  key,
+  PortolanError,
+  type ProofRequest,
+  packEntry,
+  proofStatement,
+  REGISTRY_SHEET,
+} from '@portolan/model';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from './clock.ts';
 import { FleetCopy } from './fleet-copy.ts';
-import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
+import { type AgentGossipOptions, GossipDuty, type IsOurs } from './gossip-duty.ts';
 import { OwnSheet } from './own-sheet.ts';
 
 const patient = { timeout: 60_000, interval: 50 };
+const T0 = '2026-11-21T11:00:00.000Z';
 const info = { name: 'n', addresses: [], platform: 'linux', agentVersion: '1', ephemeral: null, blindSpots: [] };
 
 let directory: string;
 let keys: string[];
 let coordinator: SheetCluster;
-let learned: Set<string>;
+let identity: SigningKey;
+let signing: Map<string, SigningKey>;
+let learned: Map<string, IsOurs>;
 let answers: boolean;
 let warnings: string[];
 const running: { stop(): Promise<unknown> }[] = [];
@@ -24,7 +42,9 @@ const running: { stop(): Promise<unknown> }[] = [];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'portolan-duty-'));
   keys = [createGossipKey()];
-  learned = new Set();
+  identity = createSigningKey();
+  signing = new Map();
+  learned = new Map();
   answers = true;
   warnings = [];
   coordinator = await startCoordinator('c1');
@@ -44,9 +64,24 @@ async function startCoordinator(name: string): Promise<SheetCluster> {
     keyring: keys,
     tags: { kind: 'portolan', role: 'coordinator', host: name, version: '1', api: `http://127.0.0.1:1/${name}` },
     kindTag: 'kind',
+    sheets: {
+      seals: keySeals(
+        (owner) => (owner === REGISTRY_SHEET ? identity : undefined),
+        () => undefined,
+      ),
+    },
   });
   running.push({ stop: () => cluster.gossip.stop() });
   return cluster;
+}
+
+/** Has the coordinator tell this, and the hosts of all agents. */
+function publish(records: ReadonlyMap<string, string>, version = Date.now()): void {
+  const hosts = Array.from(signing, ([id, { publicKey }]): [string, string] => {
+    const host = { ...info, name: id, id, key: publicKey, state: 'alive' as const, stateSince: T0 };
+    return [key.host(id), packEntry(host, '1.1')];
+  });
+  coordinator.sheets.publish(REGISTRY_SHEET, new Map([...hosts, ...records]), version);
 }
 
 const seedOf = ({ gossip }: SheetCluster) => `${gossip.address.host}:${gossip.address.port}`;
@@ -55,23 +90,28 @@ function startDuty(id: string, over: Partial<AgentGossipOptions> = {}, state = j
   const copy = new FleetCopy({ now: Date.now, found: () => {} });
   const own = new OwnSheet(id, { ...info, name: id }, copy);
   own.update([]);
+  const hostKey = signing.get(id) ?? createSigningKey();
+  signing.set(id, hostKey);
   const wait = (ms: number, signal?: AbortSignal) => systemClock.wait(Math.min(ms, 300), signal);
   const duty = new GossipDuty({
     gossip: {
       port: 0,
       coordinator: {
         async access(): Promise<GossipAccess> {
-          if (answers) return { label: 'portolan/test', keys, seeds: [seedOf(coordinator)] };
+          if (answers) {
+            return { label: 'portolan/test', keys, seeds: [seedOf(coordinator)], identity: identity.publicKey };
+          }
           throw new PortolanError('unreachable', 'nobody is there');
         },
         settle: async () => ({ granted: [], lost: [] }),
-        learn: (urls) => {
-          for (const url of urls) learned.add(url);
+        learn: (urls, isOurs) => {
+          for (const url of urls) learned.set(url, isOurs);
         },
       },
       ...over,
     },
     hostId: id,
+    hostKey,
     hostName: id,
     version: '1',
     stateDirectory: state,
@@ -97,35 +137,29 @@ test('an agent takes part as a coordinator tells it, has what others say, and te
       ]),
     patient,
   );
+  publish(new Map());
   await vi.waitFor(() => expect(b.copy.fleet.host('a')?.state).toBe('alive'), patient);
   const range = { name: 'shop', from: 20_000, to: 20_099, purpose: '', owner: 'shop', policy: 'allocate' as const };
-  coordinator.sheets.publish(REGISTRY_SHEET, new Map([[key.range('shop'), packEntry(range, '1.2')]]));
+  publish(new Map([[key.range('shop'), packEntry(range, '1.2')]]));
   await vi.waitFor(() => expect(a.copy.fleet.count('range')).toBe(1), patient);
-  expect([...learned]).toEqual(['http://127.0.0.1:1']);
+  expect([...learned.keys()]).toEqual(['http://127.0.0.1:1']);
 });
 
-test('what an agent broadcasts in the name of the registry is not taken', async () => {
+test('a coordinator that gossip names has to prove that it has the key of the fleet, for its own address', async () => {
   const a = startDuty('a');
-  await vi.waitFor(() => expect(a.alive()).toEqual(['a', 'c1']), patient);
-  const rogue = await startSheetCluster({
-    name: 'rogue',
-    host: '127.0.0.1',
-    ports: [0],
-    profile: 'local',
-    label: 'portolan/test',
-    keyring: keys,
-    tags: { kind: 'portolan', role: 'agent' },
-    kindTag: 'kind',
-  });
-  running.push({ stop: () => rogue.gossip.stop() });
-  await rogue.gossip.join([seedOf(coordinator)]);
-  const block = { from: 3000, to: 3000, protocol: null, reason: 'mine' };
-  rogue.sheets.publish(REGISTRY_SHEET, new Map([[key.block(block), packEntry(block, '1.2')]]));
-  const host = { ...info, id: 'rogue', state: 'alive' as const, stateSince: '2026-11-21T11:00:00.000Z' };
-  rogue.sheets.publish('rogue', new Map([[key.host('rogue'), packOwn({ kind: 'host', value: host })]]));
-  // Told after it, so with this one the other would be there.
-  await vi.waitFor(() => expect(a.copy.fleet.host('rogue')).toBeDefined(), patient);
-  expect(a.copy.fleet.count('block')).toBe(0);
+  await vi.waitFor(() => expect(learned.size).toBe(1), patient);
+  const [[url, isOurs]] = [...learned] as [[string, IsOurs]];
+  const signedBy =
+    (by: SigningKey, origin = url) =>
+    async ({ nonce }: ProofRequest) => ({
+      signature: Buffer.from(by.sign(proofStatement({ origin, nonce }))).toString('base64url'),
+    });
+  expect(await isOurs(url, signedBy(identity))).toBe(true);
+  expect(await isOurs(url, signedBy(createSigningKey()))).toBe(false);
+  expect(await isOurs(url, signedBy(identity, 'http://127.0.0.1:2')), 'passed on to the true one').toBe(false);
+  const replayed = await signedBy(identity)({ origin: url, nonce: 'of before' });
+  expect(await isOurs(url, async () => replayed)).toBe(false);
+  expect(a.alive()).toContain('c1');
 });
 
 test('the way in is kept, for this user alone, and used when no coordinator answers', async () => {
@@ -146,7 +180,7 @@ test('what was last heard of the registry outlives all agents, with its age, and
   const range = { name: 'shop', from: 20_000, to: 20_099, purpose: '', owner: 'shop', policy: 'allocate' as const };
   const records = new Map([[key.range('shop'), packEntry(range, '1.2')]]);
   const before = Date.now();
-  coordinator.sheets.publish(REGISTRY_SHEET, records, before);
+  publish(records, before);
   const first = startDuty('a');
   await vi.waitFor(() => expect(first.copy.fleet.count('range')).toBe(1), patient);
   await first.duty.stop();
@@ -161,21 +195,24 @@ test('what was last heard of the registry outlives all agents, with its age, and
   // One that never heard of it: of the way in, by hand.
   await vi.waitFor(() => expect(again.alive()).toEqual(['a']), patient);
   const [{ address } = { address: '' }] = again.duty.members;
-  const other = startDuty('b', { join: [address], keys, fleet: 'test' });
+  const other = startDuty('b', { join: [address], keys, identity: identity.publicKey, fleet: 'test' });
+  const stranger = startDuty('c', { join: [address], keys, fleet: 'test' });
   await vi.waitFor(() => expect(other.copy.fleet.count('range')).toBe(1), patient);
   expect(other.copy.asOf).toBe(before);
+  await vi.waitFor(() => expect(stranger.alive()).toEqual(['a', 'b', 'c']), patient);
+  expect(stranger.copy.fleet.count('range'), 'it never heard whom to believe').toBe(0);
 
   // A coordinator that is back has the last word, though its clock be slow.
   coordinator = await startCoordinator('c2');
   answers = true;
-  coordinator.sheets.publish(REGISTRY_SHEET, new Map(), before - 60_000);
+  publish(new Map(), before - 60_000);
   await vi.waitFor(() => expect(other.copy.fleet.count('range')).toBe(0), patient);
   await vi.waitFor(() => expect(again.copy.fleet.count('range')).toBe(0), patient);
 });
 
 test('a registry kept from another fleet is forgotten', async () => {
   const range = { name: 'shop', from: 20_000, to: 20_099, purpose: '', owner: 'shop', policy: 'allocate' as const };
-  coordinator.sheets.publish(REGISTRY_SHEET, new Map([[key.range('shop'), packEntry(range, '1.2')]]), Date.now());
+  publish(new Map([[key.range('shop'), packEntry(range, '1.2')]]));
   const first = startDuty('a');
   await vi.waitFor(() => expect(first.copy.fleet.count('range')).toBe(1), patient);
   await first.duty.stop();

@@ -1,4 +1,15 @@
-import { type GossipOptions, type Member, type Sheet, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import { randomBytes } from 'node:crypto';
+import {
+  type GossipOptions,
+  isSignedWith,
+  keySeals,
+  type Member,
+  type Sheet,
+  type SheetChange,
+  type SheetCluster,
+  type SigningKey,
+  startSheetCluster,
+} from '@portolan/gossip';
 import {
   type Assignment,
   GOSSIP_PORT,
@@ -8,13 +19,17 @@ import {
   type MemberView,
   memberView,
   PortolanError,
+  type Proof,
+  type ProofRequest,
   type ProvisionalResponse,
+  proofStatement,
   REGISTRY_SHEET,
+  sheetSizeOf,
 } from '@portolan/model';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import type { FleetCopy } from './fleet-copy.ts';
-import { type Access, findAccess, type GivenAccess, keepAccess } from './gossip-access.ts';
+import { type Access, findAccess, type GivenAccess, keepAccess, keptAccess } from './gossip-access.ts';
 import { type KeptRegistry, keepRegistry, readRegistry } from './kept-registry.ts';
 import type { OwnSheet } from './own-sheet.ts';
 
@@ -34,14 +49,18 @@ export interface AgentGossipOptions extends GivenAccess {
     /** @throws PortolanError */
     access(): Promise<GossipAccess>;
     settle(host: string, assignments: readonly Assignment[]): Promise<ProvisionalResponse>;
-    /** There are coordinators at these URLs, too. */
-    learn(urls: readonly string[]): void;
+    /** There may be coordinators at these URLs, too. They are shown a token once they have proved to be of this fleet. */
+    learn(urls: readonly string[], isOurs: IsOurs): void;
   };
 }
+
+/** @param ask whoever answers there, without a token */
+export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<Proof>) => Promise<boolean>;
 
 export interface GossipDutyOptions {
   readonly gossip: AgentGossipOptions;
   readonly hostId: string;
+  readonly hostKey: SigningKey;
   readonly hostName: string;
   readonly version: string;
   readonly stateDirectory: string;
@@ -68,6 +87,8 @@ export class GossipDuty {
   #access: Access | undefined;
   /** From an earlier life, until it is told to others. */
   #kept: KeptRegistry | undefined;
+  /** Something was not signed with the key that the coordinators had when one was asked last. */
+  #isIdentityDoubtful = false;
   #running: Promise<unknown> | undefined;
   #told = '';
   #noticing: NodeJS.Timeout | undefined;
@@ -82,7 +103,7 @@ export class GossipDuty {
       this.#attach(gossip.cluster);
       return;
     }
-    this.#kept = readRegistry(stateDirectory);
+    this.#kept = readRegistry(stateDirectory, gossip.identity ?? keptAccess(stateDirectory)?.identity);
     if (this.#kept) copy.restore(this.#kept);
     this.#running = Promise.all([this.#run(), this.#keep()]);
   }
@@ -113,7 +134,8 @@ export class GossipDuty {
     while (!this.#stopping.signal.aborted) {
       try {
         // With other agents alone there may be a way to a coordinator again, or other keys by now.
-        if (!this.#cluster?.gossip.members().some(isAliveCoordinator)) await this.#seek();
+        // And a store that was lost has another key since.
+        if (this.#isIdentityDoubtful || !this.#cluster?.gossip.members().some(isAliveCoordinator)) await this.#seek();
       } catch (error) {
         this.#tell(`no part in gossip yet: ${error instanceof Error ? error.message : error}`);
         logger.debug({ err: error }, 'no way into gossip');
@@ -130,8 +152,8 @@ export class GossipDuty {
       const sheet = this.#cluster?.sheets.get(REGISTRY_SHEET);
       const { asOf } = copy;
       if (!sheet || !this.#access || asOf === null) return undefined;
-      const { owner, version, digest, records } = sheet;
-      return { owner, version, digest, records, asOf, label: this.#access.label };
+      const { owner, version, digest, signature, records } = sheet;
+      return { owner, version, digest, signature, records, asOf, label: this.#access.label };
     };
     let isTold = false;
     const onTrouble = (error: unknown) => {
@@ -146,8 +168,11 @@ export class GossipDuty {
     const { gossip, hostId, stateDirectory, copy } = this.#options;
     const access = await findAccess(gossip, gossip.coordinator.access, stateDirectory);
     if (!access || this.#stopping.signal.aborted) return;
+    this.#isIdentityDoubtful = false;
     if (access.keys.length === 0) refuseOpen(gossip.host);
-    let known: readonly Pick<Sheet, 'owner' | 'version' | 'digest' | 'records'>[] = this.#kept ? [this.#kept] : [];
+    let known: readonly Pick<Sheet, 'owner' | 'version' | 'digest' | 'signature' | 'records'>[] = this.#kept
+      ? [this.#kept]
+      : [];
     const label = this.#kept?.label ?? this.#access?.label;
     if (this.#cluster && this.#access && secretsOf(this.#access) !== secretsOf(access)) {
       known = [...this.#cluster.sheets.all()].filter(({ owner }) => owner !== hostId);
@@ -175,13 +200,16 @@ export class GossipDuty {
   }
 
   #join({ label, keys }: Access): Promise<SheetCluster> {
-    const { gossip, hostId, hostName, version, copy, logger } = this.#options;
+    const { gossip, hostId, hostKey, hostName, version, copy, logger } = this.#options;
     const { host = '127.0.0.1', port = GOSSIP_PORT, advertise, recordLimit } = gossip;
-    const mayWrite = (owner: string, member: string): boolean =>
-      owner === member || (owner === REGISTRY_SHEET && isCoordinator(this.#cluster?.gossip.member(member)?.tags ?? {}));
-    const accepts = (owner: string): boolean =>
-      owner === REGISTRY_SHEET ||
-      (this.#cluster?.gossip.member(owner)?.status ?? copy.fleet.host(owner)?.state ?? 'left') !== 'left';
+    const accepts = (owner: string) => owner === REGISTRY_SHEET || copy.hasSheet(owner);
+    const seals = keySeals(
+      (owner) => (owner === hostId ? hostKey : undefined),
+      (owner) => (owner === REGISTRY_SHEET ? this.#access?.identity : copy.keyOf(owner)),
+    );
+    const refused = (owner: string) => {
+      if (owner === REGISTRY_SHEET) this.#isIdentityDoubtful = true;
+    };
     return startSheetCluster({
       name: hostId,
       host,
@@ -195,40 +223,52 @@ export class GossipDuty {
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
       // An agent that could not have its port again comes back at another one.
       reclaimTime: 5_000,
-      sheets: { mayWrite, accepts, ...(recordLimit !== undefined && { limit: recordLimit }) },
+      sheets: {
+        seals,
+        accepts,
+        refused,
+        sizeOf: sheetSizeOf,
+        ...(recordLimit !== undefined && { limit: recordLimit }),
+      },
       log: (level, text) => logger.debug({ gossip: level }, text),
     });
   }
 
   #attach(cluster: SheetCluster): void {
-    const { copy, own, stateDirectory, logger } = this.#options;
+    const { copy, own, hostId, stateDirectory, logger } = this.#options;
     const { gossip, sheets } = cluster;
     this.#cluster = cluster;
     // What this agent says itself its copy has already; a coordinator in this process has more to say.
     cluster.onChange((change) => {
-      if (change.owner !== this.#options.hostId) copy.take(change);
+      if (change.owner === this.#options.hostId) return;
+      copy.take(change);
+      if (change.owner === REGISTRY_SHEET) this.#dropUnknown(cluster, change);
     });
     cluster.onEvent((event) => {
       if (event.type === 'keys') {
         if (this.#access) this.#access = { ...this.#access, keys: event.keys };
         keepAccess(stateDirectory, { keys: [...event.keys] });
       }
-      if (event.type === 'reap') {
-        sheets.drop(event.member.name);
-        copy.forget(event.member.name);
-      }
-      // Who says goodbye takes along what listens there, as at the coordinators.
-      if (event.type === 'leave' && event.member.name !== gossip.name) sheets.drop(event.member.name);
+      if (event.type === 'reap') copy.forget(event.member.name);
       if (!this.#stopping.signal.aborted)
         this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
     });
-    for (const sheet of sheets.all()) {
-      copy.take({ owner: sheet.owner, puts: sheet.records, deletes: [], gone: false });
+    for (const { owner, records } of sheets.all()) {
+      if (owner !== hostId) copy.take({ owner, puts: records, deletes: [], gone: false });
     }
     copy.attend(gossip.members());
     own.attach(sheets);
     logger.info({ address: memberView(gossip.member(gossip.name)!).address }, 'taking part in gossip');
     this.#told = '';
+  }
+
+  /** What a host said goes when the registry says that it left, or no longer has it. */
+  #dropUnknown({ sheets }: SheetCluster, { puts, deletes }: SheetChange): void {
+    const { copy, hostId } = this.#options;
+    for (const entryKey of [...puts.keys(), ...deletes]) {
+      const [kind, id = ''] = entryKey.split('/', 2);
+      if (kind === 'host' && id !== hostId && !copy.hasSheet(id)) sheets.drop(id);
+    }
   }
 
   #notice(cluster: SheetCluster): void {
@@ -244,11 +284,12 @@ export class GossipDuty {
   }
 
   /**
-   * Coordinators that gossip names are tried, too, when those named by hand fail. Only where gossip is encrypted: they
-   * are shown this agent's token. And what another machine calls its loopback, or all its addresses, is none here.
+   * Coordinators that gossip names are tried, too, when those named by hand fail. Any member may name one, so it is shown
+   * this agent's token only after it has proved to be of the fleet. What another machine calls its loopback, or all its
+   * addresses, is none here.
    */
   #learn({ gossip }: SheetCluster): void {
-    if (this.#options.gossip.cluster === undefined && !this.#access?.keys.length) return;
+    if (this.#options.gossip.cluster !== undefined) return;
     const urls = gossip.members().flatMap(({ status, tags, address }) => {
       const url = status === 'alive' && isCoordinator(tags) ? URL.parse(tags.api ?? '') : null;
       if (!url || !/^https?:$/.test(url.protocol) || /^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) return [];
@@ -256,8 +297,16 @@ export class GossipDuty {
         ? []
         : [url.origin];
     });
-    if (urls.length > 0) this.#options.gossip.coordinator.learn(urls);
+    if (urls.length > 0) this.#options.gossip.coordinator.learn(urls, this.#isOurs);
   }
+
+  readonly #isOurs: IsOurs = async (url, ask) => {
+    const identity = this.#access?.identity;
+    if (identity === undefined) return false;
+    const request = { origin: url, nonce: randomBytes(32).toString('base64url') };
+    const { signature } = await ask(request);
+    return isSignedWith(identity, proofStatement(request), Buffer.from(signature, 'base64url'));
+  };
 
   /** Says each trouble once. */
   #tell(text: string): void {

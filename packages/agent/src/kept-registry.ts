@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Sheet } from '@portolan/gossip';
+import { isSignedWith, Sheet, statementOf } from '@portolan/gossip';
 import { REGISTRY_SHEET } from '@portolan/model';
 import type { Clock } from './clock.ts';
 
 /** The registry's sheet as an agent had it. */
-export interface KeptRegistry extends Pick<Sheet, 'owner' | 'version' | 'digest' | 'records'> {
+export interface KeptRegistry extends Pick<Sheet, 'owner' | 'version' | 'digest' | 'signature' | 'records'> {
   /** Of the gossip that it comes from. */
   readonly label: string;
   /** When it was so, ms since 1970. */
@@ -21,20 +21,36 @@ const CHANGED_EVERY = 30_000;
 const AGED_EVERY = 600_000;
 const LINES_AT_ONCE = 500;
 
-type Head = Pick<KeptRegistry, 'label' | 'version' | 'digest' | 'asOf'>;
+type Head = Pick<KeptRegistry, 'label' | 'version' | 'digest' | 'asOf'> & { readonly signature: string };
 
-/** @returns `undefined` when none was kept, or it is damaged */
-export function readRegistry(stateDirectory: string): KeptRegistry | undefined {
+/**
+ * @param identity the public key of the coordinators
+ * @returns `undefined` when none was kept, it is damaged, or no coordinator of this fleet signed it
+ */
+export function readRegistry(stateDirectory: string, identity: string | undefined): KeptRegistry | undefined {
+  const kept = identity === undefined ? undefined : parsed(stateDirectory);
+  if (!kept || !isSignedWith(identity as string, statementOf(kept), kept.signature)) return undefined;
+  return new Sheet(kept.owner, kept.version, kept.records).digest === kept.digest ? kept : undefined;
+}
+
+function parsed(stateDirectory: string): KeptRegistry | undefined {
   try {
     const [first, ...lines] = readFileSync(join(stateDirectory, FILE), 'utf8')
       .trimEnd()
       .split('\n')
       .map((line): unknown => JSON.parse(line));
-    const { label, version, digest, asOf } = first as Head;
+    const { label, version, digest, signature, asOf } = first as Head;
     if (!Number.isSafeInteger(version) || !Number.isSafeInteger(asOf)) return undefined;
     if (!lines.every(isEntry)) return undefined;
-    const records = new Map(lines);
-    return { owner: REGISTRY_SHEET, label: String(label), version, digest: String(digest), asOf, records };
+    return {
+      owner: REGISTRY_SHEET,
+      label: String(label),
+      version,
+      digest: String(digest),
+      signature: Buffer.from(signature, 'base64url'),
+      asOf,
+      records: new Map(lines),
+    };
   } catch {
     return undefined;
   }
@@ -69,14 +85,16 @@ export async function keepRegistry(options: KeepOptions, signal: AbortSignal): P
   } while (!signal.aborted);
 }
 
-async function write(path: string, { label, version, digest, asOf, records }: KeptRegistry): Promise<void> {
+async function write(path: string, kept: KeptRegistry): Promise<void> {
+  const { label, version, digest, asOf, records } = kept;
+  const signature = Buffer.from(kept.signature).toString('base64url');
   // It may change while it is written.
   const entries = [...records];
   const size = entries.reduce((sum, [key, text]) => sum + key.length + text.length, 0);
   if (size > SIZE_MAX) throw new Error(`the registry is too large to be kept on disk: ${size} characters`);
   const draft = `${path}.draft`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(draft, linesOf({ label, version, digest, asOf }, entries), { mode: 0o600, flush: true });
+  await writeFile(draft, linesOf({ label, version, digest, signature, asOf }, entries), { mode: 0o600, flush: true });
   await rename(draft, path);
 }
 

@@ -31,6 +31,8 @@ const tokens = {
 };
 
 let directory: string;
+/** Whether a coordinator answers. */
+let attended: boolean;
 let copy: FleetCopy;
 let book: ProvisionalBook;
 let api: LocalApi;
@@ -38,6 +40,7 @@ let told: readonly Assignment[];
 let settle: (assignments: readonly Assignment[]) => Promise<ProvisionalResponse>;
 
 beforeEach(async () => {
+  attended = false;
   directory = await mkdtemp(join(tmpdir(), 'portolan-local-'));
   copy = new FleetCopy({ now: Date.now, found: () => {} });
   settle = async () => {
@@ -168,6 +171,17 @@ test('it survives a restart, is settled once, and what was lost is let go, too',
   expect(await readdir(directory)).not.toContain('provisional.json');
 });
 
+test('while a coordinator answers there is no lease but a real one, whatever gossip says', async () => {
+  attended = true;
+  const refused = await ask('/v1/assignments', { body: { project: 'shop', service: 'a', port: 20_201 } });
+  expect(refused).toMatchObject({ status: 409, body: { code: 'contention' } });
+  expect(openBook().leases).toEqual([]);
+  attended = false;
+  expect(await ask('/v1/assignments', { body: { project: 'shop', service: 'a', port: 20_201 } })).toMatchObject({
+    status: 201,
+  });
+});
+
 test('a file of provisional leases that is damaged, or of another host, is none', async () => {
   await ask('/v1/assignments', { body: { project: 'shop', service: 'a', port: 20_201 } });
   const path = join(directory, 'provisional.json');
@@ -193,6 +207,7 @@ function openBook(): ProvisionalBook {
       ]);
       copy.take({ owner: 'h1', puts: new Map(records), deletes: [], gone: false });
     },
+    isAttended: async () => attended,
     settle: (assignments) => settle(assignments),
     clock: { ...systemClock, wait: (ms, signal) => systemClock.wait(Math.min(ms, 20), signal) },
     random: () => 0.5,

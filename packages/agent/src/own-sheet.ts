@@ -1,7 +1,7 @@
 import type { Sheets } from '@portolan/gossip';
 import {
   type Assignment,
-  HOST_LISTENERS_MAX,
+  HOST_LISTENERS_TOLD,
   type Host,
   type HostInfo,
   key,
@@ -11,9 +11,6 @@ import {
   provisionalKey,
 } from '@portolan/model';
 import type { FleetCopy } from './fleet-copy.ts';
-
-/** Listeners of one host that are told to the whole fleet. */
-const LISTENERS_MAX = Math.min(10_000, HOST_LISTENERS_MAX);
 
 /** What an agent says of its own host: to its own copy of the fleet at once, and to all others by gossip. */
 export class OwnSheet {
@@ -59,7 +56,7 @@ export class OwnSheet {
     const records = new Map<string, string>();
     const host: Host = { ...this.#info, id: this.#host, state: 'alive', stateSince: this.#since };
     records.set(key.host(this.#host), packOwn({ kind: 'host', value: host }));
-    for (const listener of this.#listeners.slice(0, LISTENERS_MAX)) {
+    for (const listener of this.#listeners.slice(0, HOST_LISTENERS_TOLD)) {
       records.set(key.listener(this.#host, listenerId(listener)), this.#pack(listener));
     }
     for (const value of this.#provisional) {

@@ -11,6 +11,7 @@ import {
   type Obstacle,
   obstacleTo,
   PortolanError,
+  PROVISIONAL_MAX,
   ProvisionalRequest,
   type ProvisionalResponse,
   type Reservation,
@@ -31,6 +32,8 @@ export interface ProvisionalBookOptions {
   readonly stateDirectory: string;
   /** Tells others of the leases given. */
   readonly tell: (assignments: readonly Assignment[]) => void;
+  /** Whether a coordinator answers, which gives real ones. */
+  readonly isAttended: () => Promise<boolean>;
   /** Has a coordinator make them real. @throws PortolanError `unreachable` and its kin */
   readonly settle: (assignments: readonly Assignment[]) => Promise<ProvisionalResponse>;
   readonly clock: Clock;
@@ -41,7 +44,7 @@ export interface ProvisionalBookOptions {
 /** No grant of a store has this one. */
 const TOKEN = '0.0';
 /** Leases that one agent gives; one request settles them all. */
-const LEASES_MAX = 100;
+const LEASES_MAX = PROVISIONAL_MAX;
 const PROBES_MAX = 5;
 const SETTLE_EVERY = 3_000;
 const FILE = 'provisional.json';
@@ -107,6 +110,10 @@ export class ProvisionalBook {
     const { host, hostName, copy } = this.#options;
     if (request.onTaken === 'takeover') {
       throw new PortolanError('invalid-request', 'a provisional lease takes nothing over: leave out --on-taken');
+    }
+    // Whether coordinators are alive is not left to gossip, in which any member may say so of another.
+    if (await this.#options.isAttended()) {
+      throw new PortolanError('contention', 'a coordinator answers, so this agent gives no lease by itself: ask again');
     }
     if (request.host !== undefined && request.host !== host && request.host !== hostName) {
       throw new PortolanError('no-agent', `this agent gives leases for its own host ${hostName}, not ${request.host}`);

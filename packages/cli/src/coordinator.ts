@@ -10,6 +10,7 @@ export function coordinatorOf(client: PortolanClient): Coordinator {
     leave: (host) => client.leave(host),
     answerTask: (id, answer) => client.answerTask(id, answer),
     reportHealth: (host, report) => client.reportHealth(host, report),
+    isReady: () => client.isReady(),
     async *tasks(host, signal, onHealth) {
       onHealth?.({ op: 'reset' });
       for await (const event of client.watch({ topics: ['task', 'health'], filter: { host }, signal })) {
@@ -35,6 +36,6 @@ export function gossipSourceOf(client: PortolanClient): AgentGossipOptions['coor
   return {
     access: () => client.gossip(),
     settle: (host, assignments) => client.settleProvisional(host, assignments),
-    learn: (urls) => client.learn(urls),
+    learn: (urls, isOurs) => client.learn(urls, isOurs),
   };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { GossipAddress, GossipKey, PortolanError } from '@portolan/model';
+import { GossipAddress, GossipKey, PortolanError, PublicKey } from '@portolan/model';
 import { type Command, InvalidArgumentError } from 'commander';
 import { listenPort } from './argument.ts';
 
@@ -38,6 +38,13 @@ export function gossipOf(choice: GossipChoice) {
     join: choice.join ?? seedsOf(process.env.PORTOLAN_JOIN),
     keys: keysOf(choice.gossipKey),
   };
+}
+
+/** The public key of the coordinators, given by hand. */
+export function publicKey(text: string): string {
+  const parsed = PublicKey.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError(`${parsed.error.issues[0]?.message}; "portolan keys list" shows it.`);
 }
 
 function ownAddress(text: string): string {

@@ -73,7 +73,7 @@ import {
 } from './query.ts';
 import { Renewals } from './renewal.ts';
 import { hold, type Reserved, type ReserveOptions } from './reserved.ts';
-import type { Call, Transport } from './transport.ts';
+import type { Call, IsOurs, Transport } from './transport.ts';
 import { type Watch, type WatchOptions, watch } from './watch.ts';
 
 /** The coordinator's API, method by route, and what an SDK adds: self-renewing leases and a watch that resumes. */
@@ -356,9 +356,18 @@ export class PortolanClient implements AsyncDisposable {
     return this.#ask(Login, { method: 'POST', path: '/v1/logins', repeatable: true });
   }
 
-  /** Further coordinators of the fleet, which are tried when those that were named fail. */
-  learn(urls: readonly string[]): void {
-    this.#transport.learn(urls);
+  /**
+   * Further coordinators of the fleet, which are tried when those that were named fail.
+   *
+   * @param isOurs whether one is of this fleet: it is shown no token before
+   */
+  learn(urls: readonly string[], isOurs: IsOurs): void {
+    this.#transport.learn(urls, isOurs);
+  }
+
+  /** Whether a coordinator answers that can take commands. */
+  isReady(): Promise<boolean> {
+    return this.#transport.isReady();
   }
 
   /** What an agent needs to take part in gossip. */

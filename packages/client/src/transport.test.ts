@@ -48,14 +48,41 @@ describe('a client of several coordinators', () => {
     {
       await using first = await fakeCoordinator(() => ({ body: page }));
       const client = connect({ url: first.url, token: 't' });
-      client.learn([first.url, second.url]);
+      client.learn([first.url, second.url], async () => true);
       await client.hosts();
       expect([first.asked.length, second.asked.length]).toEqual([1, 0]);
     }
     const client = connect({ url: await nobody(), token: 't', patience: 0 });
-    client.learn([second.url]);
+    client.learn([second.url], async () => true);
     await client.hosts();
     expect(client.url).toBe(second.url);
+  });
+
+  test('shows one that it learned of no token before that one has proved to be of the fleet, and again after a failure', async () => {
+    let fails = false;
+    await using other = await fakeCoordinator(() => (fails ? { status: 503 } : { body: page }));
+    let proofs = 0;
+    let proves = false;
+    const client = connect({ url: await nobody(), token: 't', patience: 0 });
+    client.learn([other.url], async () => {
+      proofs++;
+      return proves;
+    });
+    await expect(client.hosts()).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('did not prove'),
+    });
+    expect(other.asked).toEqual([]);
+    proves = true;
+    await client.hosts();
+    await client.hosts();
+    expect([proofs, other.asked.length]).toEqual([2, 2]);
+    fails = true;
+    await expect(client.hosts()).rejects.toBeDefined();
+    fails = false;
+    proves = false;
+    await expect(client.hosts()).rejects.toMatchObject({ code: 'unreachable' });
+    expect(other.asked).toHaveLength(3);
   });
 
   test('asks nobody any more once it was told to end', async () => {

@@ -1,4 +1,4 @@
-import { PortolanError, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
+import { PortolanError, Proof, type ProofRequest, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
 import { backoff, pause } from './backoff.ts';
 import { Failure, inDoubt, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
 import { tryJson } from './json.ts';
@@ -38,6 +38,17 @@ const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Coordinators that are tried in turn. */
 const URLS_MAX = 32;
+/** How long a proof counts, and how long whoever answers may take for it, ms. */
+const PROVED_FOR = 10_000;
+const PROOF_WITHIN = 5_000;
+const READY_WITHIN = 2_000;
+
+/**
+ * Whether a coordinator of this fleet answers at a URL that somebody else named.
+ *
+ * @param ask it for a proof, without a token
+ */
+export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<Proof>) => Promise<boolean>;
 const RETRY_BASE = 100;
 const RETRY_CAP = 2_000;
 
@@ -45,6 +56,9 @@ const RETRY_CAP = 2_000;
 export class Transport {
   readonly #options: TransportOptions;
   readonly #urls: string[];
+  /** Those that were not named by hand, and when they proved last to be of this fleet, ms; 0: never. */
+  readonly #learned = new Map<string, number>();
+  #isOurs: IsOurs = async () => false;
   #current = 0;
 
   constructor(options: TransportOptions) {
@@ -61,14 +75,55 @@ export class Transport {
     return this.#urls[this.#current] as string;
   }
 
-  /** Further coordinators, which are tried when those named at the beginning fail. Those that are known stay. */
-  learn(urls: readonly string[]): void {
-    for (const url of urls) if (!this.#urls.includes(url) && this.#urls.length < URLS_MAX) this.#urls.push(url);
+  /**
+   * Further coordinators, which are tried when those named at the beginning fail. Those that are known stay. They are
+   * shown the token only after they have proved to be of this fleet, and again when they failed meanwhile.
+   */
+  learn(urls: readonly string[], isOurs: IsOurs): void {
+    this.#isOurs = isOurs;
+    for (const url of urls) {
+      if (this.#urls.includes(url) || this.#urls.length >= URLS_MAX) continue;
+      this.#urls.push(url);
+      this.#learned.set(url, 0);
+    }
   }
 
   /** Turns to the next coordinator, unless another call already turned away from `url`. */
   passOver(url: string): void {
+    if (this.#learned.has(url)) this.#learned.set(url, 0);
     if (this.url === url) this.#current = (this.#current + 1) % this.#urls.length;
+  }
+
+  /** Whether the coordinator may be shown the token: it was named by hand, or has proved to be of this fleet. */
+  async isTrusted(url: string): Promise<boolean> {
+    const proved = this.#learned.get(url);
+    if (proved === undefined) return true;
+    if (proved > 0 && performance.now() - proved < PROVED_FOR) return true;
+    const isOurs = await this.#isOurs(url, (request) => this.#askForProof(url, request)).catch(() => false);
+    this.#learned.set(url, isOurs ? performance.now() : 0);
+    return isOurs;
+  }
+
+  /** Whether a coordinator answers that can take commands; none is shown the token. */
+  async isReady(): Promise<boolean> {
+    for (const url of this.#urls) {
+      const signal = AbortSignal.timeout(READY_WITHIN);
+      const answer = await this.#options.fetch(`${url}/readyz`, { redirect: 'error', signal }).catch(() => undefined);
+      await answer?.body?.cancel();
+      if (answer?.status === 200 && (await this.isTrusted(url))) return true;
+    }
+    return false;
+  }
+
+  async #askForProof(url: string, request: ProofRequest): Promise<Proof> {
+    const response = await this.#options.fetch(`${url}/v1/proof`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(request),
+      redirect: 'error',
+      signal: AbortSignal.timeout(PROOF_WITHIN),
+    });
+    return Proof.parse(tryJson(await readText(response)));
   }
 
   /**
@@ -118,6 +173,9 @@ export class Transport {
     const limit = AbortSignal.timeout(timeout);
     const ends = [limit, call.signal, this.#options.signal].filter((each) => each !== undefined);
     const signal = ends.length > 1 ? AbortSignal.any(ends) : limit;
+    if (!(await this.isTrusted(url))) {
+      return new Failure({ reason: 'it did not prove to be a coordinator of this fleet, so it was shown no token' });
+    }
     try {
       const response = await this.#options.fetch(url + call.path + queryString(call.query), {
         method: call.method,

@@ -67,6 +67,11 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
       partial = false;
       const { topics, filter = {} } = options;
       const { token } = transport;
+      if (!(await transport.isTrusted(url))) {
+        transport.passOver(url);
+        await pause(backoff(failures++, RECONNECT_BASE, RECONNECT_CAP, Math.random()), signal);
+        continue;
+      }
       for await (const frame of openStream({
         url,
         token,

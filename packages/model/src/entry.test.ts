@@ -23,6 +23,7 @@ test('the kind of every key is that of its entry', () => {
     leader: key.leader(),
     guard: key.guard('ranges'),
     keyring: key.keyring(),
+    identity: key.identity(),
     seed: key.seed('c1'),
     token: key.token('0123456789ab'),
     audit: key.audit('2026-11-21T08:37:20.949Z-x'),

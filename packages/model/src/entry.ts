@@ -4,7 +4,7 @@ import { Alias } from './alias.ts';
 import { Assignment, RestingPort } from './assignment.ts';
 import { Finding } from './finding.ts';
 import { FindingEvent } from './finding-event.ts';
-import { Seed, StoredKeyring } from './gossip.ts';
+import { Seed, StoredIdentity, StoredKeyring } from './gossip.ts';
 import { Health } from './health.ts';
 import { Host } from './host.ts';
 import { type Endpoint, formatEndpoint, type ServiceId } from './identity.ts';
@@ -44,6 +44,7 @@ export const entryKinds = {
   leader: Leader,
   guard: Guard,
   keyring: StoredKeyring,
+  identity: StoredIdentity,
   seed: Seed,
   token: StoredToken,
   audit: AuditEvent,
@@ -77,6 +78,7 @@ export const key = {
   leader: () => 'leader/',
   guard: (set: 'ranges') => `guard/${set}`,
   keyring: () => 'keyring/',
+  identity: () => 'identity/',
   seed: (coordinator: string) => `seed/${coordinator}`,
   token: (id: string) => `token/${id}`,
   audit: (id: string) => `audit/${id}`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Assignment } from './assignment.ts';
 import { Finding } from './finding.ts';
+import { PublicKey } from './public-key.ts';
 
 /** The port that members of a fleet gossip on, UDP and TCP, unless told otherwise. */
 export const GOSSIP_PORT = 7679;
@@ -27,6 +28,8 @@ export const GossipAccess = z
     keys: z.array(GossipKey).min(1).max(32),
     /** Where coordinators gossip. */
     seeds: z.array(GossipAddress).max(100),
+    /** The public half of the key that only coordinators have. */
+    identity: PublicKey,
   })
   .meta({ id: 'GossipAccess' });
 export type GossipAccess = z.infer<typeof GossipAccess>;
@@ -92,6 +95,29 @@ export function isAgent(tags: Readonly<Record<string, string>>): boolean {
 export const StoredKeyring = z.object({ keys: z.array(GossipKey).min(1).max(32), changedAt: z.iso.datetime() });
 export type StoredKeyring = z.infer<typeof StoredKeyring>;
 
+/** The key pair of the fleet, by which agents know its coordinators. It is made at the first start, and never streamed. */
+export const StoredIdentity = z.object({ publicKey: PublicKey, secret: PublicKey, createdAt: z.iso.datetime() });
+export type StoredIdentity = z.infer<typeof StoredIdentity>;
+
+/** Asks whoever answers at an address to show that it is a coordinator of the fleet. It needs no token. */
+export const ProofRequest = z
+  .strictObject({
+    /** The address as it was dialled: `https://10.0.0.5:7678`. A proof for one address is none for another. */
+    origin: z.url({ protocol: /^https?$/ }).max(300),
+    /** 32 random bytes in base64url. */
+    nonce: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  })
+  .meta({ id: 'ProofRequest' });
+export type ProofRequest = z.infer<typeof ProofRequest>;
+
+/** Ed25519, of what `proofStatement` gives: 64 bytes in base64url. */
+export const Proof = z.object({ signature: z.string().regex(/^[A-Za-z0-9_-]{86}$/) }).meta({ id: 'Proof' });
+export type Proof = z.infer<typeof Proof>;
+
+export function proofStatement({ origin, nonce }: ProofRequest): Uint8Array {
+  return new TextEncoder().encode(`portolan coordinator\0${origin}\0${nonce}`);
+}
+
 /** Where a coordinator gossips; its entry ends with it. */
 export const Seed = z.object({ coordinator: z.string(), address: GossipAddress });
 export type Seed = z.infer<typeof Seed>;
@@ -109,6 +135,8 @@ export const KeyReport = z
     keys: z.array(z.object({ key: GossipKey, primary: z.boolean(), members: z.int() })),
     members: z.int(),
     answered: z.int(),
+    /** The public half of the key that only coordinators have. */
+    identity: PublicKey.nullable().default(null),
     /** Why it did not work, by the names of the members. */
     failures: z.record(z.string(), z.string()),
   })

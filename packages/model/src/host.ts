@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Interval } from './port.ts';
+import { PublicKey } from './public-key.ts';
 
 /** An opaque id that stays the same for the life of a machine's installation. */
 export const HostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
@@ -17,6 +18,8 @@ export const HostInfo = z
     ephemeral: Interval.nullable(),
     /** What the agent cannot see, for a person: `processes of other users (not root)`. */
     blindSpots: z.array(z.string().max(300)).max(32),
+    /** The public half of the key that it signs with what it says by gossip. */
+    key: PublicKey.optional(),
   })
   .meta({ id: 'HostInfo' });
 export type HostInfo = z.infer<typeof HostInfo>;

@@ -9,6 +9,21 @@ import { Version } from './position.ts';
 /** The sheet that the leading coordinator writes; every other one is written by the agent of the host that names it. */
 export const REGISTRY_SHEET = '@registry';
 
+/** Records of what one host says: its listeners, itself, and the leases that its agent gave. */
+export const HOST_LISTENERS_TOLD = 10_000;
+export const PROVISIONAL_MAX = 100;
+
+/** How large the sheet of an owner may be. Characters of keys and texts together; a record of a listener has about 300. */
+export function sheetSizeOf(owner: string): { readonly records: number; readonly characters: number } {
+  if (owner === REGISTRY_SHEET) return { records: 200_000, characters: 64 * 1024 * 1024 };
+  return { records: HOST_LISTENERS_TOLD + PROVISIONAL_MAX + 1, characters: 8 * 1024 * 1024 };
+}
+
+/** Whether what a host says by gossip is taken: the registry has to know the host and its key. */
+export function hasSheet(host: Host | undefined): boolean {
+  return host !== undefined && host.state !== 'left' && host.key !== undefined;
+}
+
 /** What of the store is in the sheet of the registry: what agents need to answer while every coordinator is away. */
 export const registryKinds = [
   'assignment',

@@ -22,6 +22,7 @@ import { DurabilityDuty } from './durability-duty.ts';
 import { Executor } from './executor.ts';
 import { FindingsDuty } from './findings.ts';
 import { FleetGossip } from './gossip/fleet-gossip.ts';
+import { FleetIdentity } from './gossip/fleet-identity.ts';
 import { addGossipMetrics } from './gossip/gossip-metrics.ts';
 import { Keyrings } from './gossip/keyrings.ts';
 import { LivenessDuty } from './gossip/liveness-duty.ts';
@@ -45,6 +46,7 @@ export interface Coordinator {
   readonly committer: Committer;
   readonly gossip: FleetGossip;
   readonly keyrings: Keyrings;
+  readonly identity: FleetIdentity;
   readonly provisionals: Provisionals;
   readonly replica: Replica;
   readonly executor: Executor;
@@ -109,12 +111,13 @@ export async function startCoordinator(
   addGossipMetrics(metrics.registry, gossip);
   const vouchesFor = (host: string) => gossip.vouchesFor(host);
   const hosts = new Hosts(executor, vouchesFor);
+  const identity = new FleetIdentity(executor);
   const duties = [
     new FindingsDuty(replica, logger),
     new PlanDuty(replica, logger, grace),
     new ReaperDuty(store, replica, logger, vouchesFor),
-    new LivenessDuty({ replica, gossip, hosts, logger, lockDelay }),
-    new RegistryDuty(replica, gossip, bootstrap),
+    new LivenessDuty({ replica, gossip, logger, lockDelay }),
+    new RegistryDuty({ replica, gossip, identity, logger, bootstrap }),
     new TrimDuty(replica, 'audit', logger),
     new TrimDuty(replica, 'event', logger),
     new DurabilityDuty(store, replica),
@@ -135,6 +138,7 @@ export async function startCoordinator(
     committer,
     gossip,
     keyrings: new Keyrings(executor, gossip),
+    identity,
     provisionals: new Provisionals(executor, leases),
     replica,
     executor,

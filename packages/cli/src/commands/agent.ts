@@ -2,13 +2,14 @@ import { stateDir } from '@portolan/client/node';
 import { type Caller, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { listenPort, oneOf, positive } from '../argument.ts';
-import { type GossipChoice, gossiping, gossipOf } from '../gossip-options.ts';
+import { type GossipChoice, gossiping, gossipOf, publicKey } from '../gossip-options.ts';
 import { levels, logger } from '../log.ts';
 import { say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 interface Options extends RemoteOptions, GossipChoice {
+  gossipIdentity?: string;
   localApi: boolean;
   localPort?: number;
   name?: string;
@@ -35,6 +36,11 @@ export function agent(): Command {
       `whose processes it may end when asked: ${killScopes.join(', ')} (any needs root)`,
       oneOf(...killScopes),
       'own',
+    )
+    .option(
+      '--gossip-identity <key>',
+      'public key of the coordinators, without which nothing of the registry is taken from gossip (default: as a coordinator tells)',
+      publicKey,
     )
     .option('--no-health', 'ask no service of this host how it is, whatever plans want')
     .option(
@@ -68,7 +74,11 @@ export function agent(): Command {
         allowKill: options.allowKill,
         health: options.health,
         stateDirectory: stateDir(),
-        gossip: gossip && { ...gossip, coordinator: gossipSourceOf(client) },
+        gossip: gossip && {
+          ...gossip,
+          identity: options.gossipIdentity,
+          coordinator: gossipSourceOf(client),
+        },
         localApi: options.localApi ? { port: options.localPort, token: client.token } : undefined,
       });
       if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });

@@ -52,4 +52,5 @@ function tell(report: KeyReport, { json }: RemoteOptions): void {
     `${members} of ${report.members}`,
   ]);
   say(table(['KEY', 'USE', 'MEMBERS'], rows));
+  if (report.identity !== null) say(`The coordinators sign with ${report.identity}, which agents know them by.`);
 }

@@ -35,13 +35,17 @@ export function up(): Command {
     .option('--json', 'write the ready line as JSON')
     .addHelpText('after', examples('portolan up', 'portolan up --port 7700 --data /tmp/try.sqlite'))
     .action(async (options: Options) => {
-      const [{ startServer }, { hostIdentity, startAgent }, { pageDirectory }, { coordinatorOf, gossipSourceOf }] =
-        await Promise.all([
-          import('@portolan/server'),
-          import('@portolan/agent'),
-          import('@portolan/dashboard'),
-          import('../coordinator.ts'),
-        ]);
+      const [
+        { startServer },
+        { hostIdentity, hostKey, startAgent },
+        { pageDirectory },
+        { coordinatorOf, gossipSourceOf },
+      ] = await Promise.all([
+        import('@portolan/server'),
+        import('@portolan/agent'),
+        import('@portolan/dashboard'),
+        import('../coordinator.ts'),
+      ]);
       const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
       const log = await logger(options.logLevel);
       const path = options.data ?? (await ownDataFile());
@@ -51,7 +55,9 @@ export function up(): Command {
         allowHosts: options.allowHost,
         allowOrigins: options.allowOrigin,
         dashboard: pageDirectory,
-        gossip: options.gossip ? { agent: { host: hostIdentity(undefined, stateDir()), name: hostname() } } : undefined,
+        gossip: options.gossip
+          ? { agent: { host: hostIdentity(undefined, stateDir()), name: hostname(), key: hostKey(stateDir()) } }
+          : undefined,
         store: { kind: 'sqlite', path },
         logger: log,
       }).catch(async (error: unknown) => {

@@ -21,7 +21,8 @@ export class ChangeLog {
     if (last && last.version !== from) this.drop(owner);
     const log = this.#changes.get(owner) ?? { list: [], bytes: 0 };
     const before = log.bytes;
-    log.list.push({ from, version, payload });
+    // A copy: the payload may be a small part of a large frame.
+    log.list.push({ from, version, payload: new Uint8Array(payload) });
     log.bytes += payload.length;
     while (log.bytes > SHEET_BYTES_MAX) log.bytes -= log.list.shift()!.payload.length;
     this.#bytes += log.bytes - before;

@@ -3,7 +3,7 @@ import { WireError } from '../wire/error.ts';
 import { bytes, type Kind, list, map, string, u32, u64 } from '../wire/kinds.ts';
 import { Reader, Writer } from '../wire/msgpack.ts';
 import { record } from '../wire/record.ts';
-import type { SheetDelta, SheetVersion } from './sheet.ts';
+import type { SheetDelta, SheetVersion, SignedVersion } from './sheet.ts';
 
 /** What members tell one another of sheets. */
 export type Frame = Delta | Head | Want | Changes | Part;
@@ -14,7 +14,7 @@ export interface Delta extends SheetDelta {
 }
 
 /** That there is a newer version, where the change is too large to be told to all. */
-export interface Head extends SheetVersion {
+export interface Head extends SignedVersion {
   readonly type: 'head';
 }
 
@@ -33,7 +33,7 @@ export interface Changes {
 }
 
 /** A part of a whole sheet: number `index` of `total`. */
-export interface Part extends SheetVersion {
+export interface Part extends SignedVersion {
   readonly type: 'part';
   readonly index: number;
   readonly total: number;
@@ -51,17 +51,18 @@ const EXPANDED_MAX = 4 * 1024 * 1024;
 const INVENTORY_MAX = 8 * 1024 * 1024;
 
 const version = { owner: string, version: u64, digest: string };
+const signed = { ...version, signature: bytes };
 const FRAMES = {
   delta: record<Omit<Delta, 'type'>>({
-    ...version,
+    ...signed,
     from: u64,
     puts: map(string),
     deletes: list(string),
   }),
-  head: record<Omit<Head, 'type'>>(version),
+  head: record<Omit<Head, 'type'>>(signed),
   want: record<Omit<Want, 'type'>>({ sheets: list(record({ owner: string, have: u64 })) }),
   changes: record<Omit<Changes, 'type'>>({ owner: string, deltas: list(bytes) }),
-  part: record<Omit<Part, 'type'>>({ ...version, index: u32, total: u32, puts: map(string) }),
+  part: record<Omit<Part, 'type'>>({ ...signed, index: u32, total: u32, puts: map(string) }),
 };
 const inventory = record<Inventory>({ from: string, sheets: list(record<SheetVersion>(version)) });
 
@@ -77,8 +78,23 @@ export function encodeFrame(frame: Frame): Uint8Array {
 export function decodeFrame(payload: Uint8Array): Frame {
   const type = TYPES[payload[0] ?? TYPES.length];
   if (type === undefined) throw new WireError('unknown-type', `a frame of sheets begins with ${payload[0]}`);
-  const frame = unpacked(FRAMES[type] as Kind<object>, payload.subarray(1), EXPANDED_MAX);
+  const frame = read(FRAMES[type] as Kind<object>, expanded(payload.subarray(1), EXPANDED_MAX));
   return { type, ...frame } as Frame;
+}
+
+/**
+ * Reads the changes that were asked for, one after the other. Together they expand to no more than one frame.
+ *
+ * @throws WireError for whatever is no change
+ */
+export function* readChanges({ deltas }: Changes): Generator<{ readonly delta: Delta; readonly payload: Uint8Array }> {
+  let left = EXPANDED_MAX;
+  for (const payload of deltas) {
+    if (payload[0] !== TYPES.indexOf('delta')) throw new WireError('unknown-type', 'a change of a sheet is none');
+    const plain = expanded(payload.subarray(1), left);
+    left -= plain.length;
+    yield { delta: { type: 'delta', ...read(FRAMES.delta, plain) }, payload };
+  }
 }
 
 export function encodeInventory(of: Inventory): Uint8Array {
@@ -87,7 +103,7 @@ export function encodeInventory(of: Inventory): Uint8Array {
 
 /** @throws WireError */
 export function decodeInventory(state: Uint8Array): Inventory {
-  return unpacked(inventory, state, INVENTORY_MAX);
+  return read(inventory, expanded(state, INVENTORY_MAX));
 }
 
 const writer = new Writer();
@@ -98,12 +114,14 @@ function packed<T>(kind: Kind<T>, value: T): Buffer {
   return deflateRawSync(writer.finish());
 }
 
-function unpacked<T>(kind: Kind<T>, packedBytes: Uint8Array, limit: number): T {
-  let plain: Uint8Array;
+function expanded(packedBytes: Uint8Array, limit: number): Uint8Array {
   try {
-    plain = inflateRawSync(packedBytes, { maxOutputLength: limit });
+    return inflateRawSync(packedBytes, { maxOutputLength: limit });
   } catch (error) {
     throw new WireError('malformed', `a frame of sheets cannot be expanded: ${(error as Error).message}`);
   }
+}
+
+function read<T>(kind: Kind<T>, plain: Uint8Array): T {
   return kind.read(new Reader(plain, 0));
 }

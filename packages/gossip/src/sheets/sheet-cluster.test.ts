@@ -1,14 +1,20 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createGossipKey } from '../gossip.ts';
+import { keySeals } from './seals.ts';
 import { type SheetCluster, type SheetClusterOptions, startSheetCluster } from './sheet-cluster.ts';
+import { createSigningKey, type SigningKey } from './signing-key.ts';
 
 const patient = { timeout: 60_000, interval: 20 };
 const key = createGossipKey();
+const signing = new Map<string, SigningKey>();
 const running: SheetCluster[] = [];
 
 async function start(name: string, over: Partial<SheetClusterOptions> = {}): Promise<SheetCluster> {
+  signing.set(name, signing.get(name) ?? createSigningKey());
+  const own = (owner: string) => (owner === name ? signing.get(name) : undefined);
   const cluster = await startSheetCluster({
     name,
+    sheets: { seals: keySeals(own, (owner) => signing.get(owner)?.publicKey) },
     host: '127.0.0.1',
     ports: [0],
     profile: 'local',

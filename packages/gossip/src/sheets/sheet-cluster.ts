@@ -9,7 +9,7 @@ export interface SheetClusterOptions extends Omit<GossipOptions, 'delegate' | 'b
   readonly host: string;
   /** Ports to try in turn, where one is taken; 0: any that is free. */
   readonly ports: readonly number[];
-  readonly sheets?: Pick<SheetsOptions, 'accepts' | 'mayWrite' | 'limit'>;
+  readonly sheets: Pick<SheetsOptions, 'seals' | 'accepts' | 'sizeOf' | 'refused' | 'limit'>;
 }
 
 /** Members that keep copies of each other's sheets. */
@@ -53,6 +53,7 @@ export async function startSheetCluster(options: SheetClusterOptions): Promise<S
     ...bounds,
     channel,
     clock: realClock,
+    wallClock: Date.now,
     random: Math.random,
     changed: (change) => {
       for (const listener of changes) listener(change);

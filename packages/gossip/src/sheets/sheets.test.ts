@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { WireError } from '../wire/error.ts';
 import type { Clock } from '../world.ts';
 import { decodeFrame, decodeInventory } from './frame.ts';
+import { statementOf } from './seals.ts';
 import { Sheet } from './sheet.ts';
 import { type SheetChange, Sheets, type SheetsOptions } from './sheets.ts';
 
@@ -12,6 +13,7 @@ import { type SheetChange, Sheets, type SheetsOptions } from './sheets.ts';
 class Network {
   readonly members = new Map<string, Sheets>();
   readonly changes = new Map<string, SheetChange[]>();
+  readonly writers = new Map<string, readonly string[]>();
   readonly queue: (() => void)[] = [];
   /** Whether a broadcast of one member reaches another. */
   reaches: (from: string, to: string) => boolean = () => true;
@@ -28,7 +30,9 @@ class Network {
     },
   };
 
-  add(name: string, over: Partial<SheetsOptions> = {}): Sheets {
+  /** @param writes the owners whose sheets it may sign, besides its own */
+  add(name: string, over: Partial<SheetsOptions> = {}, writes: readonly string[] = []): Sheets {
+    this.writers.set(name, [name, ...writes]);
     const channel = {
       name,
       broadcast: (payload: Uint8Array) => {
@@ -49,7 +53,16 @@ class Network {
     const sheets = new Sheets({
       channel,
       clock: this.clock,
+      wallClock: () => WALL + this.#now,
       random: () => 0.5,
+      // In place of keys: a signature says who made it, and nobody lies.
+      seals: {
+        sign: (_owner, statement) => signedBy(name, statement),
+        verify: (owner, statement, signature) =>
+          Array.from(this.writers).some(
+            ([writer, owners]) => owners.includes(owner) && signedBy(writer, statement).equals(signature),
+          ),
+      },
       changed: (change) => changes.push(change),
       ...over,
     });
@@ -86,6 +99,8 @@ class Network {
   }
 }
 
+const signedBy = (writer: string, statement: Uint8Array) => Buffer.from(`${writer} ${Buffer.from(statement)}`);
+const WALL = Date.parse('2026-01-01');
 const records = (...pairs: [string, string][]) => new Map(pairs);
 const shown = (sheets: Sheets, owner: string) => Object.fromEntries(sheets.get(owner)?.records ?? []);
 
@@ -154,7 +169,7 @@ describe('a change', () => {
     a.publish('a', new Map(many));
     network.pass(5_000);
     const whole = network.sent;
-    expect(b.get('a')?.size).toBe(500);
+    expect(b.get('a')?.size.records).toBe(500);
     network.reaches = () => false;
     a.publish('a', new Map([...many, ['new', '1']]));
     network.reaches = () => true;
@@ -166,17 +181,22 @@ describe('a change', () => {
 });
 
 describe('a copy from an earlier life', () => {
-  const kept = (version: number, ...pairs: [string, string][]) => new Sheet('registry', version, records(...pairs));
+  const kept = (version: number, ...pairs: [string, string][]) => signed('registry', version, records(...pairs));
+  const signed = (owner: string, version: number, of: Map<string, string>, by = owner) => {
+    const { digest } = new Sheet(owner, version, of);
+    return new Sheet(owner, version, of, signedBy(by, statementOf({ owner, version, digest })));
+  };
 
   test('is told to others, until somebody has a newer one', () => {
     const network = new Network();
     const [a, b] = [network.add('a'), network.add('b')];
+    network.writers.set('registry', ['registry']);
     const old = kept(5, ['x', 'old']);
     a.restore(old, old.records);
     network.compare('a', 'b');
     network.pass(1_000);
     expect(shown(b, 'registry')).toEqual({ x: 'old' });
-    const writer = network.add('c', { mayWrite: () => true });
+    const writer = network.add('c', {}, ['registry']);
     writer.publish('registry', records(['y', 'new']));
     network.compare('a', 'c');
     network.compare('b', 'c');
@@ -188,14 +208,18 @@ describe('a copy from an earlier life', () => {
   test('takes the place of none that is newer, and none that it does not fit is taken', () => {
     const network = new Network();
     const a = network.add('a');
+    network.writers.set('registry', ['registry', 'b']);
     const [newer, older] = [kept(7, ['x', '7']), kept(6, ['x', '6'])];
     a.restore(newer, newer.records);
     a.restore(older, older.records);
-    a.restore({ owner: 'b', version: 3, digest: newer.digest }, records(['spoilt', '1']));
+    const other = signed('b', 3, records(['x', '7']), 'registry');
+    a.restore(other, records(['spoilt', '1']));
+    const forged = signed('b', 3, records(['forged', '1']), 'somebody');
+    a.restore(forged, forged.records);
     expect(shown(a, 'registry')).toEqual({ x: '7' });
     expect(a.get('b')).toBeUndefined();
     a.publish('a', records(['mine', '1']));
-    const mine = new Sheet('a', 9, records(['mine', 'of before']));
+    const mine = signed('a', 9, records(['mine', 'of before']));
     a.restore(mine, mine.records);
     expect(shown(a, 'a')).toEqual({ mine: '1' });
   });
@@ -206,6 +230,7 @@ describe('what is compared', () => {
     const network = new Network();
     const a = network.add('a');
     const many = new Map(Array.from({ length: 7_000 }, (_, i): [string, string] => [`k${i}`, `value ${i}`]));
+    network.writers.set('a', ['a', 'registry']);
     a.publish('a', many);
     a.publish('registry', records(['r', '1']));
     const b = network.add('b');
@@ -245,7 +270,8 @@ describe('bounds', () => {
   test('beyond the limit a sheet is not kept, and named; smaller ones still are', () => {
     const network = new Network();
     const a = network.add('a');
-    const b = network.add('b', { limit: 100, mayWrite: () => true });
+    const b = network.add('b', { limit: 100 });
+    network.writers.set('a', ['big', 'small']);
     a.publish('big', new Map(Array.from({ length: 200 }, (_, i) => [`k${i}`, `v${i}`])));
     a.publish('small', records(['x', '1']));
     network.pass(20_000);
@@ -263,6 +289,7 @@ describe('bounds', () => {
     const network = new Network();
     const a = network.add('a');
     const b = network.add('b', { accepts: (owner) => owner === 'a' });
+    network.writers.set('a', ['stranger']);
     a.publish('stranger', records(['x', '1']));
     network.compare('a', 'b');
     network.pass(20_000);

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../world.ts';
-import { Assembly } from './assembly.ts';
+import { Assembly, charactersOf } from './assembly.ts';
 import { ChangeLog } from './change-log.ts';
 import {
   type Changes,
@@ -9,8 +9,12 @@ import {
   encodeFrame,
   encodeInventory,
   type Frame,
+  type Part,
+  readChanges,
 } from './frame.ts';
-import { Sheet, type SheetDelta, type SheetVersion } from './sheet.ts';
+import { type Seals, statementOf } from './seals.ts';
+import { Sheet, type SheetDelta, type SheetSize, type SheetVersion, type SignedVersion } from './sheet.ts';
+import { Wishes } from './wishes.ts';
 
 /** What sheets need of gossip. */
 export interface SheetChannel {
@@ -36,12 +40,17 @@ export interface SheetsOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Milliseconds since 1970: no version runs far ahead of it. */
+  readonly wallClock: () => number;
+  readonly seals: Seals;
   /** Told of each change, of this member's own sheets too. */
   readonly changed: (change: SheetChange) => void;
+  /** Told of a sheet that is not what its writer signed, or whose writer is not known. */
+  readonly refused?: (owner: string) => void;
   /** Whether there may be a sheet of this owner; everybody may have one unless told otherwise. */
   readonly accepts?: (owner: string) => boolean;
-  /** Whether a member may change the sheet of this owner; only the owner itself, unless told otherwise. */
-  readonly mayWrite?: (owner: string, member: string) => boolean;
+  /** How large the sheet of an owner may be; 20,000 records and 16 Mi characters unless told otherwise. */
+  readonly sizeOf?: (owner: string) => SheetSize;
   /** How many records are kept, of all sheets together. */
   readonly limit?: number;
 }
@@ -55,31 +64,26 @@ const PART_BYTES = 512 * 1024;
 export const SHEET_RECORD_MAX = 64 * 1024;
 const OWNER_MAX = 128;
 const LIMIT = 200_000;
+const SIZE: SheetSize = { records: 20_000, characters: 16 * 1024 * 1024 };
+/** How far a version may be ahead of this member's clock, ms: clocks differ. */
+const AHEAD_MAX = 600_000;
 /**
  * Broadcasts are lost: among many members that are gone, all of a change's may be. So the version is told again so long
  * after it, ms.
  */
 const REMINDERS = [1_500, 5_000];
-/** Changes that came before the one they build on, for each owner. */
+/** Changes that came before the one they build on, for each owner, and characters of one. */
 const EARLY_MAX = 16;
+const EARLY_CHARACTERS_MAX = 16 * 1024;
 /** How long to wait for a missing change before asking for it, ms; half of it random, so that not all ask at once. */
 const GAP_WAIT = 1_000;
-/** When what was asked for has not come, ms. */
-const ASK_AGAIN = 10_000;
 const ASK_AT_ONCE = 64;
-
-interface Wish {
-  readonly version: number;
-  /** Who has it. */
-  readonly by: string;
-  /** When to ask for it, or to ask again. */
-  readonly at: number;
-}
+const LEFT_OUT = 60_000;
 
 /**
  * Copies of the sheets of all members, kept equal by gossip. A small change goes to everybody in a broadcast; what was
- * missed that way shows when two members compare what they have, and is asked for. Each owner alone changes its sheet:
- * whoever claims a newer version of a sheet of ours is overtaken by a still newer one.
+ * missed that way shows when two members compare what they have, and is asked for. Whoever passes a sheet on, it is
+ * taken only with the signature of its writer. What a member says of versions without one costs a question, no more.
  */
 export class Sheets {
   readonly #options: SheetsOptions;
@@ -88,11 +92,13 @@ export class Sheets {
   readonly #own = new Set<string>();
   readonly #log = new ChangeLog();
   readonly #early = new Map<string, Delta[]>();
-  readonly #wishes = new Map<string, Wish>();
+  readonly #wishes = new Wishes();
   readonly #assembly = new Assembly();
   readonly #reminders = new Map<string, Timer>();
   /** How many records more each would have needed. */
   readonly #overflow = new Map<string, number>();
+  /** Those larger than they may be, and until when they are not asked for, ms. */
+  readonly #tooLarge = new Map<string, number>();
   #records = 0;
   #timer: Timer | null = null;
   #stopped = false;
@@ -112,7 +118,7 @@ export class Sheets {
 
   /** Owners whose sheets are not kept, for there is no room. */
   get overflow(): string[] {
-    return [...this.#overflow.keys()];
+    return [...this.#overflow.keys(), ...this.#tooLarge.keys()];
   }
 
   /** How many records are kept. */
@@ -143,20 +149,25 @@ export class Sheets {
   }
 
   /** Takes up a copy from an earlier life, unless there is a newer one. Whoever has a newer one still replaces it. */
-  restore(version: SheetVersion, records: ReadonlyMap<string, string>): void {
-    if (!this.#own.has(version.owner) && this.#isAcceptable(version.owner)) this.#takeWhole(version, records);
+  restore(version: SignedVersion, records: ReadonlyMap<string, string>): void {
+    const { owner } = version;
+    if (this.#own.has(owner) || !this.#isAcceptable(version) || !this.#isSigned(version)) return;
+    const sheet = new Sheet(owner, version.version, records, version.signature);
+    if (sheet.digest === version.digest) this.#takeWhole(sheet);
   }
 
   /** Forgets a sheet; it comes back if another member still has it and it is accepted. */
   drop(owner: string): void {
     const sheet = this.#sheets.get(owner);
     this.#overflow.delete(owner);
-    this.#wishes.delete(owner);
+    this.#tooLarge.delete(owner);
+    this.#wishes.drop(owner);
+    this.#assembly.drop(owner);
     this.#early.delete(owner);
     this.#log.drop(owner);
     if (!sheet) return;
     this.#sheets.delete(owner);
-    this.#records -= sheet.size;
+    this.#records -= sheet.size.records;
     const deletes = [...sheet.records.keys()];
     this.#options.changed({ owner, version: sheet.version, puts: new Map(), deletes, gone: true });
   }
@@ -171,35 +182,33 @@ export class Sheets {
   /** Compares with what another member has. @throws WireError when it cannot be read */
   compare(bytes: Uint8Array): void {
     const { from, sheets } = decodeInventory(bytes);
-    for (const each of sheets) this.#heardOf(each, from, 0);
+    for (const each of sheets) if (this.#isAcceptable(each)) this.#heardOf(each, from, { wait: 0, isSigned: false });
     this.#pump();
   }
 
   /**
    * Takes in what a member said.
    *
-   * @param from who said it, be it that others passed it on
+   * @param from who said it, be it that others passed it on; whoever has the key of gossip may say that it is anybody
    * @throws WireError when it cannot be read
    */
   receive(payload: Uint8Array, from: string): void {
     const frame = decodeFrame(payload);
     switch (frame.type) {
       case 'delta':
-        this.#delta(frame, payload, from);
+        if (this.#isNews(frame) && this.#isSigned(frame)) this.#delta(frame, payload, from);
         break;
       case 'head':
-        this.#heardOf(frame, from, this.#gapWait());
+        if (this.#isNews(frame) && this.#isSigned(frame)) this.#heardOf(frame, from, { isSigned: true });
         break;
       case 'want':
         for (const { owner, have } of frame.sheets.slice(0, ASK_AT_ONCE)) this.#answer(from, owner, have);
         break;
       case 'changes':
-        if (this.#wishes.has(frame.owner)) this.#takeMissed(frame);
+        if (this.#wishes.isAsked(frame.owner, from)) this.#takeMissed(frame);
         break;
-      case 'part': {
-        const whole = this.#wishes.has(frame.owner) ? this.#assembly.add(frame, this.#limit) : null;
-        if (whole) this.#takeWhole(frame, whole);
-      }
+      case 'part':
+        if (this.#wishes.isAsked(frame.owner, from)) this.#takePart(frame);
     }
   }
 
@@ -211,7 +220,7 @@ export class Sheets {
 
   #ownSheet(owner: string): Sheet {
     this.#own.add(owner);
-    this.#wishes.delete(owner);
+    this.#wishes.drop(owner);
     let sheet = this.#sheets.get(owner);
     if (!sheet) this.#sheets.set(owner, (sheet = new Sheet(owner)));
     return sheet;
@@ -221,18 +230,9 @@ export class Sheets {
     const { channel } = this.#options;
     const { owner, version: from } = sheet;
     const version = Math.max(from + 1, atLeast);
-    const before = sheet.size;
-    const delta: Delta = {
-      type: 'delta',
-      owner,
-      version,
-      from,
-      digest: sheet.digestAfter({ puts, deletes }),
-      puts,
-      deletes,
-    };
-    sheet.apply(delta);
-    this.#records += sheet.size - before;
+    const before = sheet.size.records;
+    const delta: Delta = { type: 'delta', ...sheet.write(version, { puts, deletes }, (each) => this.#sign(each)) };
+    this.#records += sheet.size.records - before;
     const payload = encodeFrame(delta);
     this.#log.add(delta, payload);
     if (payload.length <= DELTA_MAX) channel.broadcast(payload);
@@ -240,6 +240,10 @@ export class Sheets {
     this.#remind(owner);
     this.#options.changed({ owner, version, puts, deletes, gone: false });
     return payload.length;
+  }
+
+  #sign(version: SheetVersion): Uint8Array {
+    return this.#options.seals.sign(version.owner, statementOf(version));
   }
 
   #remind(owner: string, [delay, ...further]: readonly number[] = REMINDERS): void {
@@ -255,28 +259,24 @@ export class Sheets {
     this.#reminders.set(owner, this.#options.clock.after(delay, remind));
   }
 
-  #announce({ owner, version, digest }: SheetVersion): void {
+  #announce({ owner, version, digest, signature }: SignedVersion): void {
     const { channel } = this.#options;
-    const head = encodeFrame({ type: 'head', owner, version, digest });
+    const head = encodeFrame({ type: 'head', owner, version, digest, signature });
     channel.broadcast(head, { key: owner });
   }
 
   #delta(delta: Delta, payload: Uint8Array, by: string): void {
     const { owner, version, from } = delta;
-    if (!this.#isAcceptable(owner) || !(this.#options.mayWrite?.(owner, by) ?? owner === by)) return;
-    if (this.#own.has(owner)) {
-      this.#overtake(delta);
-      return;
-    }
     const have = this.#sheets.get(owner)?.version ?? 0;
-    if (version <= have) return;
-    if (from === have && this.#take(delta, payload)) {
+    if (!this.#own.has(owner) && from === have && this.#take(delta, payload)) {
       this.#takeEarly(owner);
       return;
     }
     const early = this.#early.get(owner) ?? [];
-    if (early.length < EARLY_MAX && from > have) this.#early.set(owner, [...early, delta]);
-    this.#heardOf(delta, by, this.#gapWait());
+    if (early.length < EARLY_MAX && from > have && version > have && isSmall(delta)) {
+      this.#early.set(owner, [...early, delta]);
+    }
+    this.#heardOf(delta, by, { isSigned: true });
   }
 
   /** Changes that came too early may fit now. */
@@ -289,83 +289,117 @@ export class Sheets {
       const next = early.find(({ from }) => from === have);
       if (!next || !this.#take(next, encodeFrame(next))) break;
     }
-    const wish = this.#wishes.get(owner);
-    if (wish && wish.version <= (this.#sheets.get(owner)?.version ?? 0)) this.#wishes.delete(owner);
+    this.#wishes.fulfil(owner, this.#sheets.get(owner)?.version ?? 0);
   }
 
-  #takeMissed({ owner, deltas }: Changes): void {
-    for (const payload of deltas) {
-      const delta = decodeFrame(payload);
-      if (delta.type !== 'delta' || delta.owner !== owner) continue;
-      if (delta.from === (this.#sheets.get(owner)?.version ?? 0)) this.#take(delta, payload);
+  #takeMissed(changes: Changes): void {
+    const { owner } = changes;
+    for (const { delta, payload } of readChanges(changes)) {
+      if (delta.owner !== owner || delta.from !== (this.#sheets.get(owner)?.version ?? 0)) continue;
+      if (!this.#isNews(delta) || !this.#isSigned(delta) || !this.#take(delta, payload)) break;
     }
     this.#takeEarly(owner);
+    // They lead elsewhere: where two wrote at once, copies of one version differ, and only the whole sheet helps.
+    if (this.#wishes.wantWhole(owner)) this.#pump();
   }
 
   #take(delta: Delta, payload: Uint8Array): boolean {
     const { owner, version, puts, deletes } = delta;
     const sheet = this.#sheets.get(owner) ?? new Sheet(owner);
-    const before = sheet.size;
-    if (!fits(puts)) return false;
-    if (this.#records + puts.size > this.#limit) {
-      this.#overflow.set(owner, puts.size);
+    const before = sheet.size.records;
+    const size = sheet.sizeAfter(delta);
+    if (!fits(puts) || !this.#hasRoomFor(owner, size)) return false;
+    const more = size.records - before;
+    if (more > 0 && this.#records + more > this.#limit) {
+      this.#overflow.set(owner, more);
       return false;
     }
     if (!sheet.apply(delta)) return false;
     this.#sheets.set(owner, sheet);
-    this.#records += sheet.size - before;
+    this.#records += more;
     this.#log.add(delta, payload);
     this.#options.changed({ owner, version, puts, deletes, gone: false });
     return true;
   }
 
-  #takeWhole(version: SheetVersion, records: ReadonlyMap<string, string>): void {
-    const { owner } = version;
-    this.#wishes.delete(owner);
-    const before = this.#sheets.get(owner);
-    if (!isNewer(version, before) || !fits(records)) return;
-    const more = records.size - (before?.size ?? 0);
-    if (this.#records + more > this.#limit) {
-      this.#overflow.set(owner, more);
+  #takePart(part: Part): void {
+    const { owner, version, digest, signature } = part;
+    if (!this.#isNews(part) || !this.#isSigned(part)) {
+      this.#giveUp(owner);
       return;
     }
-    const sheet = new Sheet(owner, version.version, records);
-    if (sheet.digest !== version.digest) return;
-    this.#overflow.delete(owner);
-    this.#log.drop(owner);
-    this.#sheets.set(owner, sheet);
-    this.#records += more;
-    const difference = (before ?? new Sheet(owner)).difference(records) ?? { puts: new Map(), deletes: [] };
-    this.#options.changed({ owner, version: version.version, ...difference, gone: false });
-    this.#takeEarly(owner);
+    const records = this.#assembly.add(part, this.#sizeOf(owner));
+    if (records === 'too large') this.#leaveOut(owner);
+    if (records === null || records === 'too large') return;
+    const sheet = new Sheet(owner, version, records, signature);
+    if (sheet.digest !== digest) {
+      this.#giveUp(owner);
+      return;
+    }
+    this.#wishes.drop(owner);
+    if (this.#own.has(owner)) this.#overtake(sheet);
+    else this.#takeWhole(sheet);
     this.#pump();
   }
 
-  /** Somebody has, or claims to have, this version. */
-  #heardOf(version: SheetVersion, by: string, wait: number): void {
+  /** Whoever was asked did not have what it said that it has. */
+  #giveUp(owner: string): void {
+    this.#assembly.drop(owner);
+    this.#wishes.giveUp(owner, this.#options.clock.now());
+  }
+
+  /** Its writer made it larger than it may be; it is looked at again after a while. */
+  #leaveOut(owner: string): void {
+    const { clock } = this.#options;
+    this.#wishes.drop(owner);
+    this.#tooLarge.set(owner, clock.now() + LEFT_OUT);
+  }
+
+  /** @param sheet signed by its writer */
+  #takeWhole(sheet: Sheet): void {
+    const { owner, version, size } = sheet;
+    const before = this.#sheets.get(owner);
+    if (!isNewer(sheet, before) || !fits(sheet.records) || !this.#hasRoomFor(owner, size)) return;
+    const more = size.records - (before?.size.records ?? 0);
+    if (more > 0 && this.#records + more > this.#limit) {
+      this.#overflow.set(owner, more);
+      return;
+    }
+    this.#overflow.delete(owner);
+    this.#tooLarge.delete(owner);
+    this.#log.drop(owner);
+    this.#sheets.set(owner, sheet);
+    this.#records += more;
+    const difference = (before ?? new Sheet(owner)).difference(sheet.records) ?? { puts: new Map(), deletes: [] };
+    this.#options.changed({ owner, version, ...difference, gone: false });
+    this.#takeEarly(owner);
+  }
+
+  /** Somebody has this version, or without a signature claims to. */
+  #heardOf(
+    version: SheetVersion & Partial<SignedVersion>,
+    by: string,
+    { wait = this.#gapWait(), isSigned }: { wait?: number; isSigned: boolean },
+  ): void {
     const { owner } = version;
-    if (!this.#isAcceptable(owner)) return;
-    if (this.#own.has(owner)) {
+    if (by === this.#options.channel.name || !isNewer(version, this.#sheets.get(owner))) return;
+    if (isSigned && this.#own.has(owner)) {
       this.#overtake(version);
       return;
     }
-    if (!isNewer(version, this.#sheets.get(owner)) || by === this.#options.channel.name) return;
     const needed = this.#overflow.get(owner) ?? 0;
     if (this.#records + needed > this.#limit) return;
-    const wish = this.#wishes.get(owner);
-    if (wish && wish.version >= version.version) return;
-    const at = this.#options.clock.now() + wait;
-    this.#wishes.set(owner, { version: version.version, by, at: wish ? Math.min(wish.at, at) : at });
-    this.#schedule();
+    const now = this.#options.clock.now();
+    if ((this.#tooLarge.get(owner) ?? 0) > now) return;
+    if (this.#wishes.add(owner, { version: version.version, by, isSigned, at: now + wait }, now)) this.#schedule();
   }
 
   /** What others have of a sheet of ours from an earlier life is no longer so. */
-  #overtake({ owner, version, digest }: SheetVersion): void {
-    const sheet = this.#sheets.get(owner);
-    if (!sheet || version < sheet.version || (version === sheet.version && digest === sheet.digest)) return;
-    if (version >= Number.MAX_SAFE_INTEGER - 1) return;
-    this.#log.drop(owner);
-    sheet.apply({ version: version + 1, digest: sheet.digest, puts: new Map(), deletes: [] });
+  #overtake(version: SheetVersion): void {
+    const sheet = this.#sheets.get(version.owner);
+    if (!sheet || !isNewer(version, sheet)) return;
+    this.#log.drop(version.owner);
+    sheet.write(version.version + 1, { puts: new Map(), deletes: [] }, (each) => this.#sign(each));
     this.#announce(sheet);
   }
 
@@ -382,8 +416,32 @@ export class Sheets {
     this.#options.channel.send(to, payload).catch(() => {});
   }
 
-  #isAcceptable(owner: string): boolean {
-    return owner.length > 0 && owner.length <= OWNER_MAX && (this.#options.accepts?.(owner) ?? true);
+  /** Whether there may be such a sheet. */
+  #isAcceptable({ owner, version }: SheetVersion): boolean {
+    if (owner.length === 0 || owner.length > OWNER_MAX) return false;
+    if (version < 1 || version > this.#options.wallClock() + AHEAD_MAX) return false;
+    return this.#own.has(owner) || (this.#options.accepts?.(owner) ?? true);
+  }
+
+  /** Before anybody looks at its signature, which takes longer. */
+  #isNews(version: SheetVersion): boolean {
+    return this.#isAcceptable(version) && isNewer(version, this.#sheets.get(version.owner));
+  }
+
+  #isSigned(version: SignedVersion): boolean {
+    const { seals, refused } = this.#options;
+    if (seals.verify(version.owner, statementOf(version), version.signature)) return true;
+    refused?.(version.owner);
+    return false;
+  }
+
+  #sizeOf(owner: string): SheetSize {
+    return this.#options.sizeOf?.(owner) ?? SIZE;
+  }
+
+  #hasRoomFor(owner: string, { records, characters }: SheetSize): boolean {
+    const most = this.#sizeOf(owner);
+    return records <= most.records && characters <= most.characters;
   }
 
   #gapWait(): number {
@@ -401,21 +459,16 @@ export class Sheets {
   /** Asks for what is due, a bounded number at a time. */
   #pump(): void {
     if (this.#stopped) return;
-    const now = this.#options.clock.now();
-    const asked = new Map<string, { owner: string; have: number }[]>();
-    let count = 0;
-    for (const [owner, wish] of this.#wishes) {
-      if (wish.at > now || count >= ASK_AT_ONCE) continue;
-      count++;
-      const have = this.#sheets.get(owner)?.version ?? 0;
-      const sheets = asked.get(wish.by) ?? [];
-      asked.set(wish.by, [...sheets, { owner, have }]);
-      this.#wishes.set(owner, { ...wish, at: now + ASK_AGAIN });
-    }
-    const { channel } = this.#options;
-    for (const [by, sheets] of asked) {
+    const { channel, clock } = this.#options;
+    const { asked, late } = this.#wishes.due(clock.now(), ASK_AT_ONCE);
+    for (const owner of late) this.#assembly.drop(owner);
+    for (const [by, wishes] of asked) {
+      const sheets = wishes.map(({ owner, whole }) => ({
+        owner,
+        have: whole ? 0 : (this.#sheets.get(owner)?.version ?? 0),
+      }));
       const forget = () => {
-        for (const { owner } of sheets) if (this.#wishes.get(owner)?.by === by) this.#wishes.delete(owner);
+        for (const { owner } of sheets) this.#wishes.forget(owner, by);
       };
       // Another one who has it will show up by comparing.
       channel.send(by, encodeFrame({ type: 'want', sheets })).catch(forget);
@@ -434,8 +487,12 @@ function fits(records: ReadonlyMap<string, string>): boolean {
   return true;
 }
 
+function isSmall({ puts }: Delta): boolean {
+  return charactersOf(puts) <= EARLY_CHARACTERS_MAX;
+}
+
 function partsOf(sheet: Sheet): Frame[] {
-  const { owner, version, digest } = sheet;
+  const { owner, version, digest, signature } = sheet;
   const parts: Map<string, string>[] = [new Map()];
   let bytes = 0;
   for (const [key, value] of sheet.records) {
@@ -446,5 +503,14 @@ function partsOf(sheet: Sheet): Frame[] {
     }
     parts.at(-1)!.set(key, value);
   }
-  return parts.map((puts, index) => ({ type: 'part', owner, version, digest, index, total: parts.length, puts }));
+  return parts.map((puts, index) => ({
+    type: 'part',
+    owner,
+    version,
+    digest,
+    signature,
+    index,
+    total: parts.length,
+    puts,
+  }));
 }

@@ -1,8 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGossipKey, type SheetCluster, startSheetCluster } from '@portolan/gossip';
-import { type GossipAccess, type KeyReport, key, type MemberView, REGISTRY_SHEET } from '@portolan/model';
+import { createGossipKey, isSignedWith, keySeals, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import {
+  type GossipAccess,
+  type KeyReport,
+  key,
+  type MemberView,
+  Proof,
+  proofStatement,
+  REGISTRY_SHEET,
+} from '@portolan/model';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type RunningServer, startServer } from '../main.ts';
@@ -47,7 +55,7 @@ async function call<T>(method: string, path: string, body?: object): Promise<T> 
 
 /** Somebody who knows what the coordinator tells agents. */
 async function member(name: string, over: Partial<GossipAccess> = {}): Promise<SheetCluster> {
-  const { label, keys, seeds } = { ...(await call<GossipAccess>('GET', '/v1/gossip')), ...over };
+  const { label, keys, seeds, identity } = { ...(await call<GossipAccess>('GET', '/v1/gossip')), ...over };
   const cluster = await startSheetCluster({
     name,
     host: '127.0.0.1',
@@ -57,7 +65,12 @@ async function member(name: string, over: Partial<GossipAccess> = {}): Promise<S
     keyring: keys,
     tags: { kind: 'portolan', role: 'agent', host: name, version: '1' },
     kindTag: 'kind',
-    sheets: { mayWrite: () => true },
+    sheets: {
+      seals: keySeals(
+        () => undefined,
+        (owner) => (owner === REGISTRY_SHEET ? identity : undefined),
+      ),
+    },
   });
   joined.push(cluster);
   await cluster.gossip.join(seeds);
@@ -125,12 +138,29 @@ test('a key that members have and the store has not, since not all answered, can
   expect(await call('POST', '/v1/gossip/keys/remove', { key: half })).toMatchObject({ code: 'not-found' });
 });
 
+test('it proves to whoever asks that it has the key of the fleet, for the address by which others reach it alone', async () => {
+  const { identity } = await call<GossipAccess>('GET', '/v1/gossip');
+  const nonce = 'n'.repeat(43);
+  const ask = (origin: string) =>
+    fetch(`${server.url}/v1/proof`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ origin, nonce }),
+    });
+  const { signature } = Proof.parse(await (await ask(server.url)).json());
+  const isProof = (origin: string) =>
+    isSignedWith(identity, proofStatement({ origin, nonce }), Buffer.from(signature, 'base64url'));
+  expect([isProof(server.url), isProof('http://10.0.0.9:7678')]).toEqual([true, false]);
+  expect((await ask('http://10.0.0.9:7678')).status, 'whose address this is').toBe(404);
+  expect((await ask('file:///etc/passwd')).status).toBe(400);
+});
+
 test('a coordinator that starts again has the keys of the store', async () => {
-  const { keys } = await call<GossipAccess>('GET', '/v1/gossip');
+  const { keys, identity } = await call<GossipAccess>('GET', '/v1/gossip');
   await server.stop();
   server = await start();
   const access = await call<GossipAccess>('GET', '/v1/gossip');
-  expect(access.keys).toEqual(keys);
+  expect(access).toMatchObject({ keys, identity });
   expect(access.seeds, 'the place of before is forgotten').toHaveLength(1);
 });
 

@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
-import { type GossipOptions, type SheetCluster, startSheetCluster } from '@portolan/gossip';
+import { type GossipOptions, keySeals, type SheetCluster, type SigningKey, startSheetCluster } from '@portolan/gossip';
 import {
   type Fleet,
   GOSSIP_PORT,
-  isCoordinator,
+  hasSheet,
   key,
   MEMBER_KIND,
   type MemberTags,
   REGISTRY_SHEET,
+  sheetSizeOf,
 } from '@portolan/model';
 import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
@@ -15,6 +16,7 @@ import { isLoopback } from '../access/origin.ts';
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
 import type { FleetGossip } from './fleet-gossip.ts';
+import type { FleetIdentity } from './fleet-identity.ts';
 import type { Keyrings } from './keyrings.ts';
 
 export interface GossipSettings {
@@ -28,8 +30,8 @@ export interface GossipSettings {
   readonly join?: readonly string[] | undefined;
   /** Keys given by hand, the one that encrypts first; unless told, those of the store. */
   readonly keys?: readonly string[] | undefined;
-  /** Of a coordinator that is an agent too: the id of its host, and the name. */
-  readonly agent?: { readonly host: string; readonly name: string } | undefined;
+  /** Of a coordinator that is an agent too: the id of its host, its name, and the key that it signs with. */
+  readonly agent?: { readonly host: string; readonly name: string; readonly key: SigningKey } | undefined;
   readonly profile?: GossipOptions['profile'];
   /** Records of sheets that are kept. */
   readonly recordLimit?: number | undefined;
@@ -56,12 +58,20 @@ const PORTS = 10;
  */
 export async function joinGossip(
   place: GossipPlace,
-  parts: { gossip: FleetGossip; keyrings: Keyrings; committer: Committer; fleet: Fleet; logger: Logger },
+  parts: {
+    gossip: FleetGossip;
+    identity: FleetIdentity;
+    keyrings: Keyrings;
+    committer: Committer;
+    fleet: Fleet;
+    logger: Logger;
+  },
 ): Promise<{ cluster: SheetCluster; stop: () => Promise<void> }> {
-  const { gossip: link, keyrings, committer, fleet, logger } = parts;
+  const { gossip: link, identity, keyrings, committer, fleet, logger } = parts;
   const { id, host = '127.0.0.1', agent } = place;
   const name = agent?.host ?? id;
   const stored = await keyrings.ensure();
+  await identity.ensure();
   const cluster = await startSheetCluster({
     name,
     host,
@@ -75,9 +85,15 @@ export async function joinGossip(
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
     sheets: {
       // A coordinator has the store; only one that is an agent too keeps what agents say of their hosts.
-      accepts: (owner) => agent !== undefined || owner === REGISTRY_SHEET,
-      mayWrite: (owner, member) =>
-        owner === member || (owner === REGISTRY_SHEET && isCoordinator(cluster.gossip.member(member)?.tags ?? {})),
+      accepts: (owner) => owner === REGISTRY_SHEET || (agent !== undefined && hasSheet(fleet.host(owner))),
+      sizeOf: sheetSizeOf,
+      seals: keySeals(
+        (owner) => {
+          if (owner === REGISTRY_SHEET) return identity.known;
+          return owner === agent?.host ? agent.key : undefined;
+        },
+        (owner) => fleet.host(owner)?.key,
+      ),
       ...(place.recordLimit !== undefined && { limit: place.recordLimit }),
     },
     log: (level, text) => logger[level === 'warn' ? 'debug' : 'trace']({ gossip: name }, text),
@@ -87,7 +103,7 @@ export async function joinGossip(
   const api = urlFor(place.api, address.host);
   if (api !== place.api) cluster.gossip.setTags(tagsOf({ ...place, api }));
   logger.info({ address: own, name, api }, 'taking part in gossip');
-  link.attach(cluster, place.label);
+  link.attach(cluster, { label: place.label, api });
 
   const seedKey = key.seed(id);
   const announce = () =>

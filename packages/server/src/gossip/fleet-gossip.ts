@@ -6,6 +6,7 @@ export class FleetGossip {
   readonly #listeners = new Set<(event: GossipEvent) => void>();
   readonly #waiting = new Set<(cluster: SheetCluster) => void>();
   #label = '';
+  #api = '';
   #cluster: Pick<SheetCluster, 'gossip' | 'sheets' | 'onEvent'> | undefined;
 
   get cluster(): Pick<SheetCluster, 'gossip' | 'sheets' | 'onEvent'> | undefined {
@@ -13,15 +14,17 @@ export class FleetGossip {
   }
 
   /** For whoever asks over HTTP. */
-  get view(): { label: string; members(): MemberView[] } | undefined {
+  get view(): { label: string; api: string; members(): MemberView[] } | undefined {
     const { gossip } = this.#cluster ?? {};
     if (!gossip) return undefined;
-    return { label: this.#label, members: () => gossip.members().map(memberView) };
+    return { label: this.#label, api: this.#api, members: () => gossip.members().map(memberView) };
   }
 
-  attach(cluster: SheetCluster, label: string): void {
+  /** @param api where others reach this coordinator by HTTP */
+  attach(cluster: SheetCluster, { label, api }: { readonly label: string; readonly api: string }): void {
     this.#cluster = cluster;
     this.#label = label;
+    this.#api = api;
     cluster.onEvent((event) => {
       for (const listener of this.#listeners) listener(event);
     });

@@ -102,6 +102,7 @@ export class Keyrings {
       keys: all.map((each) => ({ key: each, primary: each === keys[0], members: known[each] ?? 0 })),
       members,
       answered,
+      identity: this.#executor.fleet.get('identity', key.identity())?.value.publicKey ?? null,
       failures,
     };
   }

@@ -29,7 +29,7 @@ beforeEach(async () => {
   const store = await openSqliteStore({ path: join(directory, 'fleet.db') });
   members = new Map();
   coordinator = await startCoordinator(store, pino({ level: 'silent' }), { lockDelay: LOCK_DELAY });
-  coordinator.gossip.attach(fakeCluster(), 'portolan/test');
+  coordinator.gossip.attach(fakeCluster(), { label: 'portolan/test', api: 'http://127.0.0.1:1' });
   await vi.waitFor(() => expect(coordinator.fleet.has(key.leader())).toBe(true), patient);
 });
 afterEach(async () => {
@@ -63,6 +63,16 @@ test('its report undoes a false suspicion, and the same suspicion is not believe
   become('b', 'failed');
   await vi.waitFor(() => expect(stateOf('b')).toBe('unreachable'), patient);
   expect(stateOf('a')).toBe('alive');
+});
+
+test('that a host left is for its agent to say over HTTP: said by gossip, its listeners stay and block the port', async () => {
+  await enrol('a');
+  await listens('a', 'image-gen');
+  members.set('a', { ...members.get('a')!, status: 'left', statusSince: Date.now() });
+  await vi.waitFor(() => expect(stateOf('a')).toBe('unreachable'), patient);
+  expect(coordinator.fleet.listeners('tcp', 3026).size).toBe(1);
+  const thief = ReserveRequest.parse({ project: 'thief', service: 'y', port: 3026 });
+  await expect(coordinator.reserver.reserve(thief, { probe: false })).rejects.toMatchObject({ code: 'port-taken' });
 });
 
 test('the leases of a lost host are kept for the lock-delay, then end; those of other hosts stand', async () => {

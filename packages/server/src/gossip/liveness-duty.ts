@@ -2,7 +2,7 @@ import type { Member } from '@portolan/gossip';
 import { type Fleet, type Host, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
-import { GOSSIP_TTL, type Hosts, hostLease } from '../commands/hosts.ts';
+import { GOSSIP_TTL, hostLease } from '../commands/hosts.ts';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import { Damping } from './damping.ts';
@@ -19,13 +19,12 @@ const MASS_MIN = 2;
 const MASS_WITHIN = 60_000;
 /** How long a host may then say nothing before it counts as unreachable, ms: longer than between two of its reports. */
 const IN_DOUBT = 120_000;
-/** An agent that leaves says so to a coordinator, too; so long its own word is waited for, ms. */
+/** An agent that leaves says so to a coordinator, too, which is more than gossip knows; it has so long for that, ms. */
 const GOODBYE = 5_000;
 
 export interface LivenessOptions {
   readonly replica: Replica;
   readonly gossip: FleetGossip;
-  readonly hosts: Pick<Hosts, 'leave'>;
   readonly logger: Logger;
   /** Seconds that the leases of a host which failed are kept; 45 unless told otherwise. */
   readonly lockDelay?: number | undefined;
@@ -35,6 +34,9 @@ export interface LivenessOptions {
  * Writes down what gossip says of hosts. One whose agent failed becomes `unreachable`, and what its processes hold ends
  * after a grace time unless somebody renews it. That costs nobody anything who lives: its agent's next report, or its
  * return to gossip, makes it `alive` again, and its leases are the same as before.
+ *
+ * Members have one key, and any of them may say that another has failed or left. So gossip takes no listener away and
+ * forgets no host: only what an agent says over HTTP, with its token, does that.
  *
  * Gossip alone is not believed when most agents seem to be gone, for then it may well be this coordinator that is cut off:
  * those whose reports go on are alive. Nor is it believed again after a report came from a host that it had declared dead.
@@ -83,7 +85,7 @@ export class LivenessDuty implements Duty {
   async #settle(term: Term, damping: Damping, written: Map<string, number>): Promise<void> {
     const agents = this.#options.gossip.agents();
     const justNow = Date.now() - MASS_WITHIN;
-    const failed = agents.filter(({ status, statusSince }) => status === 'failed' && statusSince > justNow).length;
+    const failed = agents.filter((agent) => isGone(agent) && agent.statusSince > justNow).length;
     const alive = agents.filter(({ status }) => status === 'alive').length;
     const inDoubt = failed > MASS_MIN && failed > (failed + alive) * MASS_PART;
     for (const member of agents) {
@@ -96,12 +98,12 @@ export class LivenessDuty implements Duty {
       }
       // What gossip knows may be older than what the host has said since, with or without gossip.
       const isNews = written.get(name) !== statusSince && Date.parse(host.stateSince) <= statusSince;
-      if (status === 'left' && isNews) await this.#left(host, member, written);
-      if (status !== 'failed' && status !== 'alive') continue;
+      const gone = isGone(member);
+      if (!gone && status !== 'alive') continue;
       const believed = damping.believes(name, status === 'alive', performance.now());
       if (!believed) continue;
       if (status === 'alive' && host.state === 'unreachable') await this.#returned(name, term);
-      if (status === 'failed' && host.state === 'alive' && isNews) {
+      if (gone && host.state === 'alive' && isNews) {
         written.set(name, statusSince);
         if (inDoubt) await this.#doubted(name, term);
         else await this.#failed(name, term);
@@ -144,13 +146,10 @@ export class LivenessDuty implements Duty {
     this.#options.logger.warn({ host: id }, 'gossip lost most agents at once: their reports have to tell who lives');
     await term.commit({ leases: [{ id: hostLease(id), ttl: IN_DOUBT }] });
   }
+}
 
-  /** It could say goodbye to its peers, and not to a coordinator. */
-  async #left({ id, state }: Host, { statusSince }: Member, written: Map<string, number>): Promise<void> {
-    if (state === 'left' || Date.now() - statusSince < GOODBYE) return;
-    written.set(id, statusSince);
-    await this.#options.hosts.leave(id);
-  }
+function isGone({ status, statusSince }: Member): boolean {
+  return status === 'failed' || (status === 'left' && Date.now() - statusSince >= GOODBYE);
 }
 
 /** The leases whose holders run on a host: it was named, or a process there was started with one. */

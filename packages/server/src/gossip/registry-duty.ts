@@ -12,14 +12,25 @@ import {
   registryKinds,
   type StoredToken,
 } from '@portolan/model';
+import type { Logger } from 'pino';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import type { FleetGossip } from './fleet-gossip.ts';
+import type { FleetIdentity } from './fleet-identity.ts';
 
 /** Changes of so long go out together, ms. */
 const GATHER = 200;
 /** What all members together may have to fetch because of changes, bytes a second: larger ones go out less often. */
 const BUDGET = 1024 * 1024;
+
+export interface RegistryDutyOptions {
+  readonly replica: Replica;
+  readonly gossip: FleetGossip;
+  readonly identity: Pick<FleetIdentity, 'ensure'>;
+  readonly logger: Logger;
+  /** SHA-256 of the token of the start; without it agents do not know that one. */
+  readonly bootstrap?: string | undefined;
+}
 
 /**
  * Spreads what the store says by gossip: assignments, ranges, blocks, hosts, findings, and the digests of tokens. So every
@@ -28,12 +39,15 @@ const BUDGET = 1024 * 1024;
 export class RegistryDuty implements Duty {
   readonly #replica: Replica;
   readonly #gossip: FleetGossip;
+  readonly #identity: Pick<FleetIdentity, 'ensure'>;
+  readonly #logger: Logger;
   readonly #bootstrap: StoredToken | undefined;
 
-  /** @param bootstrap SHA-256 of the token of the start; without it agents do not know that one */
-  constructor(replica: Replica, gossip: FleetGossip, bootstrap?: string) {
+  constructor({ replica, gossip, identity, logger, bootstrap }: RegistryDutyOptions) {
     this.#replica = replica;
     this.#gossip = gossip;
+    this.#identity = identity;
+    this.#logger = logger;
     this.#bootstrap = bootstrap === undefined ? undefined : bootstrapToken(bootstrap);
   }
 
@@ -47,14 +61,24 @@ export class RegistryDuty implements Duty {
     const { fleet } = this.#replica;
     const changed = new Set<string>();
     let timer: NodeJS.Timeout | undefined;
-    const whole = () => {
+    let isSigned = false;
+    // A store that lost its history has lost the fleet's key, too.
+    const whole = async () => {
+      try {
+        await this.#identity.ensure();
+      } catch (error) {
+        this.#logger.warn({ err: error }, 'the registry is not told by gossip: the fleet has no key');
+        return;
+      }
+      if (signal.aborted) return;
+      isSigned = true;
       changed.clear();
       // Versions go by the clock, so that those of a coordinator which comes back go on above those of before.
       sheets.publish(REGISTRY_SHEET, this.#records(), Date.now());
     };
     const flush = () => {
       timer = undefined;
-      if (changed.size === 0) return;
+      if (changed.size === 0 || !isSigned) return;
       const puts = new Map<string, string>();
       const deletes: string[] = [];
       for (const entryKey of changed) {
@@ -72,9 +96,12 @@ export class RegistryDuty implements Duty {
         for (const touch of touches) if (isRegistryKind(touch.kind)) changed.add(touch.key);
         if (changed.size > 0) timer ??= setTimeout(flush, GATHER).unref();
       },
-      reset: whole,
+      reset: () => {
+        isSigned = false;
+        void whole();
+      },
     });
-    whole();
+    void whole();
     signal.addEventListener(
       'abort',
       () => {

@@ -38,6 +38,7 @@ const OPEN = new Set([
   '/v1/openapi.json',
   '/v1/stream',
   '/v1/logins/redeem',
+  '/v1/proof',
 ]);
 
 export interface AppOptions {

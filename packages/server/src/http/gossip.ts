@@ -7,6 +7,8 @@ import {
   keyActions,
   MemberView,
   PortolanError,
+  Proof,
+  ProofRequest,
   ProvisionalRequest,
   ProvisionalResponse,
 } from '@portolan/model';
@@ -17,7 +19,7 @@ import { operations } from './operation.ts';
 
 const tag = 'Gossip';
 
-export function gossipRoutes({ gossip, keyrings, provisionals, fleet }: Context) {
+export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }: Context) {
   const { app, add } = operations();
 
   add({
@@ -25,15 +27,27 @@ export function gossipRoutes({ gossip, keyrings, provisionals, fleet }: Context)
     path: '/gossip',
     tag,
     summary: 'What an agent needs to take part in gossip',
-    description: 'The keys are secrets: whoever has one may say anything in the name of any member.',
+    description: 'The keys are secrets: whoever has one hears all that members say.',
     allow: may.report,
     answer: GossipAccess,
     run() {
       const { label } = cluster();
       const { keys } = keyrings;
       if (keys.length === 0) throw new PortolanError('not-ready', 'the fleet has no key yet; ask again in a moment');
-      return { label, keys: [...keys], seeds: seedsOf(fleet) };
+      return { label, keys: [...keys], seeds: seedsOf(fleet), identity: identity.key.publicKey };
     },
+  });
+
+  add({
+    method: 'post',
+    path: '/proof',
+    tag,
+    summary: 'Show that this is a coordinator of the fleet, before a token is shown to it',
+    description: 'Signs the address that was dialled with the key that `GET /v1/gossip` has the public half of.',
+    allow: 'anybody',
+    body: ProofRequest,
+    answer: Proof,
+    run: ({ body }) => identity.prove(body, cluster().api),
   });
 
   add({
