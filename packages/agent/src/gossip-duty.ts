@@ -219,6 +219,13 @@ export class GossipDuty {
       keyring: keys,
       tags: { kind: MEMBER_KIND, role: 'agent', host: hostName.slice(0, 64), version },
       kindTag: 'kind',
+      keySeal: {
+        sign: () => undefined,
+        verify: (statement, signature) => {
+          const identity = this.#access?.identity;
+          return identity !== undefined && isSignedWith(identity, statement, signature);
+        },
+      },
       defaultPort: GOSSIP_PORT,
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
       // An agent that could not have its port again comes back at another one.

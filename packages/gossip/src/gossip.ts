@@ -4,7 +4,7 @@ import { GossipError } from './core/error.ts';
 import type { Log } from './core/local.ts';
 import { PROFILES, type Profile } from './core/profiles.ts';
 import { GossipNode } from './node.ts';
-import type { ClusterKeys } from './serf/keys.ts';
+import type { ClusterKeys, KeySeal } from './serf/keys.ts';
 import type { QueryOptions, QueryResult } from './serf/queries.ts';
 import type { Member, Status } from './serf/roster.ts';
 import type { GossipEvent } from './serf/serf.ts';
@@ -30,6 +30,8 @@ export interface GossipOptions {
   readonly label?: string;
   /** Keys of 16, 24 or 32 bytes in base64, the one that encrypts first. None: nothing is encrypted. */
   readonly keyring?: readonly string[];
+  /** Who may change the keyrings of all members; every member unless told otherwise, as with Serf. */
+  readonly keySeal?: KeySeal;
   /** False: take what is not encrypted in spite of the keys, while a live cluster gets its first key. */
   readonly verifyIncoming?: boolean;
   /** False: encrypt nothing in spite of the keys, while a live cluster gets its first key. */

@@ -36,6 +36,8 @@ type Joined = Awaited<ReturnType<Gossip['join']>>;
 const VERSIONS = Uint8Array.of(1, 5, 2, 2, 5, 5);
 
 const DAY = 86_400_000;
+/** Incarnations begin with the clock of their node, and clocks differ, s. */
+const AHEAD_MAX = 604_800;
 /** How long it may take at most to tell that somebody has left, ms. */
 const FAREWELL_LIMIT = 5_000;
 const COALESCING = { quiet: 1_000, most: 3_000 };
@@ -62,6 +64,7 @@ export class GossipNode implements Gossip {
     const { name, label = '', compress = true, verifyIncoming = true, verifyOutgoing = true } = options;
     const { tags = {}, log = () => {} } = options;
     const { world, wallClock, profile, address, allows } = surroundings;
+    const seconds = () => Math.floor(wallClock() / 1_000);
     const keyring = options.keyring?.length ? new Keyring(options.keyring.map(parseKey)) : null;
     this.name = name;
     this.address = address;
@@ -80,7 +83,8 @@ export class GossipNode implements Gossip {
       name,
       world,
       profile,
-      incarnation: Math.floor(wallClock() / 1_000),
+      incarnation: seconds(),
+      highest: () => seconds() + AHEAD_MAX,
       advertise: address,
       meta,
       vsn: VERSIONS,
@@ -89,10 +93,12 @@ export class GossipNode implements Gossip {
       delegate: this.#serf,
       log,
     });
-    this.keys = createClusterKeys(
-      (question, payload, how) => this.query(question, payload, how),
-      () => this.#upNames(),
-    );
+    this.keys = createClusterKeys({
+      query: (question, payload, how) => this.query(question, payload, how),
+      up: () => this.#upNames(),
+      seal: options.keySeal,
+      wallClock,
+    });
     this.#memberlist.start();
     this.#serf.start();
     this.#rejoin = startRejoin({
@@ -188,6 +194,7 @@ export class GossipNode implements Gossip {
       world,
       wallClock,
       keyring,
+      keySeal: this.#options.keySeal,
       kindTag: kindTag ?? null,
       failedKept,
       leftKept,

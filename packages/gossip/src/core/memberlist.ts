@@ -43,6 +43,8 @@ export interface MemberlistOptions {
   /** Six bytes, `BARE_VERSIONS` unless told otherwise. All members of a cluster must understand each other's. */
   readonly vsn?: Uint8Array;
   readonly security?: Partial<SealOptions & OpenOptions>;
+  /** The highest incarnation that a node may be accused with; any unless told otherwise. */
+  readonly highest?: () => number;
   /** Which addresses members may have; all unless told otherwise. */
   readonly allows?: (host: string) => boolean;
   /** Names that are remembered at once. */
@@ -92,7 +94,7 @@ export class Memberlist {
   /** @throws GossipError `invalid` */
   constructor(options: MemberlistOptions) {
     checkOptions(options);
-    const { world, profile, incarnation, allows = () => true, limit = LIMIT } = options;
+    const { world, profile, incarnation, highest, allows = () => true, limit = LIMIT } = options;
     const security = { ...OPEN, ...options.security };
     const local = createLocal(options, (event) => this.#lost.note(event));
     const queue = new BroadcastQueue({
@@ -102,7 +104,7 @@ export class Memberlist {
     const acks = new Acks(world.random);
     const outbox = new Outbox(local, security, queue);
     const exchanges = new Exchanges(local, security);
-    const membership = new Membership(local, queue, { allows, limit, incarnation });
+    const membership = new Membership(local, queue, { allows, limit, incarnation, ...(highest && { highest }) });
     const pushPull = new PushPull(local, exchanges, membership);
     const relay = new Relay(local, acks, outbox);
     this.#local = local;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { startNode } from '../sim/cluster.ts';
+import { type NodeOptions, startNode } from '../sim/cluster.ts';
 import { Simulation } from '../sim/simulation.ts';
 import { Stranger } from '../sim/stranger.ts';
 import { addressBytes } from './address.ts';
@@ -239,6 +239,22 @@ describe('dead', () => {
     await tell({ type: 'dead', node: node.name, incarnation: 0xffff_ffff, from: 'accuser' });
     expect(node.member(node.name)).toMatchObject({ state: 'alive', incarnation: 0xffff_ffff });
   });
+
+  test('nobody is accused for good: no accusation is believed that could not be answered', async () => {
+    const highest = 1_000;
+    node = begin({ highest: () => highest });
+    await tell(stranger.alive());
+    for (const type of ['dead', 'suspect'] as const) {
+      await tell({ type, node: stranger.name, incarnation: highest + 1, from: 'accuser' });
+      expect(stateOf(stranger.name)).toBe('alive');
+    }
+    await tell({ type: 'dead', node: stranger.name, incarnation: highest, from: 'accuser' });
+    expect(stateOf(stranger.name)).toBe('dead');
+    await tell(stranger.alive({ incarnation: highest + 1 }));
+    expect(stateOf(stranger.name)).toBe('alive');
+    await tell(stranger.alive({ incarnation: 0xffff_ffff, meta: Uint8Array.of(1) }));
+    expect(node.member(stranger.name)?.incarnation).toBe(highest + 1);
+  });
 });
 
 test('what others say of a node does not change what it is', async () => {
@@ -306,7 +322,7 @@ test('the dead and those that left are forgotten after their time, others never'
   expect(node.lost).toEqual(['dies']);
 });
 
-function begin({ profile, ...options }: { profile?: Partial<Profile>; limit?: number } = {}): Memberlist {
+function begin({ profile, ...options }: NodeOptions = {}): Memberlist {
   events = [];
   return startNode(simulation, 0, {
     ...options,

@@ -29,7 +29,12 @@ export interface MembershipOptions {
   readonly limit: number;
   /** What this node begins with; higher than it ever had, so that its restart is believed at once. */
   readonly incarnation: number;
+  /** The highest that a node may be accused with: with the last one there is, it could not defend itself ever again. */
+  readonly highest?: () => number;
 }
+
+/** How often a node may defend itself against the highest accusation. */
+const DEFENCES = 1_000;
 
 /**
  * Who is alive, suspect, dead or has left, by what is told and by whose word is newer: that of the higher incarnation,
@@ -72,6 +77,7 @@ export class Membership {
     const { name, members, world, counters } = this.#local;
     const known = members.get(message.node);
     if (!known || message.incarnation < known.incarnation || !isName(message.from)) return;
+    if (this.#isBeyond(message)) return;
     const suspicion = this.#suspicions.get(known.name);
     if (suspicion) {
       if (suspicion.confirm(message.from)) this.#broadcast(message);
@@ -92,6 +98,7 @@ export class Membership {
     const { name, members, world, counters, delegate } = this.#local;
     const known = members.get(message.node);
     if (!known || message.incarnation < known.incarnation || !isName(message.from)) return;
+    if (this.#isBeyond(message)) return;
     this.#dropSuspicion(known.name);
     if (!isUp(known)) return;
     if (known.name === name && !this.#leaving) {
@@ -137,6 +144,7 @@ export class Membership {
     const self = message.node === name;
     if (self && this.#leaving) return;
     const told = this.#read(message);
+    if (!own && this.#isBeyond(message, DEFENCES)) return;
     if (!told || (!self && !delegate.admit(told))) {
       countDrop(counters, 'not-admitted');
       return;
@@ -181,6 +189,13 @@ export class Membership {
     const { profile, world } = this.#local;
     if (state === 'left') return true;
     return state === 'dead' && profile.reclaimTime > 0 && world.clock.now() - since > profile.reclaimTime;
+  }
+
+  #isBeyond({ incarnation }: Pick<Alive, 'incarnation'>, more = 0): boolean {
+    const { highest } = this.#options;
+    if (!highest || incarnation <= highest() + more) return false;
+    countDrop(this.#local.counters, 'not-admitted');
+    return true;
   }
 
   #tellOf(former: Member | undefined, member: Member): void {

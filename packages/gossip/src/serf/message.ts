@@ -1,4 +1,4 @@
-import { bool, bytes, type Kind, list, map, nullable, string, u8, u16, u32, u64 } from '../wire/kinds.ts';
+import { bool, bytes, type Kind, list, map, nullable, optional, string, u8, u16, u32, u64 } from '../wire/kinds.ts';
 import { Reader, Writer } from '../wire/msgpack.ts';
 import { record } from '../wire/record.ts';
 
@@ -90,6 +90,14 @@ export const ANSWER_FLAGS = { acknowledgement: 1 } as const;
 export interface RelayHeader {
   readonly destAddr: { readonly ip: Uint8Array; readonly port: number; readonly zone: string };
   readonly destName: string;
+}
+
+/** Serf's own has the key alone. */
+export interface KeyRequest {
+  readonly key: Uint8Array;
+  /** When it was signed, ms since 1970, and the signature. */
+  readonly at?: number | undefined;
+  readonly signature?: Uint8Array | undefined;
 }
 
 export interface KeyAnswer {
@@ -188,7 +196,10 @@ export const MESSAGES = {
       delegateCur: u8,
     }),
   ),
-  keyRequest: message(SERF.keyRequest, record<{ readonly key: Uint8Array }>({ key: bytes })),
+  keyRequest: message(
+    SERF.keyRequest,
+    record<KeyRequest>({ key: bytes, at: optional(u64), signature: optional(bytes) }),
+  ),
   keyAnswer: message(
     SERF.keyAnswer,
     record<KeyAnswer>({ result: bool, message: string, keys: list(string), primaryKey: string }),

@@ -7,7 +7,7 @@ import { WireError } from '../wire/error.ts';
 import type { Keyring } from '../wire/keyring.ts';
 import type { Timer, World } from '../world.ts';
 import { CONFLICT_QUERY, describeMember, isLost } from './conflict.ts';
-import { answerKeyQuery } from './keys.ts';
+import { answerKeyQuery, type KeySeal } from './keys.ts';
 import { MESSAGES, SERF } from './message.ts';
 import { createOutgoing } from './outgoing.ts';
 import { OwnMessages } from './own-messages.ts';
@@ -32,6 +32,7 @@ export interface SerfOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly keyring: Keyring | null;
+  readonly keySeal?: KeySeal | undefined;
   /** The tag by which nodes of one kind know each other: it has the same value. Null: all are of one kind. */
   readonly kindTag: string | null;
   /** How long failed members and left ones are kept, ms. */
@@ -247,11 +248,11 @@ export class Serf implements Delegate {
   }
 
   #asked(question: Question): void {
-    const { keyring, event } = this.#options;
+    const { keyring, keySeal: seal, wallClock, event } = this.#options;
     if (question.name === CONFLICT_QUERY) {
       this.#tellOf(new TextDecoder().decode(question.payload), question);
     } else if (question.name.startsWith('_serf_')) {
-      const answered = answerKeyQuery(question.name, question.payload, keyring);
+      const answered = answerKeyQuery(question.name, question.payload, { keyring, seal, wallClock });
       if (answered) question.answer(answered.answer);
       if (answered?.changed && keyring) event({ type: 'keys', keys: keyring.keys.map(toBase64) });
     } else {

@@ -65,6 +65,10 @@ async function member(name: string, over: Partial<GossipAccess> = {}): Promise<S
     keyring: keys,
     tags: { kind: 'portolan', role: 'agent', host: name, version: '1' },
     kindTag: 'kind',
+    keySeal: {
+      sign: () => undefined,
+      verify: (statement, signature) => isSignedWith(identity, statement, signature),
+    },
     sheets: {
       seals: keySeals(
         () => undefined,
@@ -128,9 +132,22 @@ test('keys: a new one is known to all, used, the old one forgotten; whoever has 
   expect(right.gossip.members().map(({ name }) => name)).toContain('a');
 });
 
+test('a member that is no coordinator changes no keys, but its own', async () => {
+  const { keys } = await call<KeyReport>('GET', '/v1/gossip/keys');
+  const rogue = joined.at(-1)!;
+  const own = createGossipKey();
+  for (const action of ['install', 'use'] as const) {
+    const { members, failures } = await rogue.gossip.keys[action](own);
+    expect(Object.values(failures)).toEqual(Array(members).fill(expect.stringContaining('may not change the keys')));
+  }
+  expect((await call<KeyReport>('GET', '/v1/gossip/keys')).keys.map((each) => each.key)).toEqual(
+    keys.map((each) => each.key),
+  );
+});
+
 test('a key that members have and the store has not, since not all answered, can be removed', async () => {
   const half = createGossipKey();
-  expect((await joined.at(-1)!.gossip.keys.install(half)).answered).toBeGreaterThan(1);
+  expect((await server.cluster!.gossip.keys.install(half)).answered).toBeGreaterThan(1);
   const { keys } = await call<KeyReport>('GET', '/v1/gossip/keys');
   expect(keys.map((each) => each.key)).toContain(half);
   const removed = await call<KeyReport>('POST', '/v1/gossip/keys/remove', { key: half });

@@ -1,5 +1,12 @@
 import { hostname } from 'node:os';
-import { type GossipOptions, keySeals, type SheetCluster, type SigningKey, startSheetCluster } from '@portolan/gossip';
+import {
+  type GossipOptions,
+  isSignedWith,
+  keySeals,
+  type SheetCluster,
+  type SigningKey,
+  startSheetCluster,
+} from '@portolan/gossip';
 import {
   type Fleet,
   GOSSIP_PORT,
@@ -81,6 +88,11 @@ export async function joinGossip(
     keyring: place.keys ?? stored,
     tags: tagsOf(place),
     kindTag: 'kind',
+    keySeal: {
+      sign: (statement) => identity.known?.sign(statement),
+      verify: (statement, signature) =>
+        identity.known !== undefined && isSignedWith(identity.known.publicKey, statement, signature),
+    },
     defaultPort: GOSSIP_PORT,
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
     sheets: {
