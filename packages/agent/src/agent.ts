@@ -12,7 +12,7 @@ import type { Coordinator } from './coordinator.ts';
 import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { HealthChecker } from './health-checker.ts';
-import { defaultStateDirectory, describeHost, hostIdentity } from './host-identity.ts';
+import { defaultStateDirectory, describeHost, distinctName, hostIdentity } from './host-identity.ts';
 import type { Manifest } from './identity.ts';
 import { forget, keep } from './kept-file.ts';
 import type { KillScope } from './kill-scope.ts';
@@ -21,7 +21,7 @@ import { OwnSheet } from './own-sheet.ts';
 import { probe } from './prober.ts';
 import { endProcesses } from './process-action.ts';
 import { ProvisionalBook } from './provisional-book.ts';
-import { Reporter } from './reporter.ts';
+import { isNameTaken, Reporter } from './reporter.ts';
 import { createScanner, type Scan, type Scanner } from './scanner.ts';
 
 export interface AgentOptions {
@@ -66,13 +66,15 @@ const GOODBYE = 3_000;
 
 /** Scans this machine, and reports what changed. Begins with a scan; whether the coordinator answers does not matter. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { coordinator, logger, scanInterval = 1000, hostName } = options;
+  const { coordinator, logger, scanInterval = 1000 } = options;
   const clock = systemClock;
   const hostId = hostIdentity(options.hostId, options.stateDirectory);
   const scanner = options.scanner ?? createScanner(options);
   const stopping = new AbortController();
 
   const first = bounded(await scanner.scan());
+  let hostName = options.hostName;
+  let locally: Awaited<ReturnType<typeof startLocally>>;
   let described = describeHost(first.blindSpots, hostName);
   let inTouch = () => false;
   const reporter = new Reporter({
@@ -82,8 +84,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     coordinator,
     clock,
     random: Math.random,
+    renamed: (info) => {
+      // Whoever gave it a name is told that it is taken; what a system is called by default, others are called, too.
+      if (options.hostName !== undefined || hostName !== undefined) return null;
+      hostName = distinctName(info.name, hostId);
+      described = { ...info, name: hostName };
+      logger.warn(
+        { host: hostId, name: hostName },
+        `another host is called ${info.name}, so this one joins as ${hostName}: give it a name of its own with "portolan agent --name NAME"; if it is this machine, installed anew, let go of the former entry ("portolan hosts" has its id, "portolan hosts --forget ID") and start this agent again`,
+      );
+      locally?.own.describe(described);
+      return described;
+    },
     onTrouble: (error) => {
-      if (error === null) logger.info('reports are accepted again');
+      if (isNameTaken(error)) logger.error({ host: hostId }, `this host is not in the fleet: ${error.message}`);
+      else if (error === null) logger.info('reports are accepted again');
       else logger.warn({ err: error }, 'the coordinator did not take a report; trying again');
     },
   });
@@ -91,7 +106,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   reporter.start();
   logger.info({ host: hostId, listeners: first.listeners.length, blindSpots: first.blindSpots }, 'agent started');
 
-  const locally = await startLocally();
+  locally = await startLocally();
+  // It may have been given another name meanwhile.
+  locally?.own.describe(described);
   let listening = first.listeners;
   const scanning = scanOn();
   const checker = healthChecker();

@@ -25,7 +25,7 @@ import type { Endings } from './endings.ts';
 import { alternative, put } from './entries.ts';
 import type { Leases } from './leases.ts';
 import type { Prober } from './probe.ts';
-import { attended, elsewhere, endpointsOf, type Reserver, reservationOf, unbindableOn } from './reserve.ts';
+import { attended, elsewhere, endpointsOf, onHost, type Reserver, reservationOf, unbindableOn } from './reserve.ts';
 
 /** How long a socket that is bound may take to be reported, ms: a scan, the report, and room for a busy host. */
 const SEEN_WITHIN = 3_000;
@@ -178,7 +178,7 @@ export class Takeovers {
         );
       }
       const lease = request.ttl === undefined ? null : { id: nanoid(), ttl: request.ttl };
-      const after = before.map(({ value }) => successor(value, request, lease));
+      const after = before.map(({ value }) => successor(value, onHost(this.#fleet, request), lease));
       const only = alternative({
         conditions: before.map(({ key, version }) => ({ key, version })),
         puts: after.map((value, i) => put<'assignment'>(before[i]!.key, value)),
