@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EndTarget, Listener } from '@portolan/model';
+import { type EndTarget, type Listener, proofOf } from '@portolan/model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinuxScanner } from './linux-scanner.ts';
 import { probe } from './prober.ts';
@@ -64,7 +64,17 @@ async function targetAt(port: number): Promise<EndTarget> {
 
 function targetOf({ protocol, address, port, netns, v6only, socket, process: seen, identity }: Listener): EndTarget {
   const named = seen && { pid: seen.pid, startedAt: seen.startedAt };
-  return { protocol, address, port, netns, v6only, socket, process: named, service: identity?.service ?? null };
+  return {
+    protocol,
+    address,
+    port,
+    netns,
+    v6only,
+    socket,
+    process: named,
+    service: identity?.service ?? null,
+    proof: proofOf(identity),
+  };
 }
 
 const order = (targets: readonly EndTarget[], more: Partial<EndOrder> = {}): EndOrder => ({
