@@ -133,6 +133,23 @@ test('a target of Prometheus is at no address of another host', async () => {
   expect(await targets()).toEqual([{ target: 'web-1:5151', host: 'web-1', host_id: 'web-id' }]);
 });
 
+test('a lease that names a host is not kept by what the agent of another says that it sees', async () => {
+  const reserve = async (service: string, host: string) => {
+    const { reservation } = await client.reserve({ project: 'shop', service, host, ttl: 5 }, { renewing: false });
+    const evidence = { kind: 'lease', detail: 'as its agent says' } as const;
+    const identity = { service: `shop/${service}`, label: 'default', instance: 1, evidence };
+    return { ...reservation, seen: toldListener(`shop/${service}`, reservation.port, { identity }) };
+  };
+  const [victim, rogue] = [new ToldHost(client, 'keep-a'), new ToldHost(client, 'keep-b')];
+  for (const host of [victim, rogue]) await client.join(host.id, host.info);
+  const [kept, lost] = [await reserve('kept', 'keep-a'), await reserve('lost', 'keep-a')];
+  await victim.begin([kept.seen]);
+  await rogue.begin([lost.seen]);
+  const standing = async ({ port }: Reservation) => (await client.assignments({ port, consistent: true })).items.length;
+  await vi.waitFor(async () => expect(await standing(lost)).toBe(0), patient);
+  expect(await standing(kept)).toBe(1);
+});
+
 test('an agent whose name is taken says so: one with a name of its own choice fails, another takes a further one', async () => {
   const { bench, url } = coordinator;
   const environment = (name: string) => ({ PORTOLAN_STATE_DIR: `${bench.directory}/${name}` });
