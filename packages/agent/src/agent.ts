@@ -2,6 +2,7 @@ import {
   type Assignment,
   type Finding,
   HOST_LISTENERS_MAX,
+  type HostInfo,
   PortolanError,
   type Task,
   type TaskAnswer,
@@ -12,7 +13,7 @@ import type { Coordinator } from './coordinator.ts';
 import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { HealthChecker } from './health-checker.ts';
-import { defaultStateDirectory, describeHost, hostIdentity } from './host-identity.ts';
+import { defaultStateDirectory, describeHost, distinctName, hostIdentity } from './host-identity.ts';
 import { hostKey } from './host-key.ts';
 import type { Manifest } from './identity.ts';
 import { forget, keep } from './kept-file.ts';
@@ -22,7 +23,7 @@ import { OwnSheet } from './own-sheet.ts';
 import { probe } from './prober.ts';
 import { endProcesses } from './process-action.ts';
 import { ProvisionalBook } from './provisional-book.ts';
-import { Reporter } from './reporter.ts';
+import { isNameTaken, Reporter } from './reporter.ts';
 import { createScanner, type Scan, type Scanner } from './scanner.ts';
 
 export interface AgentOptions {
@@ -67,7 +68,7 @@ const GOODBYE = 3_000;
 
 /** Scans this machine, and reports what changed. Begins with a scan; whether the coordinator answers does not matter. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { coordinator, logger, scanInterval = 1000, hostName } = options;
+  const { coordinator, logger, scanInterval = 1000 } = options;
   const clock = systemClock;
   const hostId = hostIdentity(options.hostId, options.stateDirectory);
   const scanner = options.scanner ?? createScanner(options);
@@ -79,7 +80,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...describeHost(blindSpots, hostName),
     key: signing.publicKey,
   });
-  let described = describe(first.blindSpots);
+  let hostName = options.hostName;
+  let locally: Awaited<ReturnType<typeof startLocally>>;
+  let described: HostInfo = describe(first.blindSpots);
   let inTouch = () => false;
   const reporter = new Reporter({
     host: hostId,
@@ -88,8 +91,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     coordinator,
     clock,
     random: Math.random,
+    renamed: (info) => {
+      // Whoever gave it a name is told that it is taken; what a system is called by default, others are called, too.
+      if (options.hostName !== undefined || hostName !== undefined) return null;
+      hostName = distinctName(info.name, hostId);
+      described = { ...info, name: hostName };
+      logger.warn(
+        { host: hostId, name: hostName },
+        `another host is called ${info.name}, so this one joins as ${hostName}: give it a name of its own with "portolan agent --name NAME"; if it is this machine, installed anew, let go of the former entry ("portolan hosts" has its id, "portolan hosts --forget ID") and start this agent again`,
+      );
+      locally?.own.describe(described);
+      return described;
+    },
     onTrouble: (error) => {
-      if (error === null) logger.info('reports are accepted again');
+      if (isNameTaken(error)) logger.error({ host: hostId }, `this host is not in the fleet: ${error.message}`);
+      else if (error === null) logger.info('reports are accepted again');
       else logger.warn({ err: error }, 'the coordinator did not take a report; trying again');
     },
   });
@@ -97,7 +113,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   reporter.start();
   logger.info({ host: hostId, listeners: first.listeners.length, blindSpots: first.blindSpots }, 'agent started');
 
-  const locally = await startLocally();
+  locally = await startLocally();
+  // It may have been given another name meanwhile.
+  locally?.own.describe(described);
   let listening = first.listeners;
   const scanning = scanOn();
   const checker = healthChecker();

@@ -12,6 +12,7 @@ import {
 } from '@portolan/gossip';
 import {
   type Assignment,
+  type CoordinatorProof,
   GOSSIP_PORT,
   type GossipAccess,
   isCoordinator,
@@ -19,7 +20,6 @@ import {
   type MemberView,
   memberView,
   PortolanError,
-  type Proof,
   type ProofRequest,
   type ProvisionalResponse,
   proofStatement,
@@ -55,7 +55,7 @@ export interface AgentGossipOptions extends GivenAccess {
 }
 
 /** @param ask whoever answers there, without a token */
-export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<Proof>) => Promise<boolean>;
+export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<CoordinatorProof>) => Promise<boolean>;
 
 export interface GossipDutyOptions {
   readonly gossip: AgentGossipOptions;

@@ -69,6 +69,15 @@ export function describeHost(blindSpots: readonly string[], name: string = hostn
   };
 }
 
+/**
+ * What a host is called when its system's own name is another host's already: `localhost-3f2c9a`. By its id and not by
+ * a count, so that it is called the same after each start, and what is asked of `localhost-2` is not asked of another
+ * machine when a third one has come and gone.
+ */
+export function distinctName(name: string, id: string): string {
+  return `${name.slice(0, 240)}-${id.slice(-6).replace(/^[-_]+/, '')}`;
+}
+
 /** Hashed, since systemd wants the machine-id itself kept on the machine: see machine-id(5). */
 function fromMachineId(): string | null {
   const machineId = readText('/etc/machine-id')?.trim();

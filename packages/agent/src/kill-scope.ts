@@ -1,5 +1,13 @@
 import { basename } from 'node:path';
-import { type EndTarget, PortolanError, type ProcessId, sameService } from '@portolan/model';
+import {
+  type EndTarget,
+  isAtLeast,
+  nameByProof,
+  PortolanError,
+  type ProcessId,
+  proofOf,
+  sameService,
+} from '@portolan/model';
 import { ownerOf } from './held-socket.ts';
 import { identify, type Manifest } from './identity.ts';
 import { FORWARDERS } from './linux-scanner.ts';
@@ -83,10 +91,12 @@ function guardUser({ process: { pid, uid, user, command } }: ProcessFacts, allow
 }
 
 function guardService(facts: ProcessFacts, target: EndTarget, manifests: readonly Manifest[] = []): void {
-  const { protocol, port, service } = target;
-  const known = identify({ protocol, port, process: facts, container: null }, manifests)?.service ?? null;
-  if (service !== null && known !== null && sameService(known, service)) return;
-  const who = known ?? 'nobody that can be named';
+  const { protocol, port, service, proof } = target;
+  const known = identify({ protocol, port, process: facts, container: null }, manifests);
+  // As surely as it was seen to be, or more so.
+  if (service !== null && known !== null && sameService(known.service, service) && isAtLeast(proofOf(known), proof))
+    return;
+  const who = known === null ? 'nobody that can be named' : nameByProof(known);
   throw new PortolanError(
     'other-service',
     `process ${facts.process.pid} on ${protocol} port ${port} is ${who}, not ${service ?? 'one that is known'}: it is ended only when forced`,

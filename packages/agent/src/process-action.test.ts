@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EndTarget, Listener } from '@portolan/model';
+import { type EndTarget, type Listener, proofOf } from '@portolan/model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinuxScanner } from './linux-scanner.ts';
 import { probe } from './prober.ts';
@@ -38,12 +38,13 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function service(name: string, file = process.execPath): ChildProcess {
+function service(name: string, environment: Record<string, string> = {}, file = process.execPath): ChildProcess {
   mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, name, 'package.json'), '{}');
   writeFileSync(join(directory, name, 'server.cjs'), SERVICE);
   const child = spawn(file, ['server.cjs'], {
     cwd: join(directory, name),
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   children.push(child);
@@ -64,7 +65,17 @@ async function targetAt(port: number): Promise<EndTarget> {
 
 function targetOf({ protocol, address, port, netns, v6only, socket, process: seen, identity }: Listener): EndTarget {
   const named = seen && { pid: seen.pid, startedAt: seen.startedAt };
-  return { protocol, address, port, netns, v6only, socket, process: named, service: identity?.service ?? null };
+  return {
+    protocol,
+    address,
+    port,
+    netns,
+    v6only,
+    socket,
+    process: named,
+    service: identity?.service ?? null,
+    proof: proofOf(identity),
+  };
 }
 
 const order = (targets: readonly EndTarget[], more: Partial<EndOrder> = {}): EndOrder => ({
@@ -124,6 +135,24 @@ describe('a process is ended', () => {
     expect((await endProcesses(order([target], { force: true }), own)).refusal).toBe(null);
   });
 
+  unless('not when it proves less than was seen: an environment that it inherited is none for this port', async () => {
+    const stray = service('stray', { PORTOLAN_ENDPOINTS: 'shop/stray:api=1/tcp' });
+    const seen = await targetAt(await ask(stray, 'listen'));
+    expect(seen).toMatchObject({ service: 'shop/stray', proof: 'nothing' });
+    for (const proof of ['port', 'service', 'name'] as const) {
+      expect((await endProcesses(order([{ ...seen, proof }]), own)).refusal).toEqual({
+        code: 'other-service',
+        detail: expect.stringContaining('with the environment of shop/stray, which was not given this port'),
+      });
+    }
+    const named = service('named');
+    const byName = await targetAt(await ask(named, 'listen'));
+    expect(byName).toMatchObject({ service: 'unknown/named', proof: 'name' });
+    const claimed = { ...byName, service: 'shop/named', proof: 'service' } as const;
+    expect((await endProcesses(order([claimed]), own)).refusal?.code).toBe('other-service');
+    expect([stray, named].map(lives)).toEqual([true, true]);
+  });
+
   unless('not when one of those named with it must not be', async () => {
     const [one, two] = [service('one'), service('two')];
     const targets = [await targetAt(await ask(one, 'listen')), await targetAt(await ask(two, 'listen'))];
@@ -147,7 +176,7 @@ describe('a process is ended', () => {
     } catch {
       cpSync(process.execPath, file, { dereference: true });
     }
-    const child = service('proxy', file);
+    const child = service('proxy', {}, file);
     const target = await targetAt(await ask(child, 'listen'));
     expect((await endProcesses(order([target], { force: true }), own)).refusal).toEqual({
       code: 'in-container',

@@ -196,6 +196,33 @@ test('the first report is full, later ones tell what changed, and quiet times ar
   await reporter.stop();
 });
 
+test('a name that another host has is trouble, unless there is one to join as instead', async () => {
+  const taken = ({ name }: HostInfo) => {
+    if (name === info.name) throw new PortolanError('name-taken', `another host is called ${name}`);
+  };
+  for (const renamed of [undefined, () => null, (of: HostInfo) => ({ ...of, name: `${of.name}-2` })]) {
+    const joined: string[] = [];
+    const names = new TestCoordinator();
+    const coordinator = {
+      join: (_: string, told: HostInfo) => {
+        taken(told);
+        joined.push(told.name);
+        return names.join();
+      },
+      report: names.report.bind(names),
+    };
+    const { clock, reporter, trouble } = start({ coordinator, ...(renamed && { renamed }) });
+    reporter.update([listener(1)]);
+    reporter.start();
+    await clock.advance(2_000);
+    const isRenamed = renamed?.(info) !== undefined && renamed(info) !== null;
+    expect(joined).toEqual(isRenamed ? ['harbour-2'] : []);
+    expect(names.reports).toHaveLength(isRenamed ? 1 : 0);
+    expect(trouble.length > 0).toBe(!isRenamed);
+    await reporter.stop();
+  }
+});
+
 test('it is silent for longer while gossip tells of it, and no longer than that', async () => {
   let inTouch = true;
   const { clock, coordinator, reporter } = start({ inTouch: () => inTouch });

@@ -24,6 +24,8 @@ export interface ReporterOptions {
    * coordinator that gossip misled would not be told otherwise for minutes.
    */
   readonly inTouch?: () => boolean;
+  /** What to join as when another host has the name; without it, or with `null`, that is trouble. */
+  readonly renamed?: (info: HostInfo) => HostInfo | null;
   /** Of one report; unless told, what a coordinator takes. */
   readonly limits?: Limits;
   /** Told of each failure, and with `null` of the first success after failures. */
@@ -155,11 +157,7 @@ export class Reporter {
   /** Joins if that is due, and sends at most one report. @returns whether the coordinator could not take it as it was */
   async #step(): Promise<boolean> {
     const { coordinator, host, clock, random } = this.#options;
-    if (this.#joinedAs !== this.#info) {
-      const info = this.#info;
-      await coordinator.join(host, info);
-      this.#joinedAs = info;
-    }
+    if (this.#joinedAs !== this.#info) await this.#join(this.#info);
     const report = this.#nextReport();
     if (!report) return false;
     let status: 'accepted' | 'resync';
@@ -185,6 +183,20 @@ export class Reporter {
     this.#covered = '';
     this.#dirty = true;
     return true;
+  }
+
+  async #join(info: HostInfo): Promise<void> {
+    const { coordinator, host, renamed } = this.#options;
+    try {
+      await coordinator.join(host, info);
+    } catch (error) {
+      const other = isNameTaken(error) ? renamed?.(info) : null;
+      if (!other) throw error;
+      this.#info = other;
+      await coordinator.join(host, other);
+      info = other;
+    }
+    this.#joinedAs = info;
   }
 
   get #heartbeatAt(): number {
@@ -277,6 +289,10 @@ export class Reporter {
     const longest = Math.min(RETRY_CAP, RETRY_BASE * 2 ** Math.min(this.#setbacks - 1, 16));
     return longest * (0.5 + 0.5 * this.#options.random());
   }
+}
+
+export function isNameTaken(error: unknown): error is PortolanError {
+  return error instanceof PortolanError && error.code === 'name-taken';
 }
 
 /** @returns whether one more change fits into a report; the first one always does */

@@ -176,7 +176,9 @@ async function checkAgent(client: PortolanClient, version: string): Promise<Chec
   // One that was started with an id of its own keeps none.
   const ids = [local.source instanceof PortolanError ? null : local.source.agent, keptHostId(stateDir())];
   const hosts = await allItems((query) => client.hosts(query), {});
-  const own = hosts.filter((host) => ids.includes(host.id) || host.name === hostname());
+  const known = hosts.filter(({ id }) => ids.includes(id));
+  // Another machine may be called as this one's system is.
+  const own = known.length > 0 ? known : hosts.filter(({ name }) => name === hostname());
   const alive = own.find(({ state }) => state === 'alive');
   if (!alive) {
     const last = own[0]

@@ -25,6 +25,8 @@ const exits: Record<ProblemCode, Exit> = {
   'port-blocked': 'refused',
   'range-exhausted': 'refused',
   'range-overlap': 'refused',
+  'name-taken': 'refused',
+  ambiguous: 'usage',
   'endpoint-elsewhere': 'refused',
   'assignment-lost': 'refused',
   fenced: 'refused',

@@ -1,4 +1,4 @@
-import { PortolanError, Proof, type ProofRequest, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
+import { CoordinatorProof, PortolanError, type ProofRequest, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
 import { backoff, pause } from './backoff.ts';
 import { Failure, inDoubt, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
 import { tryJson } from './json.ts';
@@ -48,7 +48,7 @@ const READY_WITHIN = 2_000;
  *
  * @param ask it for a proof, without a token
  */
-export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<Proof>) => Promise<boolean>;
+export type IsOurs = (url: string, ask: (request: ProofRequest) => Promise<CoordinatorProof>) => Promise<boolean>;
 const RETRY_BASE = 100;
 const RETRY_CAP = 2_000;
 
@@ -115,7 +115,7 @@ export class Transport {
     return false;
   }
 
-  async #askForProof(url: string, request: ProofRequest): Promise<Proof> {
+  async #askForProof(url: string, request: ProofRequest): Promise<CoordinatorProof> {
     const response = await this.#options.fetch(`${url}/v1/proof`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -123,7 +123,7 @@ export class Transport {
       redirect: 'error',
       signal: AbortSignal.timeout(PROOF_WITHIN),
     });
-    return Proof.parse(tryJson(await readText(response)));
+    return CoordinatorProof.parse(tryJson(await readText(response)));
   }
 
   /**

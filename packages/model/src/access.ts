@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { HostId } from './host.ts';
-import { Name } from './identity.ts';
+import { Name, ProjectName } from './identity.ts';
 
 /**
  * What a token may do. `admin`: everything, tokens among it. `operator`: ranges, blocks, findings, and the ports of every
@@ -28,7 +28,7 @@ export const TokenRequest = z
     /** For people: `ci`, `laptop of ada`. */
     name: z.string().min(1).max(100),
     role: Role,
-    projects: bound.projects.default(null),
+    projects: z.array(ProjectName).min(1).max(100).nullable().default(null),
     host: bound.host.default(null),
     /** Seconds until it is no longer accepted. */
     ttl: z.int().min(1).max(TOKEN_TTL_MAX).optional(),

@@ -4,7 +4,7 @@ import { Topic } from './entry.ts';
 import { Finding } from './finding.ts';
 import { Health } from './health.ts';
 import { Host, HostInfo } from './host.ts';
-import { DEFAULT_LABEL, Name, ServiceId } from './identity.ts';
+import { DEFAULT_LABEL, Name, ProjectName, ServiceId } from './identity.ts';
 import { HostListener, Listener } from './listener.ts';
 import { Source } from './local-api.ts';
 import { PlannedService } from './plan.ts';
@@ -20,7 +20,7 @@ export type Acknowledgement = z.infer<typeof Acknowledgement>;
 /** One port, or a contiguous block for several labels, for an endpoint. */
 export const ReserveRequest = z
   .strictObject({
-    project: Name,
+    project: ProjectName,
     service: Name,
     label: Name.optional(),
     /** Several labels ask for a contiguous block, in this order, all or nothing. */
@@ -123,7 +123,7 @@ export type Reservation = z.infer<typeof Reservation>;
 /** Takes back what a lost history or an outage may have cost: the ports that the holder has under its old token. */
 export const ReassertRequest = z
   .strictObject({
-    project: Name,
+    project: ProjectName,
     service: Name,
     instance: z.int().min(1).max(65535).default(1),
     protocol: Protocol.default('tcp'),
@@ -149,7 +149,7 @@ export const EndRequest = z
     /** Only these, as they were seen: none is taken for another one that was given its pid. Without it, all on the port. */
     processes: z.array(ProcessId).min(1).max(TASK_SIZE_MAX).optional(),
     /** Only processes of this project are ended, */
-    project: Name.optional(),
+    project: ProjectName.optional(),
     /** or of this service, */
     service: ServiceId.optional(),
     /** or whose lease is no more, */

@@ -17,7 +17,7 @@ export const Assignment = z
     /** `null` for a permanent assignment. Several assignments of one block share a lease. */
     lease: z.object({ id: z.string(), ttl: Ttl }).nullable(),
     purpose: z.string().max(500).optional(),
-    /** Name or id of the host that the service will run on, where the holder said so. */
+    /** Id of the host that the service will run on, where the holder said so; what it said where no such host was known. */
     host: z.string().max(255).optional(),
     /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
     holder: z.string().max(255).optional(),

@@ -3,7 +3,7 @@ import type { Assignment, RestingPort } from './assignment.ts';
 import { SetDigest } from './digest.ts';
 import { type EntryKind, type EntryValue, entryKinds, key, kindOf } from './entry.ts';
 import type { Finding } from './finding.ts';
-import type { Host } from './host.ts';
+import { type Host, hostNameKey } from './host.ts';
 import { type Endpoint, type ServiceId, serviceId } from './identity.ts';
 import { listenerFingerprint } from './listener.ts';
 import { PlanIndex } from './plan-index.ts';
@@ -11,6 +11,7 @@ import { HIGHEST_PORT, type Interval, type Protocol } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { PortUse } from './port-use.ts';
 import { ORIGIN, type Position, type Version } from './position.ts';
+import { PortolanError } from './problem.ts';
 import type { Block, Range } from './range.ts';
 import { addTo, removeFrom } from './set-index.ts';
 
@@ -79,6 +80,7 @@ export class Fleet {
   readonly #leases = new Map<string, Set<string>>();
   readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
   readonly #findingsByPort = new Map<string, Set<Held<'finding'>>>();
+  readonly #hostsByName = new Map<string, Set<string>>();
   readonly #ephemeral = new Map<string, Interval>();
   #ephemeralRanges: readonly Interval[] = [];
 
@@ -168,12 +170,26 @@ export class Fleet {
     return this.get('host', key.host(id))?.value;
   }
 
-  /** A host by its id, else by its name. */
+  /**
+   * A host by its id, else by its name.
+   *
+   * @throws PortolanError `ambiguous` when several have the name, as in a store from before names were unique
+   */
   findHost(idOrName: string): Host | undefined {
+    const [found, ...others] = this.hostsCalled(idOrName);
+    if (others.length > 0) throw ambiguous(idOrName, [found!, ...others]);
+    return found;
+  }
+
+  /** The host with this id, else all with this name. */
+  hostsCalled(idOrName: string): Host[] {
     const byId = this.host(idOrName);
-    if (byId) return byId;
-    for (const { value } of this.all('host')) if (value.name === idOrName) return value;
-    return undefined;
+    return byId ? [byId] : this.hostsLike(idOrName).filter(({ name }) => name === idOrName);
+  }
+
+  /** The hosts whose names cannot be told from this one; see `hostNameKey`. */
+  hostsLike(name: string): Host[] {
+    return Array.from(this.#hostsByName.get(hostNameKey(name)) ?? [], (id) => this.host(id) as Host);
   }
 
   /** The ranges that hosts take outgoing ports from, each once. */
@@ -267,7 +283,8 @@ export class Fleet {
         if ((held.value as Range).policy === 'blocked') this.use.addInterval(held.value as Range);
         break;
       case 'host': {
-        const { id, ephemeral } = held.value as Host;
+        const { id, name, ephemeral } = held.value as Host;
+        addTo(this.#hostsByName, hostNameKey(name), id);
         if (ephemeral) this.#ephemeral.set(id, ephemeral);
         this.#ephemeralRanges = this.#distinctEphemeral();
         break;
@@ -306,10 +323,13 @@ export class Fleet {
       case 'range':
         if ((held.value as Range).policy === 'blocked') this.use.removeInterval(held.value as Range);
         break;
-      case 'host':
-        this.#ephemeral.delete((held.value as Host).id);
+      case 'host': {
+        const { id, name } = held.value as Host;
+        removeFrom(this.#hostsByName, hostNameKey(name), id);
+        this.#ephemeral.delete(id);
         this.#ephemeralRanges = this.#distinctEphemeral();
         break;
+      }
       case 'finding': {
         const { protocol, port } = held.value as Finding;
         if (port !== null) removeFrom(this.#findingsByPort, `${protocol}/${port}`, held as Held<'finding'>);
@@ -342,6 +362,15 @@ export class Fleet {
     if (ofHost?.byKey.size === 0) this.#listenersByHost.delete(host);
     if (!isContainerInternal(held.value)) this.use.remove(port);
   }
+}
+
+function ambiguous(name: string, hosts: readonly Host[]): PortolanError {
+  const ids = hosts.map(({ id }) => id).sort();
+  return new PortolanError(
+    'ambiguous',
+    `${hosts.length} hosts are called ${name} (${ids.join(', ')}): name the one you mean by its id, and give the others names of their own with "portolan agent --name NAME"`,
+    { name, hosts: ids },
+  );
 }
 
 const NOBODY: ReadonlySet<never> = new Set();

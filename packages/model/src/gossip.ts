@@ -111,8 +111,10 @@ export const ProofRequest = z
 export type ProofRequest = z.infer<typeof ProofRequest>;
 
 /** Ed25519, of what `proofStatement` gives: 64 bytes in base64url. */
-export const Proof = z.object({ signature: z.string().regex(/^[A-Za-z0-9_-]{86}$/) }).meta({ id: 'Proof' });
-export type Proof = z.infer<typeof Proof>;
+export const CoordinatorProof = z
+  .object({ signature: z.string().regex(/^[A-Za-z0-9_-]{86}$/) })
+  .meta({ id: 'CoordinatorProof' });
+export type CoordinatorProof = z.infer<typeof CoordinatorProof>;
 
 export function proofStatement({ origin, nonce }: ProofRequest): Uint8Array {
   return new TextEncoder().encode(`portolan coordinator\0${origin}\0${nonce}`);

@@ -7,6 +7,17 @@ export const HostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
   error: 'a host id has 1 to 64 letters, digits, underscores or hyphens',
 });
 
+/**
+ * What names of hosts are compared by: two that a person would take for one are one. Case, blanks and characters that do
+ * not show make no difference. Lookups go by the name as it is written.
+ */
+export function hostNameKey(name: string): string {
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\p{C}\s]+/gu, '');
+}
+
 /** What an agent tells of its host when it joins. */
 export const HostInfo = z
   .object({

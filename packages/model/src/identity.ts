@@ -11,6 +11,20 @@ export const DEFAULT_LABEL = 'default';
 /** The project of a service that was identified by its command alone, so that its project is not known. */
 export const UNKNOWN_PROJECT = 'unknown';
 
+/** Whether it is what stands where no project is known. However it is written, nobody should take it for one. */
+export function isUnknownProject(project: string): boolean {
+  return project.toLowerCase() === UNKNOWN_PROJECT;
+}
+
+/**
+ * A project as a request names it. A token or an assignment of the project `unknown` would be about everybody's processes
+ * that are known by their names alone, so there is no such project. What a store has of it from earlier loads all the same.
+ */
+export const ProjectName = Name.refine((name) => !isUnknownProject(name), {
+  error:
+    '"unknown" is no project: it stands for services known by their command alone; name the project they belong to',
+});
+
 /** `project/name`, for example `mana/mana-sync`. */
 export const ServiceId = z
   .string()

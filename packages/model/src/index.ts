@@ -31,6 +31,7 @@ export { type Asker, type Field, fieldOf, obstacleTo } from './port-field.ts';
 export * from './port-set.ts';
 export * from './position.ts';
 export * from './problem.ts';
+export { isAtLeast, isEvidenceFor, nameByProof, type Proof, proofOf, proofs } from './proof.ts';
 export * from './public-key.ts';
 export * from './range.ts';
 export * from './reads.ts';

@@ -50,9 +50,15 @@ function factsOf(fleet: Fleet, planned: PlannedService): PlannedFacts {
     on: (protocol, port) => Array.from(fleet.listeners(protocol, port), ({ value }) => value),
     ranges: rulesOf(fleet).ranges,
     health: Array.from(fleet.plan.healthOf(plannedId(planned)), ({ value }) => value),
-    host: (idOrName) => fleet.findHost(idOrName),
+    host: (idOrName) => hostOf(fleet, idOrName),
     watched: isWatched(fleet),
   };
+}
+
+/** A name that several have tells nothing. */
+function hostOf(fleet: Fleet, idOrName: string): Host | undefined {
+  const [host, ...others] = fleet.hostsCalled(idOrName);
+  return others.length === 0 ? host : undefined;
 }
 
 function isWatched(fleet: Fleet): boolean {

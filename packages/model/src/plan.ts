@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name, ServiceId, serviceId } from './identity.ts';
+import { isUnknownProject, Name, ServiceId, serviceId } from './identity.ts';
 import { Port, Protocol } from './port.ts';
 import { Position } from './position.ts';
 import { Block, Range, RangeChoice } from './range.ts';
@@ -88,6 +88,11 @@ export const PlanRequest = z
     const twice = (names: readonly string[]) => names.find((name, i) => names.indexOf(name) !== i);
     const range = twice(ranges.map(({ name }) => name));
     if (range !== undefined) context.addIssue({ code: 'custom', path: ['ranges'], message: `${range} stands twice` });
+    const unowned = ranges.find(({ owner }) => owner !== null && isUnknownProject(owner));
+    if (unowned) {
+      const message = `the range ${unowned.name} has the owner ${unowned.owner}, which is no project`;
+      context.addIssue({ code: 'custom', path: ['ranges'], message });
+    }
     const service = twice(services.map(({ name }) => name));
     if (service !== undefined)
       context.addIssue({ code: 'custom', path: ['services'], message: `${service} stands twice` });

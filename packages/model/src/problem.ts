@@ -12,6 +12,8 @@ export const problemStatus = {
   'port-blocked': 409,
   'range-exhausted': 409,
   'range-overlap': 409,
+  'name-taken': 409,
+  ambiguous: 409,
   'endpoint-elsewhere': 409,
   'assignment-lost': 409,
   fenced: 409,

@@ -3,6 +3,7 @@ import { HostId } from './host.ts';
 import { ServiceId } from './identity.ts';
 import { Listener } from './listener.ts';
 import { Port, Protocol } from './port.ts';
+import { proofs } from './proof.ts';
 
 /** How many ports or sockets one task may name. */
 export const TASK_SIZE_MAX = 64;
@@ -33,6 +34,8 @@ export const EndTarget = Listener.pick({
   process: ProcessId.nullable(),
   /** Whose process it is expected to be; `null`: nobody knows. */
   service: ServiceId.nullable(),
+  /** What its evidence proved of that, and has to prove still. */
+  proof: z.enum(proofs).default('nothing'),
 });
 export type EndTarget = z.infer<typeof EndTarget>;
 

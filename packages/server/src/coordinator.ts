@@ -116,7 +116,7 @@ export async function startCoordinator(
     new FindingsDuty(replica, logger),
     new PlanDuty(replica, logger, grace),
     new ReaperDuty(store, replica, logger, vouchesFor),
-    new LivenessDuty({ replica, gossip, logger, lockDelay }),
+    new LivenessDuty({ replica, gossip, tasks, logger, lockDelay }),
     new RegistryDuty({ replica, gossip, identity, logger, bootstrap }),
     new TrimDuty(replica, 'audit', logger),
     new TrimDuty(replica, 'event', logger),

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import {
+  addTo,
   type Fleet,
   type Host,
   type HostListener,
@@ -43,10 +44,18 @@ interface Source {
  * that its absence shows. Of a port on loopback alone nobody else gets an answer, so it is told only to who asks for that
  * very host.
  *
- * Labels: `project`, `service`, `endpoint`, `host`; and `__meta_portolan_*`, which Prometheus drops after relabelling.
+ * An address that another host has, too, by what its agent tells, is no target: whoever scrapes it could reach the other
+ * one. So no agent can pass off the addresses of others as its own, and bridges that have one address everywhere are
+ * passed over. What remains of a host without an address of its own is its name, which is nobody else's.
+ *
+ * Labels: `project`, `service`, `endpoint`, `host`, `host_id`; and `__meta_portolan_*`, which Prometheus drops after
+ * relabelling.
+ *
+ * @throws PortolanError `ambiguous` for a host's name that several have
  */
 export function prometheusTargets(fleet: Fleet, query: TargetQuery): TargetGroup[] {
   const only = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
+  const owners = ownersOf(fleet);
   return sources(fleet)
     .filter(
       ({ project, service, label }) =>
@@ -54,7 +63,7 @@ export function prometheusTargets(fleet: Fleet, query: TargetQuery): TargetGroup
         (query.service === undefined || service === query.service) &&
         (query.label === undefined || label === query.label),
     )
-    .flatMap((source) => groupsOf(fleet, source, only));
+    .flatMap((source) => groupsOf(fleet, source, owners, only));
 }
 
 /** In the order of their names, so that the answer changes only when they do. */
@@ -79,18 +88,31 @@ function sources(fleet: Fleet): Source[] {
   return found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-function groupsOf(fleet: Fleet, source: Source, only: string | undefined): TargetGroup[] {
+/** The ids of the hosts that have each address. */
+type Owners = ReadonlyMap<string, ReadonlySet<string>>;
+
+function ownersOf(fleet: Fleet): Owners {
+  const owners = new Map<string, Set<string>>();
+  for (const { value } of fleet.all('host')) {
+    if (value.state !== 'left') for (const address of value.addresses) addTo(owners, plainAddress(address), value.id);
+  }
+  return owners;
+}
+
+function groupsOf(fleet: Fleet, source: Source, owners: Owners, only: string | undefined): TargetGroup[] {
   const addresses = new Map<string, string>();
+  const isOthers = (address: string, host: string) => [...(owners.get(address) ?? [])].some((each) => each !== host);
   for (const { value } of fleet.listeners('tcp', source.port)) {
     if (isContainerInternal(value) || !isIts(source, value)) continue;
-    const address = reachable(value.address, fleet.host(value.host), only !== undefined);
+    const { host } = value;
+    const address = reachable(value.address, fleet.host(host), only !== undefined, (each) => isOthers(each, host));
     if (address !== undefined) addresses.set(value.host, address);
   }
   const seen = new Set(Array.from(fleet.listeners('tcp', source.port), ({ value }) => value.host));
   for (const name of source.hosts) {
-    const host = fleet.findHost(name);
-    if (!host || seen.has(host.id) || addresses.has(host.id)) continue;
-    const address = reachable('0.0.0.0', host, only !== undefined);
+    const [host, ...namesakes] = fleet.hostsCalled(name);
+    if (!host || namesakes.length > 0 || seen.has(host.id) || addresses.has(host.id)) continue;
+    const address = reachable('0.0.0.0', host, only !== undefined, (each) => isOthers(each, host.id));
     if (address !== undefined) addresses.set(host.id, address);
   }
   return Array.from(addresses)
@@ -108,13 +130,27 @@ function isIts({ planned, ...source }: Source, { identity }: HostListener): bool
   return planned ? isPlannedAs(planned, identity) : sameService(identity.service, serviceId(source));
 }
 
-/** @returns the address at which others reach a socket; `undefined` when they cannot */
-function reachable(address: string, host: Host | undefined, loopbackToo: boolean): string | undefined {
-  const plain = address.split('%', 1)[0]!.replace(/^::ffff:(?=\d+\.)/, '');
+/** @returns the address at which others reach a socket; `undefined` when they cannot, or it could be another host's */
+function reachable(
+  address: string,
+  host: Host | undefined,
+  loopbackToo: boolean,
+  isOthers: (address: string) => boolean,
+): string | undefined {
+  const plain = plainAddress(address);
   if (isLoopback(plain)) return loopbackToo ? plain : undefined;
-  if (plain !== '0.0.0.0' && plain !== '::') return plain;
-  const usable = (host?.addresses ?? []).filter((each) => !isLoopback(each) && !/^(fe80:|169\.254\.)/i.test(each));
+  if (plain !== '0.0.0.0' && plain !== '::') return isOthers(plain) ? undefined : plain;
+  const usable = (host?.addresses ?? [])
+    .map(plainAddress)
+    .filter((each) => !isLoopback(each) && !/^(fe80:|169\.254\.)/i.test(each) && !isOthers(each));
   return usable.find((each) => !each.includes(':')) ?? usable[0] ?? host?.name;
+}
+
+function plainAddress(address: string): string {
+  return address
+    .split('%', 1)[0]!
+    .replace(/^::ffff:(?=\d+\.)/i, '')
+    .toLowerCase();
 }
 
 function isLoopback(address: string): boolean {
@@ -128,6 +164,7 @@ function labelsOf(source: Source, host: Host | undefined, id: string, up: boolea
     service,
     endpoint: label,
     host: host?.name ?? id,
+    host_id: id,
     __meta_portolan_host_id: id,
     __meta_portolan_instance: `${instance}`,
     __meta_portolan_seen: `${up}`,

@@ -166,18 +166,20 @@ export class ReaperDuty implements Duty {
 
   /**
    * A lease follows the evidence, not who renews it: while a process that was given the port through its environment is
-   * seen listening there, the lease goes on, whatever became of the process that asked for it.
+   * seen listening there, the lease goes on, whatever became of the process that asked for it. Where its holder named the
+   * host, only what is seen on that one counts: else any agent could keep any lease from ending.
    */
   #stands(id: string): boolean {
     return this.#fleet
       .leased(id)
-      .some(({ value: { protocol, port, endpoint } }) =>
+      .some(({ value: { protocol, port, endpoint, host: named } }) =>
         [...this.#fleet.listeners(protocol, port)].some(
           ({ value: { host, identity } }) =>
             identity?.evidence.kind === 'lease' &&
             identity.service === serviceId(endpoint) &&
             identity.label === endpoint.label &&
             identity.instance === endpoint.instance &&
+            (named === undefined || named === host || this.#fleet.host(named) === undefined) &&
             this.#fleet.host(host)?.state === 'alive',
         ),
       );

@@ -78,7 +78,7 @@ function meant(report: PortReport, { host, protocol }: Options): Victim[] {
       port: report.port,
     });
   }
-  const hosts = [...new Set(victims.map((each) => plain(each.host.name)))];
+  const hosts = [...new Map(victims.map(({ host: { id, name } }) => [id, `${plain(name)} (${id})`])).values()];
   if (hosts.length === 1) return victims;
   throw new PortolanError(
     'invalid-request',

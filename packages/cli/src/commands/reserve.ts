@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { Reserved } from '@portolan/client';
+import { ownHost } from '@portolan/client/node';
 import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
@@ -20,7 +21,7 @@ export interface ChoiceOptions {
   protocol?: 'tcp' | 'udp';
   instance?: number;
   purpose?: string;
-  hostName?: string;
+  hostName?: string | undefined;
   onTaken?: 'fail' | 'next' | 'takeover';
   maxAttempts?: number;
   grace?: number;
@@ -53,7 +54,9 @@ export function reserve(): Command {
     )
     .action(async (text: string, options: RemoteOptions & ChoiceOptions & Manner) => {
       const client = await clientOf(options);
-      const request = requestOf(text, options);
+      // To take over is to end a process here, not wherever the service runs.
+      const hostName = options.hostName ?? (options.onTaken === 'takeover' ? await ownHost() : undefined);
+      const request = requestOf(text, { ...options, hostName });
       const reserving = client.reserve(request, { renewing: false }).catch((error: unknown) => {
         if (!(error instanceof PortolanError && isAway(error))) throw error;
         return options.provisional ? provisionally(client.token, request, error) : refuse(error);
@@ -140,8 +143,7 @@ export function requestOf(text: string, options: ChoiceOptions): ReserveInput {
     protocol,
     instance,
     purpose,
-    // To take over is to end a process here, not wherever the service runs.
-    host: hostName ?? (onTaken === 'takeover' ? hostname() : undefined),
+    host: hostName,
     holder: `${userInfo().username}@${hostname()}`,
   };
 }

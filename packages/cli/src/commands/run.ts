@@ -1,6 +1,5 @@
-import { hostname } from 'node:os';
 import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
-import { portOverride, stateDir } from '@portolan/client/node';
+import { ownHost, portOverride } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { runChild } from '../child.ts';
@@ -95,12 +94,6 @@ function parted(args: readonly string[], argv: readonly string[]): { service?: s
   // `run web npm run dev -- --host`: the dashes are the command's.
   if (before > 1) command.splice(before - 1, 0, '--');
   return before > 0 ? { service: args[0] as string, command } : { command };
-}
-
-/** The agent of this machine by its id, which is unique, where this user can know it. */
-async function ownHost(): Promise<string> {
-  const { keptHostId } = await import('@portolan/agent');
-  return keptHostId(stateDir()) ?? hostname();
 }
 
 function completed(command: readonly string[], reserved: Reserved, flags: boolean): string[] {

@@ -1,5 +1,5 @@
 import { formatEndpoint } from '@portolan/model';
-import { cells, cellsVersion, type Promised } from '../data/fleet.ts';
+import { cells, cellsVersion, nameOfHost, type Promised } from '../data/fleet.ts';
 import { cell } from '../data/port-cells.ts';
 import { mayHold, session } from '../data/session.ts';
 import { Confirm } from './confirm.tsx';
@@ -24,7 +24,7 @@ export function Assignments({ promised }: { promised: readonly Promised[] }) {
           <p class="promise-facts">
             granted <Ago at={each.grantedAt} />
             {each.holder !== undefined && ` to ${each.holder}`}
-            {each.host !== undefined && `, for the host ${each.host}`}
+            {each.host !== undefined && `, for the host ${nameOfHost(each.host)}`}
             {each.purpose && ` — ${each.purpose}`}
           </p>
           {mayHold.value && <Release promised={each} />}

@@ -1,4 +1,13 @@
-import { DEFAULT_LABEL, HealthCheck, Name, Port, Protocol, parseInterval, policies } from '@portolan/model';
+import {
+  DEFAULT_LABEL,
+  HealthCheck,
+  Name,
+  Port,
+  ProjectName,
+  Protocol,
+  parseInterval,
+  policies,
+} from '@portolan/model';
 import { z } from 'zod';
 
 const Text = z.string().trim().min(1).max(500);
@@ -99,7 +108,7 @@ const Pairing = z.strictObject({
 export const Manifest = z
   .strictObject({
     $schema: z.string().optional(),
-    project: Name.describe('The project that the services belong to.'),
+    project: ProjectName.describe('The project that the services belong to.'),
     description: Text.optional(),
     blockSize: z.int().min(1).max(65_535).default(100).describe('How many ports a project is given at a time.'),
     ranges: z.record(Name, ManifestRange).default({}),

@@ -55,9 +55,10 @@ export function attributed(alternatives: readonly Alternative[], fleet: Fleet): 
   const act = underway.getStore();
   if (!act) return alternatives;
   checkCommit(act.principal, alternatives, fleet);
-  const { action } = act;
-  if (action === undefined) return alternatives;
   return alternatives.map((each) => {
+    // A host that joins may take the place of one that has left.
+    const action = act.action ?? (each.deletes.some((gone) => kindOf(gone) === 'host') ? 'forget-host' : undefined);
+    if (action === undefined) return each;
     const targets = targetsOf(each, fleet);
     if (targets.length === 0) return each;
     const ends = targets.some(({ key }) => kindOf(key) === 'listener');

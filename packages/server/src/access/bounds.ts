@@ -5,9 +5,13 @@ import {
   type EntryValue,
   type Fleet,
   formatEndpoint,
+  key as keyOf,
   kindOf,
   PortolanError,
+  parseEndpoint,
   type Role,
+  sameValue,
+  serviceId,
 } from '@portolan/model';
 import { hostLease } from '../commands/hosts.ts';
 import type { Alternative, Put } from '../store/store.ts';
@@ -36,38 +40,156 @@ export function checkScope(principal: Principal, { project, host }: Scope): void
   if (host !== undefined) checkHost(principal, host);
 }
 
+/** What a commit does to one entry: the one that stands, if any, and what it would be; both are looked at. */
+interface Change {
+  readonly key: string;
+  readonly before: EntryValue | undefined;
+  /** Absent where it is deleted. */
+  readonly after: EntryValue | undefined;
+  /** The assignments that the same transaction puts. */
+  readonly granted: readonly Assignment[];
+}
+
+/** @throws PortolanError `forbidden` */
+type Rule = (principal: Principal, change: Change, fleet: Fleet) => void;
+
 /**
  * Tests a commit against what the token is bound to, whichever way the command came to it. A request may name a lease or
  * a port, of which only the decision knows whose it is; and since the commit holds only for the entries that it was
  * decided on, nothing can change hands in between.
  *
+ * What stands counts as much as what is put: else a token could make its own whatever it may write over. A kind of entry
+ * for which the role has no rule is out of its reach.
+ *
  * @throws PortolanError `forbidden`
  */
 export function checkCommit(principal: Principal, alternatives: readonly Alternative[], fleet: Fleet): void {
-  if (principal.projects === null && principal.host === null) return;
-  for (const { puts, deletes, leases } of alternatives) {
-    for (const each of puts) checkEntry(principal, each.key, written(each), fleet);
-    for (const entryKey of deletes) {
-      const kind = kindOf(entryKey);
-      checkEntry(principal, entryKey, fleet.get(kind, entryKey)?.value, fleet);
+  const rules = principal.host !== null ? ofHost : principal.projects !== null ? ofProjects : undefined;
+  if (!rules) return;
+  for (const { conditions, puts, deletes, leases } of alternatives) {
+    // Somebody changed what it was decided on: the store will not take it, and it is decided anew.
+    if (conditions.some((each) => 'key' in each && fleet.version(kindOf(each.key), each.key) !== each.version))
+      continue;
+    const written = puts.map((each) => ({ key: each.key, after: decodedOf(each) }));
+    const granted = written.flatMap(({ key, after }) => (kindOf(key) === 'assignment' ? [after as Assignment] : []));
+    const removed = deletes.map((key) => ({ key, after: undefined }));
+    for (const each of [...written, ...removed]) {
+      const kind = kindOf(each.key);
+      const before = fleet.get(kind, each.key)?.value;
+      (rules[kind] ?? outOfReach)(principal, { ...each, before, granted }, fleet);
     }
-    for (const { id } of leases) {
-      if (principal.host !== null && id === hostLease(principal.host)) continue;
-      for (const { value } of fleet.leased(id)) checkAssignment(principal, value, fleet);
-    }
+    for (const { id, ttl } of leases) checkLease(principal, id, ttl, fleet);
   }
 }
 
-function checkEntry(principal: Principal, entryKey: string, value: EntryValue | undefined, fleet: Fleet): void {
-  const kind = kindOf(entryKey);
-  if (kind === 'assignment' && value) checkAssignment(principal, value as Assignment, fleet);
-  const host = hostOf(kind, entryKey, value);
-  if (host !== undefined) checkHost(principal, host);
+/** What a client may change: what is of its projects. */
+const ofProjects: Partial<Record<EntryKind, Rule>> = {
+  assignment: (principal, change) => {
+    for (const { endpoint } of valuesOf<'assignment'>(change)) checkProject(principal, endpoint.project, endpoint);
+  },
+  endpoint: (principal, { key }) => {
+    const endpoint = endpointOf(key);
+    if (endpoint) checkProject(principal, endpoint.project, endpoint);
+    else outOfReach(principal, { key });
+  },
+  resting: (principal, change) => {
+    for (const { endpoint } of valuesOf<'resting'>(change)) checkProject(principal, endpoint.project, endpoint);
+  },
+  finding: (principal, change) => {
+    checkLoss(principal, change);
+    for (const { parties } of valuesOf<'finding'>(change)) {
+      const lost = parties[0]?.endpoint;
+      if (lost) checkProject(principal, lost.project, lost);
+    }
+  },
+  event: checkNew,
+  task: checkNew,
+};
+
+/**
+ * What an agent may change: what is of its host, by the host's id. A name gives no right, for it is the agent that says it.
+ *
+ * An assignment of its host it may renew, and give when nobody has the port: it never takes away what stands.
+ */
+const ofHost: Partial<Record<EntryKind, Rule>> = {
+  assignment: (principal, { key, before, after }) => {
+    const [stands, wanted] = [before, after] as (Assignment | undefined)[];
+    if (stands) checkRunsOn(principal, stands);
+    if (!wanted) return outOfReach(principal, { key });
+    checkRunsOn(principal, wanted);
+    if (stands && !sameValue(termsOf(stands), termsOf(wanted))) outOfReach(principal, { key });
+  },
+  endpoint: (principal, { key, before, granted }) => {
+    const given = granted.some(({ endpoint }) => formatEndpoint(endpoint) === textOf(key));
+    if (before || !given) outOfReach(principal, { key });
+  },
+  // It rests for a service that is given it again.
+  resting: (principal, { key, before, after, granted }) => {
+    const rest = before as EntryValue<'resting'> | undefined;
+    const given = granted.some(({ endpoint }) => rest && serviceId(endpoint) === serviceId(rest.endpoint));
+    if (after || (rest && !given)) outOfReach(principal, { key });
+  },
+  finding: checkLoss,
+  event: checkNew,
+  host: checkHostOfKey,
+  sync: checkHostOfKey,
+  listener: checkHostOfKey,
+  health: checkHostOfKey,
+  guard: (principal, { key, ...change }) => {
+    if (!key.startsWith(keyOf.guard('host/'))) outOfReach(principal, { key });
+    for (const { by } of valuesOf<'guard'>(change)) checkHost(principal, by);
+  },
+  task: (principal, { key, before, after }) => {
+    if (!before || !after) outOfReach(principal, { key });
+    for (const { host } of valuesOf<'task'>({ before, after })) checkHost(principal, host);
+  },
+};
+
+function checkLease(principal: Principal, id: string, ttl: number | null, fleet: Fleet): void {
+  if (id.startsWith(hostLease(''))) {
+    if (principal.host === null || id !== hostLease(principal.host)) outOfReach(principal, { key: id });
+    return;
+  }
+  for (const { key, value } of fleet.leased(id)) {
+    if (principal.host === null) checkProject(principal, value.endpoint.project, value.endpoint);
+    else checkRunsOn(principal, value);
+    if (principal.host !== null && ttl === null) outOfReach(principal, { key });
+  }
 }
 
-function checkAssignment(principal: Principal, value: Assignment, fleet: Fleet): void {
-  if (principal.host === null) checkProject(principal, value.endpoint.project, value.endpoint);
-  else checkRunsOn(principal, principal.host, value, fleet);
+function checkHostOfKey(principal: Principal, { key }: Pick<Change, 'key'>): void {
+  checkHost(principal, key.split('/', 2)[1] ?? '');
+}
+
+function checkNew(principal: Principal, { key, before, after }: Change): void {
+  if (before || !after) outOfReach(principal, { key });
+}
+
+/** Of findings, only that a promise was lost, or is kept after all. */
+function checkLoss(principal: Principal, { key, ...change }: Change): void {
+  if (valuesOf<'finding'>(change).some(({ kind }) => kind !== 'lost-assignment')) outOfReach(principal, { key });
+}
+
+/** All of it but what a renewal changes. */
+function termsOf({ unattended: _, grant: __, ...terms }: Assignment): object {
+  return terms;
+}
+
+function valuesOf<K extends EntryKind>({ before, after }: Pick<Change, 'before' | 'after'>): EntryValue<K>[] {
+  return [before, after].filter((value) => value !== undefined) as EntryValue<K>[];
+}
+
+/** The endpoint in the key of its index: `endpoint/mana/mana-sync:api/tcp`. */
+function endpointOf(entryKey: string): Endpoint | undefined {
+  return parseEndpoint(textOf(entryKey));
+}
+
+function textOf(entryKey: string): string {
+  return entryKey.slice('endpoint/'.length, entryKey.lastIndexOf('/'));
+}
+
+function outOfReach(principal: Principal, { key }: Pick<Change, 'key'>): never {
+  throw new PortolanError('forbidden', `${describe(principal)} may not change ${key}`, { key });
 }
 
 function checkProject(principal: Principal, project: string, endpoint?: Endpoint): void {
@@ -89,30 +211,16 @@ function checkHost(principal: Principal, host: string): void {
   });
 }
 
-/** A lease is of a host when its holder said that it runs there, by the host's id or name. */
-function checkRunsOn(principal: Principal, host: string, { endpoint, host: named }: Assignment, fleet: Fleet): void {
-  if (named !== undefined && (named === host || named === fleet.host(host)?.name)) return;
+/** An assignment is of a host when its holder said that it runs there; kept is the id of that host. */
+function checkRunsOn(principal: Principal, { endpoint, host }: Assignment): void {
+  if (host !== undefined && host === principal.host) return;
   throw new PortolanError(
     'forbidden',
-    `${formatEndpoint(endpoint)} ${named === undefined ? 'names no host' : `is of the host ${named}`}, and ${describe(principal)} may not renew it`,
-    { host: named ?? null, bound: host },
+    `${formatEndpoint(endpoint)} ${host === undefined ? 'names no host' : `is of the host ${host}`}, and ${describe(principal)} may not change it`,
+    { host: host ?? null, bound: principal.host },
   );
 }
 
-function hostOf(kind: EntryKind, entryKey: string, value: EntryValue | undefined): string | undefined {
-  switch (kind) {
-    case 'host':
-    case 'sync':
-    case 'listener':
-    case 'health':
-      return entryKey.split('/', 2)[1];
-    case 'task':
-      return (value as EntryValue<'task'> | undefined)?.host;
-    default:
-      return undefined;
-  }
-}
-
-function written({ value, decoded }: Put): EntryValue {
+function decodedOf({ value, decoded }: Put): EntryValue {
   return (decoded ?? JSON.parse(value)) as EntryValue;
 }

@@ -4,6 +4,7 @@ import {
   draftOf,
   type Fleet,
   type Held,
+  isUnknownProject,
   key,
   type Plan,
   type PlanConflict,
@@ -38,8 +39,9 @@ export class Plans {
     return this.#executor.fleet;
   }
 
-  /** @throws PortolanError `plan-conflict`, `plan-changed`, `too-large`; then nothing is changed */
+  /** @throws PortolanError `plan-conflict`, `plan-changed`, `too-large`, `invalid-request`; then nothing is changed */
   async declare(project: string, request: PlanRequest, { dryRun, version }: DeclareOptions): Promise<PlanDiff> {
+    refuseUnknown(project, request);
     if (dryRun) {
       await this.#executor.catchUp();
       const draft = draftOf(this.#fleet, project, request, now());
@@ -102,6 +104,15 @@ export class Plans {
     const resting = Array.from(writes.keys()).filter((entryKey) => this.#fleet.get('resting', entryKey));
     return [...this.#fleet.emptied(overwritten.filter((held) => held !== undefined)), ...resting];
   }
+}
+
+/** What an earlier version let in can be taken back, by declaring an empty plan. @throws PortolanError `invalid-request` */
+function refuseUnknown(project: string, { ranges, blocks, services }: PlanRequest): void {
+  if (!isUnknownProject(project) || ranges.length + blocks.length + services.length === 0) return;
+  throw new PortolanError(
+    'invalid-request',
+    `"${project}" is no project: it stands for services known by their command alone; declare the plan under another name`,
+  );
 }
 
 /** A plan as it stands in the registry. @throws PortolanError `not-found` */

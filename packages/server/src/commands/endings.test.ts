@@ -46,9 +46,9 @@ async function report(...puts: Listener[]): Promise<void> {
   await coordinator.hosts.report('a', { seq: 1, previous: null, puts, deletes: [], digest: digest.toString() });
 }
 
-function identity(service: string, lease?: string): Listener['identity'] {
+function identity(service: string, lease?: string, label: string | null = 'default'): Listener['identity'] {
   const evidence = { kind: 'lease', detail: `lease ${lease} for ${service}` } as const;
-  return { service, label: null, instance: 1, evidence, ...(lease && { lease }) };
+  return { service, label, instance: 1, evidence, ...(lease && { lease }) };
 }
 
 const end = (request: object) => coordinator.endings.end(EndRequest.parse(request));
@@ -87,7 +87,7 @@ test("a process whose lease is no more is an orphan, unless one of its ports is 
   const lost = identity('shop/web', 'gone');
   await report(
     listener(3000, { identity: lost }),
-    listener(9229, { identity: lost }),
+    listener(9229, { identity: identity('shop/web', 'gone', null) }),
     listener(3002, { identity: identity('shop/x') }),
   );
   const orphans = () =>

@@ -6,8 +6,11 @@ import {
   type Fleet,
   type Host,
   type HostListener,
+  isEvidenceFor,
+  nameByProof,
   PortolanError,
   parseServiceId,
+  proofOf,
   type ServiceId,
   sameService,
   serviceId,
@@ -96,12 +99,12 @@ export class Endings {
 
   /** Whose process may be ended without being forced. */
   #admit(listener: HostListener, host: Host, { project, service, orphan }: EndRequest): void {
-    const { protocol, port } = listener;
+    const { protocol, port, identity } = listener;
     const owner = this.#ownerOf(listener);
     if (orphan && isOrphan(this.#fleet, listener)) return;
     if (owner !== null && service !== undefined && sameService(owner, service)) return;
     if (owner !== null && project !== undefined && parseServiceId(owner).project === project) return;
-    const who = owner ?? 'a process that nobody can name';
+    const who = owner ?? (identity ? nameByProof(identity) : 'a process that nobody can name');
     const meant = orphan
       ? 'which is no orphan'
       : `not ${service ?? (project === undefined ? 'one that was named' : `one of project ${project}`)}`;
@@ -114,11 +117,10 @@ export class Endings {
 
   /** By its own evidence; where that does not tell the project, the service of that name that has the port. */
   #ownerOf({ identity, protocol, port }: HostListener): ServiceId | null {
+    if (identity === null || proofOf(identity) === 'nothing') return null;
     const assigned = this.#fleet.assignment(protocol, port)?.value;
-    const known = identity?.service ?? null;
-    if (known === null || !assigned) return known;
-    const owner = serviceId(assigned.endpoint);
-    return sameService(known, owner) ? owner : known;
+    const owner = assigned && serviceId(assigned.endpoint);
+    return owner !== undefined && isEvidenceFor(identity, owner) ? owner : identity.service;
   }
 }
 
@@ -132,6 +134,7 @@ function targetOf({ protocol, address, port, netns, v6only, socket, process, ide
     socket,
     process: process && { pid: process.pid, startedAt: process.startedAt },
     service: identity?.service ?? null,
+    proof: proofOf(identity),
   };
 }
 

@@ -19,6 +19,7 @@ import {
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
+import { givenUp, nameFor } from './host-names.ts';
 
 /** How long a host may say nothing before it counts as unreachable, seconds. Its agent reports three times as often. */
 export const HOST_TTL = 30;
@@ -52,15 +53,21 @@ export class Hosts {
     return this.#executor.fleet;
   }
 
-  join(id: string, info: HostInfo): Promise<Host> {
+  /**
+   * @param trusted whether whoever joins may forget hosts, too, and so be given the name of one that has left
+   * @throws PortolanError `name-taken`
+   */
+  join(id: string, info: HostInfo, { trusted = false } = {}): Promise<Host> {
     return this.#executor.execute(() => {
       const before = this.#fleet.get('host', key.host(id));
       const stays = before?.value.state === 'alive';
       const host: Host = { ...info, id, state: 'alive', stateSince: stays ? before.value.stateSince : now() };
       const unchanged = before && JSON.stringify(before.value) === JSON.stringify(host);
+      const named = nameFor(this.#fleet, host, trusted);
       const only = alternative({
-        conditions: [{ key: key.host(id), version: before?.version ?? null }],
-        puts: unchanged ? [] : [put<'host'>(key.host(id), host)],
+        conditions: [{ key: key.host(id), version: before?.version ?? null }, ...named.conditions],
+        puts: [...(unchanged ? [] : [put<'host'>(key.host(id), host)]), ...named.puts],
+        deletes: named.deletes,
         leases: [{ id: hostLease(id), ttl: this.#ttlOf(id) * 1000 }],
       });
       return { alternatives: [only], answer: () => host };
@@ -168,7 +175,8 @@ export class Hosts {
     return this.#execute(() => {
       const host = this.#fleet.get('host', key.host(id));
       if (!host) throw new PortolanError('not-found', `there is no host ${id}`);
-      return this.#departure(host, { deletes: [host.key] }, ({ position }) => ({ position }));
+      const deletes = [host.key, ...givenUp(this.#fleet, host.value.name)];
+      return this.#departure(host, { deletes }, ({ position }) => ({ position }));
     });
   }
 

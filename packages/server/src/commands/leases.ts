@@ -116,8 +116,9 @@ export class Leases {
    * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too. `fenced` when
    * its own endpoint was granted the port anew, so that somebody holds it under a newer token
    * @param isGrant whether the token is that of a grant, and fences
+   * @param onlyNew whether an endpoint that has ports is left as it stands
    */
-  async reassert(request: ReassertRequest, { isGrant = true } = {}): Promise<Reservation> {
+  async reassert(request: ReassertRequest, { isGrant = true, onlyNew = false } = {}): Promise<Reservation> {
     const wanted = Object.entries(request.ports).sort((a, b) => a[1] - b[1]);
     if (wanted.some(([, port], i) => port !== wanted[0]![1] + i)) {
       throw new PortolanError(
@@ -141,6 +142,7 @@ export class Leases {
       // The holder itself has the port bound, so nobody is asked to test that.
       return await this.#reserver.reserve(reserve, {
         probe: false,
+        onlyNew,
         ...(isGrant && { takesBack: request.token }),
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 import {
   type Assignment,
   formatEndpoint,
+  isUnknownProject,
   PortolanError,
   type ProvisionalRequest,
   type ProvisionalResponse,
@@ -21,25 +22,50 @@ export class Provisionals {
     this.#leases = leases;
   }
 
-  /** Each one becomes a real assignment of the same port, or a finding that names both parties. */
+  /**
+   * Each one becomes a real assignment of the same port, or a finding that names both parties. What stands is never
+   * changed: an endpoint that has a port is granted only where that is this very lease, whose answer may have been lost.
+   *
+   * @throws PortolanError `forbidden` when one is about an endpoint that is not of this host, once the others are settled
+   */
   async settle(host: string, { assignments }: ProvisionalRequest): Promise<ProvisionalResponse> {
     const granted: Assignment[] = [];
     const lost: ProvisionalResponse['lost'] = [];
+    let refused: PortolanError | undefined;
+    await this.#executor.catchUp();
     for (const assignment of assignments) {
-      if (assignment.provisional !== host) {
-        throw new PortolanError('forbidden', `that provisional lease was given by host ${assignment.provisional}`);
-      }
       try {
-        granted.push(await this.#grant(assignment));
+        checkGiver(host, assignment);
+        granted.push(await this.#settleOne(host, assignment));
       } catch (error) {
-        if (!(error instanceof PortolanError) || error.code !== 'assignment-lost') throw error;
-        lost.push({ assignment, detail: error.message, finding: String(error.data.finding) });
+        if (!(error instanceof PortolanError)) throw error;
+        if (error.code === 'forbidden') refused ??= error;
+        else if (error.code === 'assignment-lost')
+          lost.push({ assignment, detail: error.message, finding: findingIn(error) });
+        else throw error;
       }
     }
+    if (refused) throw refused;
     return { granted, lost };
   }
 
-  async #grant({ endpoint, protocol, port, lease, purpose, host, holder }: Assignment): Promise<Assignment> {
+  async #settleOne(host: string, assignment: Assignment): Promise<Assignment> {
+    const { endpoint, protocol } = assignment;
+    const stands = this.#standing(assignment);
+    if (!stands) await this.#grant(assignment);
+    const held = stands ?? this.#standing(assignment);
+    if (!held) throw new PortolanError('contention', `${formatEndpoint(endpoint)} was released in the same moment`);
+    if (held.host !== host) throw notOf(host, held);
+    if (held.port === assignment.port && held.holder === assignment.holder) return held;
+    const detail = `${formatEndpoint(endpoint)} cannot get ${protocol} port ${assignment.port}: ${held.holder ?? 'somebody'} was granted port ${held.port} for it by now`;
+    throw new PortolanError('assignment-lost', detail, { port: held.port });
+  }
+
+  #standing({ endpoint, protocol }: Pick<Assignment, 'endpoint' | 'protocol'>): Assignment | undefined {
+    return this.#executor.fleet.assignmentOf(endpoint, protocol)?.value;
+  }
+
+  async #grant({ endpoint, protocol, port, lease, purpose, host, holder }: Assignment): Promise<void> {
     const { project, service, label, instance } = endpoint;
     const claim = {
       project,
@@ -53,9 +79,39 @@ export class Provisionals {
       ...(host !== undefined && { host }),
       ...(holder !== undefined && { holder }),
     };
-    await this.#leases.reassert(claim, { isGrant: false });
-    const held = this.#executor.fleet.assignmentOf(endpoint, protocol);
-    if (held) return held.value;
-    throw new PortolanError('contention', `${formatEndpoint(endpoint)} was released in the same moment`);
+    try {
+      await this.#leases.reassert(claim, { isGrant: false, onlyNew: true });
+    } catch (error) {
+      // Somebody was faster: whose it is by now is to be looked at.
+      if (error instanceof PortolanError && error.code === 'assignment-lost' && this.#standing({ endpoint, protocol }))
+        return;
+      throw error;
+    }
   }
+}
+
+/** An agent gives leases for services on its own host. @throws PortolanError `forbidden` */
+function checkGiver(host: string, { endpoint, host: runsOn, provisional }: Assignment): void {
+  if (provisional !== host) {
+    throw new PortolanError('forbidden', `that provisional lease was given by host ${provisional}`);
+  }
+  if (runsOn !== host) {
+    throw new PortolanError('forbidden', `the agent of host ${host} gives no lease for ${runsOn ?? 'no host'}`);
+  }
+  if (isUnknownProject(endpoint.project)) {
+    throw new PortolanError('forbidden', `${formatEndpoint(endpoint)} is of no project: "unknown" stands for none`);
+  }
+}
+
+function notOf(host: string, { endpoint, host: other }: Assignment): PortolanError {
+  const whose = other === undefined ? 'names no host' : `is of the host ${other}`;
+  return new PortolanError(
+    'forbidden',
+    `${formatEndpoint(endpoint)} ${whose}, and what stands is not changed by a provisional lease of host ${host}`,
+    { host: other ?? null, bound: host },
+  );
+}
+
+function findingIn({ data }: PortolanError): string | null {
+  return typeof data.finding === 'string' ? data.finding : null;
 }

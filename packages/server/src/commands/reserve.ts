@@ -61,6 +61,8 @@ export interface Circumstances {
   readonly barred?: ReadonlyMap<number, Obstacle>;
   /** Ports that cannot be bound yet, and are given all the same. */
   readonly occupied?: Pick<ReadonlySet<number>, 'has'>;
+  /** Only what nobody has is given: an endpoint that has ports is left as it stands. */
+  readonly onlyNew?: boolean;
   /** The token under which they were held: a holder takes back what it had, from nobody who was granted it since. */
   readonly takesBack?: Version;
 }
@@ -90,17 +92,19 @@ export class Reserver {
   /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, … */
   reserve(
     asked: ReserveRequest,
-    { probe = true, barred = NONE, occupied = NONE, takesBack }: Circumstances = {},
+    { probe = true, barred = NONE, occupied = NONE, onlyNew = false, takesBack }: Circumstances = {},
   ): Promise<Reservation> {
-    const request: Wanted = { ...asWished(asked), ...(takesBack !== undefined && { shown: takesBack }) };
-    const endpoints = endpointsOf(request);
+    const wished: Wanted = { ...asWished(asked), ...(takesBack !== undefined && { shown: takesBack }) };
+    const endpoints = endpointsOf(wished);
     const unbindable = new Map<number, Obstacle>(barred);
     return this.#executor.execute<Reservation>((round) => {
       if (round > 0) this.#start = Math.random();
+      const request = onHost(this.#fleet, wished);
       const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
+      if (onlyNew) for (const each of held) if (each) throw heldAlready(each);
       if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
       const candidates = round > 0 ? CANDIDATES_AFTER_CONFLICT : 1;
-      const host = probe && request.host !== undefined ? this.#fleet.findHost(request.host) : undefined;
+      const host = probe && request.host !== undefined ? this.#fleet.host(request.host) : undefined;
       if (host?.state === 'alive') return this.#probed(request, endpoints, host, candidates, unbindable, occupied);
       return this.#grant(request, endpoints, this.#claim(request, endpoints, candidates, unbindable), false);
     });
@@ -330,6 +334,17 @@ function asWished(request: ReserveRequest): ReserveRequest {
   return request;
 }
 
+/**
+ * The request with the id of the host that it names, which is what an assignment keeps: a name may be another machine's
+ * tomorrow. A host that nobody knows stays as it was written, and gives no agent a right.
+ *
+ * @throws PortolanError `ambiguous`
+ */
+export function onHost<T extends { readonly host?: string | undefined }>(fleet: Fleet, request: T): T {
+  const host = request.host === undefined ? undefined : fleet.findHost(request.host);
+  return host ? { ...request, host: host.id } : request;
+}
+
 export function endpointsOf(request: ReserveRequest): Endpoint[] {
   return labelsOf(request).map((label) => endpointOf(request, label));
 }
@@ -400,6 +415,12 @@ function partlyHeld(endpoints: readonly Endpoint[], found: readonly (Held<'assig
       ),
     },
   );
+}
+
+function heldAlready({ value: { endpoint, protocol, port } }: Held<'assignment'>): PortolanError {
+  return new PortolanError('endpoint-elsewhere', `${formatEndpoint(endpoint)} already has ${protocol} port ${port}`, {
+    port,
+  });
 }
 
 export function elsewhere({ value }: Held<'assignment'>, wanted: number): PortolanError {

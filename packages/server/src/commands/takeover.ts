@@ -10,8 +10,11 @@ import {
   HOST_NETNS,
   type Host,
   type HostListener,
+  isEvidenceFor,
+  nameByProof,
   type Obstacle,
   PortolanError,
+  proofOf,
   type Reservation,
   type ReserveRequest,
   rewritten,
@@ -25,7 +28,7 @@ import type { Endings } from './endings.ts';
 import { alternative, put } from './entries.ts';
 import type { Leases } from './leases.ts';
 import type { Prober } from './probe.ts';
-import { attended, elsewhere, endpointsOf, type Reserver, reservationOf, unbindableOn } from './reserve.ts';
+import { attended, elsewhere, endpointsOf, onHost, type Reserver, reservationOf, unbindableOn } from './reserve.ts';
 
 /** How long a socket that is bound may take to be reported, ms: a scan, the report, and room for a busy host. */
 const SEEN_WITHIN = 3_000;
@@ -127,14 +130,8 @@ export class Takeovers {
     const earlier = occupants.filter((listener) => {
       // Only the agent can tell whose it is; on a port that the endpoint holds, it is asked.
       if (listener.identity === null) return keeps && listener.process === null;
-      if (!isOfService(listener, request)) return false;
-      if (proven && listener.identity.service !== serviceId(request)) return false;
       const owner = this.#fleet.assignment(listener.protocol, listener.port)?.value.endpoint;
-      return isAt(
-        listener,
-        endpoints[wanted.indexOf(listener.port)]!,
-        isOfService(listener, owner) ? owner : undefined,
-      );
+      return isEarlier(listener.identity, endpoints[wanted.indexOf(listener.port)]!, owner, proven);
     });
     const hosts = new Set(earlier.map(({ host }) => host));
     if (hosts.size < 2) return earlier;
@@ -178,7 +175,7 @@ export class Takeovers {
         );
       }
       const lease = request.ttl === undefined ? null : { id: nanoid(), ttl: request.ttl };
-      const after = before.map(({ value }) => successor(value, request, lease));
+      const after = before.map(({ value }) => successor(value, onHost(this.#fleet, request), lease));
       const only = alternative({
         conditions: before.map(({ key, version }) => ({ key, version })),
         puts: after.map((value, i) => put<'assignment'>(before[i]!.key, value)),
@@ -240,7 +237,7 @@ export class Takeovers {
   }
 
   #told({ host, protocol, port, process, identity }: HostListener): string {
-    const who = identity?.service ?? process?.command ?? 'a process that cannot be identified';
+    const who = identity ? nameByProof(identity) : (process?.command ?? 'a process that cannot be identified');
     const pid = process ? ` (pid ${process.pid}${process.user ? `, user ${process.user}` : ''})` : '';
     return `${who}${pid} listens on ${protocol} port ${port} on ${this.#fleet.host(host)?.name ?? host}`;
   }
@@ -255,10 +252,27 @@ function isOfService({ identity }: HostListener, of: { project: string; service:
   return of !== undefined && identity !== null && sameService(identity.service, serviceId(of));
 }
 
-/** What its own evidence leaves open, the assignment of the port tells; a process of which nothing is known is instance 1. */
-function isAt({ identity }: HostListener, wanted: Endpoint, owner: Endpoint | undefined): boolean {
-  const label = identity?.label ?? owner?.label ?? wanted.label;
-  const instance = identity?.instance ?? owner?.instance ?? 1;
+/**
+ * Whether a process is an earlier one of this very endpoint, by what its evidence proves. What that leaves open, the label
+ * and the instance, the assignment of the port tells where it is its service's; a process of which nothing is known is
+ * instance 1.
+ *
+ * @param owner whose the port is
+ * @param proven that the port is the endpoint's has to be proven: by the process itself, or, where it proves its service
+ * alone, by the assignment
+ */
+function isEarlier(
+  identity: NonNullable<HostListener['identity']>,
+  wanted: Endpoint,
+  owner: Endpoint | undefined,
+  proven: boolean,
+): boolean {
+  const proof = proofOf(identity);
+  if (proof === 'nothing' || !isEvidenceFor(identity, serviceId(wanted))) return false;
+  const told = owner && isEvidenceFor(identity, serviceId(owner)) ? owner : undefined;
+  if (proven && proof !== 'port' && (proof !== 'service' || told === undefined)) return false;
+  const label = identity.label ?? told?.label ?? wanted.label;
+  const instance = identity.instance ?? told?.instance ?? 1;
   return label === wanted.label && instance === wanted.instance;
 }
 

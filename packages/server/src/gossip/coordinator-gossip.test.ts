@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGossipKey, isSignedWith, keySeals, type SheetCluster, startSheetCluster } from '@portolan/gossip';
 import {
+  CoordinatorProof,
   type GossipAccess,
   type KeyReport,
   key,
   type MemberView,
-  Proof,
   proofStatement,
   REGISTRY_SHEET,
 } from '@portolan/model';
@@ -164,7 +164,7 @@ test('it proves to whoever asks that it has the key of the fleet, for the addres
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ origin, nonce }),
     });
-  const { signature } = Proof.parse(await (await ask(server.url)).json());
+  const { signature } = CoordinatorProof.parse(await (await ask(server.url)).json());
   const isProof = (origin: string) =>
     isSignedWith(identity, proofStatement({ origin, nonce }), Buffer.from(signature, 'base64url'));
   expect([isProof(server.url), isProof('http://10.0.0.9:7678')]).toEqual([true, false]);

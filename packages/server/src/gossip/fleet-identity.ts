@@ -1,5 +1,5 @@
 import { createSigningKey, readSigningKey, type SigningKey } from '@portolan/gossip';
-import { key, PortolanError, type Proof, type ProofRequest, proofStatement } from '@portolan/model';
+import { type CoordinatorProof, key, PortolanError, type ProofRequest, proofStatement } from '@portolan/model';
 import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
 
@@ -50,7 +50,7 @@ export class FleetIdentity {
    * @param own where others reach this coordinator
    * @throws PortolanError `not-found` for an address that is not this coordinator's
    */
-  prove(request: ProofRequest, own: string): Proof {
+  prove(request: ProofRequest, own: string): CoordinatorProof {
     if (URL.parse(own)?.origin !== URL.parse(request.origin)?.origin) {
       throw new PortolanError('not-found', `this coordinator is not the one at ${request.origin}`);
     }

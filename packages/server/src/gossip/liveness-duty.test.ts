@@ -9,6 +9,7 @@ import {
   type ReportRequest,
   ReserveRequest,
   SetDigest,
+  type Task,
 } from '@portolan/model';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -85,6 +86,30 @@ test('the leases of a lost host are kept for the lock-delay, then end; those of 
   await vi.waitFor(() => expect(coordinator.fleet.assignment('tcp', lost.port)).toBeUndefined(), patient);
   expect(coordinator.fleet.resting('tcp', lost.port), 'and its port rests').toBeDefined();
   expect(coordinator.fleet.assignment('tcp', other.port)?.version).toBe(other.token);
+});
+
+test('no lease ends because somebody says that its host is dead, while the agent answers', async () => {
+  await enrol('a');
+  const { port, token } = await reserve('on-a', 'a');
+  const answering = coordinator.replica.subscribe({
+    applied: ({ touches }) => {
+      for (const { kind, after } of touches) {
+        const task = kind === 'task' ? (after?.value as Task | undefined) : undefined;
+        if (task && task.answer === null) void coordinator.hosts.answerTask(task.id, { unavailable: [] });
+      }
+    },
+    reset: () => {},
+  });
+  const states = new Set<string | undefined>();
+  become('a', 'failed');
+  const until = Date.now() + (LOCK_DELAY + 3) * 1000;
+  while (Date.now() < until) {
+    states.add(stateOf('a'));
+    expect(coordinator.fleet.assignment('tcp', port)?.version).toBe(token);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect(stateOf('a')).toBe('alive');
+  answering();
 });
 
 test('whoever renews in that time has the same grant as before', async () => {

@@ -1,8 +1,9 @@
 import type { Member } from '@portolan/gossip';
-import { type Fleet, type Host, key } from '@portolan/model';
+import { type Fleet, type Host, key, proofOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
 import { GOSSIP_TTL, hostLease } from '../commands/hosts.ts';
+import type { Tasks } from '../commands/tasks.ts';
 import type { Duty, Term } from '../leader.ts';
 import type { Replica } from '../replica.ts';
 import { Damping } from './damping.ts';
@@ -22,9 +23,14 @@ const IN_DOUBT = 120_000;
 /** An agent that leaves says so to a coordinator, too, which is more than gossip knows; it has so long for that, ms. */
 const GOODBYE = 5_000;
 
+/** How long an agent may take to answer, ms; it is asked to test a port that nobody uses. */
+const ANSWER_WITHIN = 5_000;
+const A_PORT = 1;
+
 export interface LivenessOptions {
   readonly replica: Replica;
   readonly gossip: FleetGossip;
+  readonly tasks: Pick<Tasks, 'give'>;
   readonly logger: Logger;
   /** Seconds that the leases of a host which failed are kept; 45 unless told otherwise. */
   readonly lockDelay?: number | undefined;
@@ -36,7 +42,8 @@ export interface LivenessOptions {
  * return to gossip, makes it `alive` again, and its leases are the same as before.
  *
  * Members have one key, and any of them may say that another has failed or left. So gossip takes no listener away and
- * forgets no host: only what an agent says over HTTP, with its token, does that.
+ * forgets no host: only what an agent says over HTTP, with its token, does that. Nor does a lease end because of what
+ * gossip says alone: the agent is asked over its own line before.
  *
  * Gossip alone is not believed when most agents seem to be gone, for then it may well be this coordinator that is cut off:
  * those whose reports go on are alive. Nor is it believed again after a report came from a host that it had declared dead.
@@ -112,7 +119,7 @@ export class LivenessDuty implements Duty {
   }
 
   async #failed(id: string, term: Term): Promise<void> {
-    const { logger, lockDelay = LOCK_DELAY } = this.#options;
+    const { logger } = this.#options;
     const held = this.#fleet.get('host', key.host(id));
     if (!held) return;
     const host: Host = { ...held.value, state: 'unreachable', stateSince: new Date().toISOString() };
@@ -122,8 +129,21 @@ export class LivenessDuty implements Duty {
       leases: [{ id: hostLease(id), ttl: null }],
     });
     if (!committed) return;
-    const leases = leasesOf(this.#fleet, host);
-    logger.warn({ host: id, name: host.name, leases: leases.length }, 'gossip lost the agent of a host');
+    logger.warn({ host: id, name: host.name }, 'gossip lost the agent of a host');
+    void this.#confirm(id, term).catch((error: unknown) => {
+      logger.error({ err: error, host: id }, 'the leases of a lost host could not be shortened');
+    });
+  }
+
+  /** Its agent is asked over its own line: when it answers nothing ends, else what the host holds does after the grace time. */
+  async #confirm(id: string, term: Term): Promise<void> {
+    const { tasks, logger, lockDelay = LOCK_DELAY } = this.#options;
+    const answer = await tasks.give('probe', { host: id, protocol: 'tcp', ports: [A_PORT] }, ANSWER_WITHIN);
+    const host = this.#fleet.host(id);
+    if (host?.state !== 'unreachable') return;
+    if (answer) return this.#returned(id, term);
+    const leases = leasesOf(this.#fleet, id);
+    if (leases.length > 0) logger.warn({ host: id, name: host.name, leases: leases.length }, 'its leases end sooner');
     for (const lease of leases) {
       await term.commit({ conditions: [{ lease }], leases: [{ id: lease, ttl: lockDelay * 1000 }] });
     }
@@ -152,15 +172,20 @@ function isGone({ status, statusSince }: Member): boolean {
   return status === 'failed' || (status === 'left' && Date.now() - statusSince >= GOODBYE);
 }
 
-/** The leases whose holders run on a host: it was named, or a process there was started with one. */
-export function leasesOf(fleet: Fleet, { id, name }: Pick<Host, 'id' | 'name'>): string[] {
+/**
+ * The leases whose holders run on a host: it was named, or a process there proves that it was given the very port. That an
+ * agent says of a lease that it has it is not enough: it would say so of others' and die.
+ */
+function leasesOf(fleet: Fleet, id: string): string[] {
   const leases = new Set<string>();
   for (const { value } of fleet.all('assignment')) {
-    if (value.lease && (value.host === id || value.host === name)) leases.add(value.lease.id);
+    if (value.lease && value.host === id) leases.add(value.lease.id);
   }
   for (const { value } of fleet.listenersOf(id).values()) {
-    const lease = value.identity?.lease;
-    if (lease !== undefined && fleet.leased(lease).length > 0) leases.add(lease);
+    if (proofOf(value.identity) !== 'port') continue;
+    const assigned = fleet.assignment(value.protocol, value.port)?.value;
+    const isThis = assigned?.lease && assigned.lease.id === value.identity?.lease && assigned.host === undefined;
+    if (isThis) leases.add(assigned.lease!.id);
   }
   return [...leases];
 }

@@ -1,11 +1,25 @@
 import { z } from '@hono/zod-openapi';
-import { Alias, Name, Position, page, pageOf, ServiceId, serviceId } from '@portolan/model';
+import {
+  Alias,
+  isUnknownProject,
+  Name,
+  Position,
+  page,
+  pageOf,
+  parseServiceId,
+  ServiceId,
+  serviceId,
+} from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
 
 const tag = 'Findings';
 const AliasParams = z.object({ project: Name, service: Name });
+/** What is known by its command alone may count as a service of a project, and never the other way round. */
+const KnownService = ServiceId.refine((id) => !isUnknownProject(parseServiceId(id).project), {
+  error: '"unknown" is no project, so nothing counts as a service of it; name the service in its project',
+});
 const AliasDone = z.object({ alias: Alias, position: Position });
 
 export function aliasRoutes(context: Context) {
@@ -42,7 +56,7 @@ export function aliasRoutes(context: Context) {
     allow: may.operate,
     act: 'set-alias',
     params: AliasParams,
-    body: z.strictObject({ of: ServiceId }),
+    body: z.strictObject({ of: KnownService }),
     answer: AliasDone,
     run: ({ params, body }, c) => aliases.set(serviceId(params), body.of, callerOf(c).principal.name),
   });

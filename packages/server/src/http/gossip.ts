@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import {
+  CoordinatorProof,
   GossipAccess,
   HostId,
   KeyReport,
@@ -7,7 +8,6 @@ import {
   keyActions,
   MemberView,
   PortolanError,
-  Proof,
   ProofRequest,
   ProvisionalRequest,
   ProvisionalResponse,
@@ -46,7 +46,7 @@ export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }
     description: 'Signs the address that was dialled with the key that `GET /v1/gossip` has the public half of.',
     allow: 'anybody',
     body: ProofRequest,
-    answer: Proof,
+    answer: CoordinatorProof,
     run: ({ body }) => identity.prove(body, cluster().api),
   });
 

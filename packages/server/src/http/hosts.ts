@@ -18,7 +18,7 @@ import {
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { listenerSheet } from '../listener-sheet.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
 
 const tag = 'Hosts and listeners';
@@ -72,12 +72,13 @@ export function hostRoutes(context: Context) {
     path: '/hosts/{id}',
     tag,
     summary: 'Join: an agent tells of its host',
+    description: 'A name is that of one host: 409 `name-taken` when another one has it.',
     allow: may.report,
     scope: ({ params }) => ({ host: params.id }),
     params: HostParams,
     body: HostInfo,
     answer: Host,
-    run: ({ params, body }) => hosts.join(params.id, body),
+    run: ({ params, body }, c) => hosts.join(params.id, body, { trusted: callerOf(c).principal.host === null }),
   });
 
   add({
