@@ -2,7 +2,8 @@ import { type Gossip, type GossipOptions, startGossip } from '../gossip.ts';
 import type { GossipEvent } from '../serf/serf.ts';
 import { realClock } from '../sockets/clock.ts';
 import { WireError } from '../wire/error.ts';
-import { type SheetChange, Sheets, type SheetsOptions } from './sheets.ts';
+import type { SheetChange } from './copies.ts';
+import { Sheets, type SheetsOptions } from './sheets.ts';
 
 export interface SheetClusterOptions extends Omit<GossipOptions, 'delegate' | 'bind'> {
   /** Address to listen on. */

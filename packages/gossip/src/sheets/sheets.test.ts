@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WireError } from '../wire/error.ts';
 import type { Clock } from '../world.ts';
+import type { SheetChange } from './copies.ts';
 import { decodeFrame, decodeInventory } from './frame.ts';
 import { statementOf } from './seals.ts';
 import { Sheet } from './sheet.ts';
-import { type SheetChange, Sheets, type SheetsOptions } from './sheets.ts';
+import { Sheets, type SheetsOptions } from './sheets.ts';
 
 /** Members whose messages are carried by hand: some get lost when the test says so. */
 class Network {

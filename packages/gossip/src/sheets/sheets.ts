@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../world.ts';
 import { Assembly, charactersOf } from './assembly.ts';
-import { ChangeLog } from './change-log.ts';
+import { Copies, type CopiesOptions } from './copies.ts';
 import {
   type Changes,
   type Delta,
@@ -13,7 +13,7 @@ import {
   readChanges,
 } from './frame.ts';
 import { type Seals, statementOf } from './seals.ts';
-import { Sheet, type SheetDelta, type SheetSize, type SheetVersion, type SignedVersion } from './sheet.ts';
+import { Sheet, type SheetVersion, type SignedVersion } from './sheet.ts';
 import { Wishes } from './wishes.ts';
 
 /** What sheets need of gossip. */
@@ -25,17 +25,7 @@ export interface SheetChannel {
   send(member: string, payload: Uint8Array): Promise<void>;
 }
 
-/** A sheet that changed here; `gone`: there is none any more. */
-export interface SheetChange {
-  readonly owner: string;
-  /** After the change; of one that is gone, the last. */
-  readonly version: number;
-  readonly puts: ReadonlyMap<string, string>;
-  readonly deletes: readonly string[];
-  readonly gone: boolean;
-}
-
-export interface SheetsOptions {
+export interface SheetsOptions extends Omit<CopiesOptions, 'clock'> {
   readonly channel: SheetChannel;
   readonly clock: Clock;
   /** In [0, 1). */
@@ -43,16 +33,10 @@ export interface SheetsOptions {
   /** Milliseconds since 1970: no version runs far ahead of it. */
   readonly wallClock: () => number;
   readonly seals: Seals;
-  /** Told of each change, of this member's own sheets too. */
-  readonly changed: (change: SheetChange) => void;
   /** Told of a sheet that is not what its writer signed, or whose writer is not known. */
   readonly refused?: (owner: string) => void;
   /** Whether there may be a sheet of this owner; everybody may have one unless told otherwise. */
   readonly accepts?: (owner: string) => boolean;
-  /** How large the sheet of an owner may be; 20,000 records and 16 Mi characters unless told otherwise. */
-  readonly sizeOf?: (owner: string) => SheetSize;
-  /** How many records are kept, of all sheets together. */
-  readonly limit?: number;
 }
 
 /** A change larger than this does not fit into a packet: then others are told that there is one, and ask for it. */
@@ -60,11 +44,7 @@ const DELTA_MAX = 850;
 /** Records of one part of a whole sheet, and how long the texts of one part may be together. */
 const PART_RECORDS = 2_000;
 const PART_BYTES = 512 * 1024;
-/** Characters of one record, key and text together: with a longer one a sheet is taken by nobody. */
-export const SHEET_RECORD_MAX = 64 * 1024;
 const OWNER_MAX = 128;
-const LIMIT = 200_000;
-const SIZE: SheetSize = { records: 20_000, characters: 16 * 1024 * 1024 };
 /** How far a version may be ahead of this member's clock, ms: clocks differ. */
 const AHEAD_MAX = 600_000;
 /**
@@ -78,7 +58,6 @@ const EARLY_CHARACTERS_MAX = 16 * 1024;
 /** How long to wait for a missing change before asking for it, ms; half of it random, so that not all ask at once. */
 const GAP_WAIT = 1_000;
 const ASK_AT_ONCE = 64;
-const LEFT_OUT = 60_000;
 
 /**
  * Copies of the sheets of all members, kept equal by gossip. A small change goes to everybody in a broadcast; what was
@@ -87,43 +66,36 @@ const LEFT_OUT = 60_000;
  */
 export class Sheets {
   readonly #options: SheetsOptions;
-  readonly #limit: number;
-  readonly #sheets = new Map<string, Sheet>();
+  readonly #copies: Copies;
   readonly #own = new Set<string>();
-  readonly #log = new ChangeLog();
   readonly #early = new Map<string, Delta[]>();
   readonly #wishes = new Wishes();
   readonly #assembly = new Assembly();
   readonly #reminders = new Map<string, Timer>();
-  /** How many records more each would have needed. */
-  readonly #overflow = new Map<string, number>();
-  /** Those larger than they may be, and until when they are not asked for, ms. */
-  readonly #tooLarge = new Map<string, number>();
-  #records = 0;
   #timer: Timer | null = null;
   #stopped = false;
 
   constructor(options: SheetsOptions) {
     this.#options = options;
-    this.#limit = options.limit ?? LIMIT;
+    this.#copies = new Copies(options);
   }
 
   get(owner: string): Sheet | undefined {
-    return this.#sheets.get(owner);
+    return this.#copies.get(owner);
   }
 
   all(): MapIterator<Sheet> {
-    return this.#sheets.values();
+    return this.#copies.all();
   }
 
   /** Owners whose sheets are not kept, for there is no room. */
   get overflow(): string[] {
-    return [...this.#overflow.keys(), ...this.#tooLarge.keys()];
+    return this.#copies.overflow;
   }
 
   /** How many records are kept. */
   get size(): number {
-    return this.#records;
+    return this.#copies.size;
   }
 
   /**
@@ -132,15 +104,22 @@ export class Sheets {
    * @param atLeast the least version that it gets; versions only grow
    */
   publish(owner: string, records: ReadonlyMap<string, string>, atLeast = 1): void {
-    const sheet = this.#ownSheet(owner);
-    const difference = sheet.difference(records);
-    if (difference === null && sheet.version > 0) return;
-    this.#change(sheet, difference ?? { puts: new Map(), deletes: [] }, atLeast);
+    const sheet = this.#copies.get(owner);
+    const difference = (sheet ?? new Sheet(owner)).difference(records);
+    if (difference === null && sheet && this.#own.has(owner)) return;
+    this.patch(owner, difference?.puts ?? new Map(), difference?.deletes ?? [], atLeast);
   }
 
   /** Changes some records of a sheet of this member's own. @returns bytes that the change takes to tell */
   patch(owner: string, puts: ReadonlyMap<string, string>, deletes: readonly string[], atLeast = 1): number {
-    return this.#change(this.#ownSheet(owner), { puts, deletes }, atLeast);
+    this.#own.add(owner);
+    this.#wishes.drop(owner);
+    const version = Math.max(this.#versionOf(owner) + 1, atLeast);
+    const { delta, payload } = this.#copies.write(owner, version, { puts, deletes }, this.#sign);
+    if (payload.length <= DELTA_MAX) this.#options.channel.broadcast(payload);
+    else this.#announce(delta);
+    this.#remind(owner);
+    return payload.length;
   }
 
   /** Gives a sheet up: somebody else writes it from now on. Its copy stays. */
@@ -158,24 +137,16 @@ export class Sheets {
 
   /** Forgets a sheet; it comes back if another member still has it and it is accepted. */
   drop(owner: string): void {
-    const sheet = this.#sheets.get(owner);
-    this.#overflow.delete(owner);
-    this.#tooLarge.delete(owner);
     this.#wishes.drop(owner);
     this.#assembly.drop(owner);
     this.#early.delete(owner);
-    this.#log.drop(owner);
-    if (!sheet) return;
-    this.#sheets.delete(owner);
-    this.#records -= sheet.size.records;
-    const deletes = [...sheet.records.keys()];
-    this.#options.changed({ owner, version: sheet.version, puts: new Map(), deletes, gone: true });
+    this.#copies.drop(owner);
   }
 
   /** What this member has, for another one to compare. */
   inventory(): Uint8Array {
     const { name } = this.#options.channel;
-    const sheets = Array.from(this.#sheets.values(), ({ owner, version, digest }) => ({ owner, version, digest }));
+    const sheets = Array.from(this.#copies.all(), ({ owner, version, digest }) => ({ owner, version, digest }));
     return encodeInventory({ from: name, sheets });
   }
 
@@ -218,32 +189,10 @@ export class Sheets {
     for (const timer of this.#reminders.values()) timer.cancel();
   }
 
-  #ownSheet(owner: string): Sheet {
-    this.#own.add(owner);
-    this.#wishes.drop(owner);
-    let sheet = this.#sheets.get(owner);
-    if (!sheet) this.#sheets.set(owner, (sheet = new Sheet(owner)));
-    return sheet;
-  }
+  readonly #sign = (version: SheetVersion): Uint8Array => this.#options.seals.sign(version.owner, statementOf(version));
 
-  #change(sheet: Sheet, { puts, deletes }: Pick<SheetDelta, 'puts' | 'deletes'>, atLeast: number): number {
-    const { channel } = this.#options;
-    const { owner, version: from } = sheet;
-    const version = Math.max(from + 1, atLeast);
-    const before = sheet.size.records;
-    const delta: Delta = { type: 'delta', ...sheet.write(version, { puts, deletes }, (each) => this.#sign(each)) };
-    this.#records += sheet.size.records - before;
-    const payload = encodeFrame(delta);
-    this.#log.add(delta, payload);
-    if (payload.length <= DELTA_MAX) channel.broadcast(payload);
-    else this.#announce(delta);
-    this.#remind(owner);
-    this.#options.changed({ owner, version, puts, deletes, gone: false });
-    return payload.length;
-  }
-
-  #sign(version: SheetVersion): Uint8Array {
-    return this.#options.seals.sign(version.owner, statementOf(version));
+  #versionOf(owner: string): number {
+    return this.#copies.get(owner)?.version ?? 0;
   }
 
   #remind(owner: string, [delay, ...further]: readonly number[] = REMINDERS): void {
@@ -251,7 +200,7 @@ export class Sheets {
     this.#reminders.delete(owner);
     if (delay === undefined || this.#stopped) return;
     const remind = () => {
-      const sheet = this.#sheets.get(owner);
+      const sheet = this.#copies.get(owner);
       if (!sheet || !this.#own.has(owner)) return;
       this.#announce(sheet);
       this.#remind(owner, further);
@@ -267,8 +216,8 @@ export class Sheets {
 
   #delta(delta: Delta, payload: Uint8Array, by: string): void {
     const { owner, version, from } = delta;
-    const have = this.#sheets.get(owner)?.version ?? 0;
-    if (!this.#own.has(owner) && from === have && this.#take(delta, payload)) {
+    const have = this.#versionOf(owner);
+    if (!this.#own.has(owner) && from === have && this.#copies.take(delta, payload)) {
       this.#takeEarly(owner);
       return;
     }
@@ -282,44 +231,25 @@ export class Sheets {
   /** Changes that came too early may fit now. */
   #takeEarly(owner: string): void {
     for (;;) {
-      const have = this.#sheets.get(owner)?.version ?? 0;
+      const have = this.#versionOf(owner);
       const early = this.#early.get(owner)?.filter(({ version }) => version > have) ?? [];
       if (early.length > 0) this.#early.set(owner, early);
       else this.#early.delete(owner);
       const next = early.find(({ from }) => from === have);
-      if (!next || !this.#take(next, encodeFrame(next))) break;
+      if (!next || !this.#copies.take(next, encodeFrame(next))) break;
     }
-    this.#wishes.fulfil(owner, this.#sheets.get(owner)?.version ?? 0);
+    this.#wishes.fulfil(owner, this.#versionOf(owner));
   }
 
   #takeMissed(changes: Changes): void {
     const { owner } = changes;
     for (const { delta, payload } of readChanges(changes)) {
-      if (delta.owner !== owner || delta.from !== (this.#sheets.get(owner)?.version ?? 0)) continue;
-      if (!this.#isNews(delta) || !this.#isSigned(delta) || !this.#take(delta, payload)) break;
+      if (delta.owner !== owner || delta.from !== this.#versionOf(owner)) continue;
+      if (!this.#isNews(delta) || !this.#isSigned(delta) || !this.#copies.take(delta, payload)) break;
     }
     this.#takeEarly(owner);
     // They lead elsewhere: where two wrote at once, copies of one version differ, and only the whole sheet helps.
     if (this.#wishes.wantWhole(owner)) this.#pump();
-  }
-
-  #take(delta: Delta, payload: Uint8Array): boolean {
-    const { owner, version, puts, deletes } = delta;
-    const sheet = this.#sheets.get(owner) ?? new Sheet(owner);
-    const before = sheet.size.records;
-    const size = sheet.sizeAfter(delta);
-    if (!fits(puts) || !this.#hasRoomFor(owner, size)) return false;
-    const more = size.records - before;
-    if (more > 0 && this.#records + more > this.#limit) {
-      this.#overflow.set(owner, more);
-      return false;
-    }
-    if (!sheet.apply(delta)) return false;
-    this.#sheets.set(owner, sheet);
-    this.#records += more;
-    this.#log.add(delta, payload);
-    this.#options.changed({ owner, version, puts, deletes, gone: false });
-    return true;
   }
 
   #takePart(part: Part): void {
@@ -328,8 +258,11 @@ export class Sheets {
       this.#giveUp(owner);
       return;
     }
-    const records = this.#assembly.add(part, this.#sizeOf(owner));
-    if (records === 'too large') this.#leaveOut(owner);
+    const records = this.#assembly.add(part, this.#copies.sizeOf(owner));
+    if (records === 'too large') {
+      this.#wishes.drop(owner);
+      this.#copies.leaveOut(owner);
+    }
     if (records === null || records === 'too large') return;
     const sheet = new Sheet(owner, version, records, signature);
     if (sheet.digest !== digest) {
@@ -348,31 +281,10 @@ export class Sheets {
     this.#wishes.giveUp(owner, this.#options.clock.now());
   }
 
-  /** Its writer made it larger than it may be; it is looked at again after a while. */
-  #leaveOut(owner: string): void {
-    const { clock } = this.#options;
-    this.#wishes.drop(owner);
-    this.#tooLarge.set(owner, clock.now() + LEFT_OUT);
-  }
-
   /** @param sheet signed by its writer */
   #takeWhole(sheet: Sheet): void {
-    const { owner, version, size } = sheet;
-    const before = this.#sheets.get(owner);
-    if (!isNewer(sheet, before) || !fits(sheet.records) || !this.#hasRoomFor(owner, size)) return;
-    const more = size.records - (before?.size.records ?? 0);
-    if (more > 0 && this.#records + more > this.#limit) {
-      this.#overflow.set(owner, more);
-      return;
-    }
-    this.#overflow.delete(owner);
-    this.#tooLarge.delete(owner);
-    this.#log.drop(owner);
-    this.#sheets.set(owner, sheet);
-    this.#records += more;
-    const difference = (before ?? new Sheet(owner)).difference(sheet.records) ?? { puts: new Map(), deletes: [] };
-    this.#options.changed({ owner, version, ...difference, gone: false });
-    this.#takeEarly(owner);
+    this.#copies.takeWhole(sheet);
+    this.#takeEarly(sheet.owner);
   }
 
   /** Somebody has this version, or without a signature claims to. */
@@ -382,31 +294,27 @@ export class Sheets {
     { wait = this.#gapWait(), isSigned }: { wait?: number; isSigned: boolean },
   ): void {
     const { owner } = version;
-    if (by === this.#options.channel.name || !isNewer(version, this.#sheets.get(owner))) return;
+    if (by === this.#options.channel.name || !this.#copies.isNews(version)) return;
     if (isSigned && this.#own.has(owner)) {
       this.#overtake(version);
       return;
     }
-    const needed = this.#overflow.get(owner) ?? 0;
-    if (this.#records + needed > this.#limit) return;
+    if (this.#copies.isLeftOut(owner)) return;
     const now = this.#options.clock.now();
-    if ((this.#tooLarge.get(owner) ?? 0) > now) return;
     if (this.#wishes.add(owner, { version: version.version, by, isSigned, at: now + wait }, now)) this.#schedule();
   }
 
   /** What others have of a sheet of ours from an earlier life is no longer so. */
   #overtake(version: SheetVersion): void {
-    const sheet = this.#sheets.get(version.owner);
-    if (!sheet || !isNewer(version, sheet)) return;
-    this.#log.drop(version.owner);
-    sheet.write(version.version + 1, { puts: new Map(), deletes: [] }, (each) => this.#sign(each));
-    this.#announce(sheet);
+    if (!this.#copies.isNews(version)) return;
+    this.#copies.raise(version, this.#sign);
+    this.#announce(this.#copies.get(version.owner)!);
   }
 
   #answer(to: string, owner: string, have: number): void {
-    const sheet = this.#sheets.get(owner);
+    const sheet = this.#copies.get(owner);
     if (!sheet || sheet.version < have || to === this.#options.channel.name) return;
-    const since = this.#log.since(owner, have, sheet.version);
+    const since = this.#copies.since(owner, have);
     if (since) this.#send(to, encodeFrame({ type: 'changes', owner, deltas: since }));
     else for (const part of partsOf(sheet)) this.#send(to, encodeFrame(part));
   }
@@ -425,7 +333,7 @@ export class Sheets {
 
   /** Before anybody looks at its signature, which takes longer. */
   #isNews(version: SheetVersion): boolean {
-    return this.#isAcceptable(version) && isNewer(version, this.#sheets.get(version.owner));
+    return this.#isAcceptable(version) && this.#copies.isNews(version);
   }
 
   #isSigned(version: SignedVersion): boolean {
@@ -433,15 +341,6 @@ export class Sheets {
     if (seals.verify(version.owner, statementOf(version), version.signature)) return true;
     refused?.(version.owner);
     return false;
-  }
-
-  #sizeOf(owner: string): SheetSize {
-    return this.#options.sizeOf?.(owner) ?? SIZE;
-  }
-
-  #hasRoomFor(owner: string, { records, characters }: SheetSize): boolean {
-    const most = this.#sizeOf(owner);
-    return records <= most.records && characters <= most.characters;
   }
 
   #gapWait(): number {
@@ -465,7 +364,7 @@ export class Sheets {
     for (const [by, wishes] of asked) {
       const sheets = wishes.map(({ owner, whole }) => ({
         owner,
-        have: whole ? 0 : (this.#sheets.get(owner)?.version ?? 0),
+        have: whole ? 0 : this.#versionOf(owner),
       }));
       const forget = () => {
         for (const { owner } of sheets) this.#wishes.forget(owner, by);
@@ -475,16 +374,6 @@ export class Sheets {
     }
     if (this.#wishes.size > 0) this.#schedule();
   }
-}
-
-function isNewer({ version, digest }: SheetVersion, before: SheetVersion | undefined): boolean {
-  if (!before || version > before.version) return true;
-  return version === before.version && digest > before.digest;
-}
-
-function fits(records: ReadonlyMap<string, string>): boolean {
-  for (const [key, value] of records) if (key.length + value.length > SHEET_RECORD_MAX) return false;
-  return true;
 }
 
 function isSmall({ puts }: Delta): boolean {
