@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { Logins } from './access/logins.ts';
 import { isLoopback, NameCheck } from './access/origin.ts';
+import type { Principal } from './access/principal.ts';
 import { Rate } from './access/rate.ts';
 import { Sessions } from './access/sessions.ts';
 import { readTls, type TlsContents, type TlsFiles, watchTls } from './access/tls-files.ts';
@@ -93,21 +94,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   refuseOpenBind({ ...options, host });
   const secure = tls && (await readTls(tls));
   const limits = { ...LIMITS, ...options.limits };
+  const digest = digestOf(token);
   const coordinator = await startCoordinator(await openStore(options.store, logger), logger, {
     grace: options.grace,
     lockDelay: options.lockDelay,
-    bootstrap: digestOf(token),
+    bootstrap: digest,
   });
-  const sessions = new Sessions(coordinator.replica, limits.streams);
   const gate = new Gate(token, coordinator.fleet);
-  const tokens = new Tokens(coordinator.executor);
+  const isValid = (principal: Principal) => gate.stillAdmits(principal);
+  const sessions = new Sessions(coordinator.replica, limits.streams, isValid);
+  const tokens = new Tokens(coordinator.executor, digest);
   let serving = true;
   const context = {
     ...coordinator,
     gate,
     names: new NameCheck({ bound: host, hosts: allowHosts, origins: allowOrigins }),
     tokens,
-    logins: new Logins(tokens, (principal) => gate.stillAdmits(principal)),
+    logins: new Logins(tokens, isValid),
     sessions,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),

@@ -3,7 +3,7 @@ import { ClientFrame, PortolanError, ServerFrame, TIMEOUT_HEADER } from '@portol
 import type { Context as HonoContext } from 'hono';
 import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
-import type { Principal } from '../access/principal.ts';
+import { accountOf, type Principal } from '../access/principal.ts';
 import { accessRoutes } from './access.ts';
 import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
@@ -76,7 +76,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
       const principal = admitted(c);
       c.set('principal', principal);
       // An admin's token can do all harm there is; to slow it down would protect nothing.
-      if (principal.role !== 'admin') hold(rates.requests.take(principal.id, performance.now()));
+      if (principal.role !== 'admin') hold(rates.requests.take(accountOf(principal), performance.now()));
     }
     return next();
   });
