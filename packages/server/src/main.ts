@@ -7,7 +7,9 @@ import type { SheetCluster } from '@portolan/gossip';
 import { PortolanError } from '@portolan/model';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
+import { Proxies } from './access/address.ts';
 import { Logins } from './access/logins.ts';
+import { Newcomers } from './access/newcomers.ts';
 import { isLoopback, NameCheck } from './access/origin.ts';
 import type { Principal } from './access/principal.ts';
 import { Rate } from './access/rate.ts';
@@ -37,6 +39,8 @@ export interface ServerOptions {
   readonly allowHosts?: readonly string[] | undefined;
   /** Origins of pages on other servers that may use it: `https://ports.example.net`. */
   readonly allowOrigins?: readonly string[] | undefined;
+  /** Networks of proxies whose word is taken on where a request comes from: `10.0.0.0/24`. */
+  readonly trustedProxies?: readonly string[] | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** How long a service that a plan requires may be away before it is a finding, seconds; 30 unless told otherwise. */
   readonly grace?: number | undefined;
@@ -65,7 +69,7 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { requests: 1_000, streams: 2_000, connections: 20_000 };
-/** Requests without a good token, by address: health checks, scrapes, and whoever guesses. */
+/** Requests without a good token, of each kind from one address: health checks, scrapes, and whoever guesses. */
 const STRANGERS = { perSecond: 100, burst: 500 };
 
 export interface RunningServer {
@@ -76,6 +80,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A token of the start with fewer characters might be guessed from its digest, which all members of the gossip hear. */
+const GUESSABLE = 32;
 const WEBSOCKET_FRAME_MAX = 64 * 1024;
 /** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
 const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
@@ -92,13 +98,20 @@ const REJOIN_EVERY = 5_000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1', port = 7678, token, tls, allowHosts = [], allowOrigins = [], logger } = options;
   refuseOpenBind({ ...options, host });
+  const proxies = new Proxies(options.trustedProxies);
   const secure = tls && (await readTls(tls));
   const limits = { ...LIMITS, ...options.limits };
   const digest = digestOf(token);
+  const guessable = token.length < GUESSABLE;
+  if (guessable && options.gossip) {
+    logger.warn(
+      `the token of the start has fewer than ${GUESSABLE} characters, so it might be guessed from its digest: agents are not told that, and accept the token only by asking a coordinator; take a longer one ("openssl rand -hex 32")`,
+    );
+  }
   const coordinator = await startCoordinator(await openStore(options.store, logger), logger, {
     grace: options.grace,
     lockDelay: options.lockDelay,
-    bootstrap: digest,
+    bootstrap: guessable ? undefined : digest,
   });
   const gate = new Gate(token, coordinator.fleet);
   const isValid = (principal: Principal) => gate.stillAdmits(principal);
@@ -112,6 +125,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokens,
     logins: new Logins(tokens, isValid),
     sessions,
+    newcomers: new Newcomers(),
+    proxies,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),
       strangers: new Rate(STRANGERS.perSecond, STRANGERS.burst),

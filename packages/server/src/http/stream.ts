@@ -3,10 +3,11 @@ import { ClientFrame, closeCodes, PortolanError } from '@portolan/model';
 import { Hono } from 'hono';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
+import { networkOf } from '../access/address.ts';
 import type { Principal } from '../access/principal.ts';
 import { Rate } from '../access/rate.ts';
 import type { Sink } from '../stream/subscriber.ts';
-import type { Context } from './context.ts';
+import { addressOf, type Context } from './context.ts';
 
 /** How long a client has to say who it is, ms. */
 const AUTH_WITHIN = 5_000;
@@ -23,14 +24,16 @@ const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, una
  * The live stream. A client that cannot set headers (a browser) says its token in the first frame. A further
  * `subscribe` takes the place of the last.
  */
-export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
+export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }: Context) {
   const app = new Hono();
   app.get(
     '/stream',
     upgradeWebSocket((c) => {
       const authorization = c.req.header('authorization');
       const frames = new Rate(FRAMES.perSecond, FRAMES.burst);
+      const place = networkOf(addressOf(c));
       let leave: (() => void) | undefined;
+      let known = () => {};
       let unsubscribe = () => {};
       let timer: NodeJS.Timeout;
 
@@ -42,6 +45,7 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
       const enter = (ws: WSContext, look: () => Principal) => {
         try {
           const principal = look();
+          known();
           leave?.();
           leave = sessions.open(principal, () => {
             unsubscribe();
@@ -67,6 +71,7 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
           const socket = ws.raw as WebSocket;
           if (!serving()) return ws.close(closeCodes.goingAway, 'this coordinator is stopping');
           if (authorization !== undefined) enter(ws, () => gate.check(authorization));
+          else known = newcomers.enter(place, () => refuse(ws, closeCodes.tooMany, crowded()));
           timer = setTimeout(() => {
             if (!leave)
               refuse(
@@ -94,6 +99,7 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
         },
         onClose() {
           clearTimeout(timer);
+          known();
           unsubscribe();
           leave?.();
         },
@@ -104,6 +110,10 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
     }),
   );
   return app;
+}
+
+function crowded(): PortolanError {
+  return new PortolanError('too-many', 'too many connections from this address have not said who they are');
 }
 
 function read(data: unknown): ClientFrame | PortolanError {
