@@ -62,15 +62,15 @@ export interface ServerOptions {
 export interface Limits {
   /** Requests of one token a second, in the long run; five times as many at once. */
   readonly requests: number;
+  /** Requests without a good token (health checks, scrapes, guesses), of each kind from one address; likewise. */
+  readonly strangers: number;
   /** Streams that one token has open. */
   readonly streams: number;
   /** Connections of all clients together. */
   readonly connections: number;
 }
 
-const LIMITS: Limits = { requests: 1_000, streams: 2_000, connections: 20_000 };
-/** Requests without a good token, of each kind from one address: health checks, scrapes, and whoever guesses. */
-const STRANGERS = { perSecond: 100, burst: 500 };
+const LIMITS: Limits = { requests: 1_000, strangers: 100, streams: 2_000, connections: 20_000 };
 
 export interface RunningServer {
   readonly url: string;
@@ -129,7 +129,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     proxies,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),
-      strangers: new Rate(STRANGERS.perSecond, STRANGERS.burst),
+      strangers: new Rate(limits.strangers, 5 * limits.strangers),
     },
     logger,
     serving: () => serving,

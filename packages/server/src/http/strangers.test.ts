@@ -35,6 +35,8 @@ async function start(over: Partial<ServerOptions> = {}): Promise<void> {
     token,
     dashboard: pathToFileURL(join(directory, 'page/')),
     logger: pino({ level: 'silent' }),
+    // Few, so that a slow machine is too fast, too.
+    limits: { strangers: 1 },
     store: { kind: 'sqlite', path: join(directory, 'fleet.db') },
     ...over,
   });
@@ -62,10 +64,7 @@ async function ask(path: string, { method = 'GET', headers = {}, body, from }: A
 /** @returns how many of so many requests were held up */
 async function flood(path: string, count: number, asked: (n: number) => Asked): Promise<number> {
   let held = 0;
-  for (let from = 0; from < count; from += 50) {
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => ask(path, asked(from + i))));
-    held += answers.filter(({ status }) => status === 429).length;
-  }
+  for (let n = 0; n < count; n++) if ((await ask(path, asked(n))).status === 429) held++;
   return held;
 }
 
@@ -93,8 +92,8 @@ const everywhere = (n: number) => `127.0.${1 + (n % 20)}.${1 + (n % 200)}`;
 describe('junk without a token', () => {
   test('is held up though it comes from all loopback addresses, and holds up nobody else there', async () => {
     await start();
-    const held = await flood('/v1/hosts', 1_500, (n) => ({ from: everywhere(n) }));
-    expect(held).toBeGreaterThan(300);
+    const held = await flood('/v1/hosts', 40, (n) => ({ from: everywhere(n) }));
+    expect(held).toBeGreaterThan(10);
 
     for (const path of ['/', '/findings', '/assets/main-abc.js', '/livez', '/readyz', '/metrics', '/v1/openapi.json']) {
       expect((await ask(path)).status, path).toBe(200);
@@ -107,14 +106,14 @@ describe('junk without a token', () => {
 
   test('for one open route holds up no other, nor who has a token there', async () => {
     await start();
-    expect(await flood('/v1/openapi.json', 1_500, () => ({}))).toBeGreaterThan(100);
+    expect(await flood('/v1/openapi.json', 40, () => ({}))).toBeGreaterThan(10);
     expect((await ask('/metrics')).status).toBe(200);
     expect((await ask('/v1/openapi.json', { headers: { authorization } })).status).toBe(200);
   });
 
   test('for the page holds nobody out of the page', async () => {
     await start();
-    expect(await flood('/', 800, () => ({}))).toBe(0);
+    expect(await flood('/', 40, () => ({}))).toBe(0);
   });
 });
 
@@ -122,7 +121,7 @@ test('who guesses codes is held up, and whoever has a good one is not', async ()
   await start();
   const good = await code();
   const guess = { method: 'POST', body: { code: 'x'.repeat(32) } };
-  expect(await flood('/v1/logins/redeem', 800, (n) => ({ ...guess, from: everywhere(n) }))).toBeGreaterThan(100);
+  expect(await flood('/v1/logins/redeem', 40, (n) => ({ ...guess, from: everywhere(n) }))).toBeGreaterThan(10);
   expect((await redeem(good)).status).toBe(201);
 });
 
@@ -154,8 +153,8 @@ describe('behind a proxy', () => {
     const { body } = await ask('/v1/audit?action=reserve&limit=1', { headers: { authorization } });
     expect(JSON.parse(body)).toMatchObject({ items: [{ address: '198.51.100.5' }] });
 
-    const junk = await flood('/v1/hosts', 800, (n) => ({ headers: from(`2001:db8::${n.toString(16)}`) }));
-    expect(junk).toBeGreaterThan(100);
+    const junk = await flood('/v1/hosts', 40, (n) => ({ headers: from(`2001:db8::${n.toString(16)}`) }));
+    expect(junk).toBeGreaterThan(10);
     expect((await ask('/v1/hosts', { headers: from('2001:db8:0:1::1') })).status).toBe(401);
     expect((await ask('/v1/hosts')).status).toBe(401);
   });
