@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
 import { networkOf } from '../access/address.ts';
-import type { Principal } from '../access/principal.ts';
+import { accountOf, type Principal } from '../access/principal.ts';
 import { Rate } from '../access/rate.ts';
 import type { Sink } from '../stream/subscriber.ts';
 import { addressOf, type Context } from './context.ts';
@@ -24,7 +24,7 @@ const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, una
  * The live stream. A client that cannot set headers (a browser) says its token in the first frame. A further
  * `subscribe` takes the place of the last.
  */
-export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }: Context) {
+export function streamRoute({ gate, hub, logger, newcomers, rates, serving, sessions }: Context) {
   const app = new Hono();
   app.get(
     '/stream',
@@ -32,6 +32,7 @@ export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }:
       const authorization = c.req.header('authorization');
       const frames = new Rate(FRAMES.perSecond, FRAMES.burst);
       const place = networkOf(addressOf(c));
+      let principal: Principal | undefined;
       let leave: (() => void) | undefined;
       let known = () => {};
       let unsubscribe = () => {};
@@ -44,7 +45,7 @@ export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }:
 
       const enter = (ws: WSContext, look: () => Principal) => {
         try {
-          const principal = look();
+          principal = look();
           known();
           leave?.();
           leave = sessions.open(principal, () => {
@@ -56,13 +57,21 @@ export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }:
           refuse(ws, error.code === 'too-many' ? closeCodes.tooMany : closeCodes.unauthorized, error);
         }
       };
-      const tooFast = (ws: WSContext): boolean => {
-        if (frames.take('', performance.now()) === 0) return false;
-        refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'there are too many frames'));
+      /** A subscription costs what a list does, so it counts as a request of its token, too. */
+      const isSpent = (): boolean => {
+        if (!principal || principal.role === 'admin') return false;
+        return rates.requests.take(accountOf(principal), performance.now()) > 0;
+      };
+      /** What it still sends is not even read, and it need not have heard why: its connection goes in any case. */
+      const cutOff = (ws: WSContext, code: number, problem: PortolanError) => {
+        refuse(ws, code, problem);
         const socket = ws.raw as WebSocket;
-        // What it still sends is not even read, and it need not have heard why.
         socket.pause();
         setTimeout(() => socket.terminate(), LAST_WORD);
+      };
+      const tooFast = (ws: WSContext): boolean => {
+        if (frames.take('', performance.now()) === 0) return false;
+        cutOff(ws, closeCodes.tooMany, new PortolanError('too-many', 'there are too many frames'));
         return true;
       };
 
@@ -71,10 +80,10 @@ export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }:
           const socket = ws.raw as WebSocket;
           if (!serving()) return ws.close(closeCodes.goingAway, 'this coordinator is stopping');
           if (authorization !== undefined) enter(ws, () => gate.check(authorization));
-          else known = newcomers.enter(place, () => refuse(ws, closeCodes.tooMany, crowded()));
+          else known = newcomers.enter(place, () => cutOff(ws, closeCodes.tooMany, crowded()));
           timer = setTimeout(() => {
             if (!leave)
-              refuse(
+              cutOff(
                 ws,
                 closeCodes.unauthorized,
                 new PortolanError('unauthorized', 'no token came in time: send {"type":"auth","token":…} first'),
@@ -94,6 +103,7 @@ export function streamRoute({ gate, hub, logger, newcomers, serving, sessions }:
               closeCodes.unauthorized,
               new PortolanError('unauthorized', 'say who you are first: {"type":"auth","token":…}'),
             );
+          if (isSpent()) return refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'too many requests'));
           unsubscribe();
           unsubscribe = hub.subscribe(message, sinkOf(ws.raw as WebSocket));
         },
