@@ -118,6 +118,34 @@ describe('a wider bind', () => {
   });
 });
 
+describe('a proxy in front', () => {
+  test('is named by an option or the environment; a network that is none is told at the start', async () => {
+    const seenBy = async (url: string) => {
+      const authorization = `Bearer ${bench.token}`;
+      const headers = { authorization, 'x-forwarded-for': '198.51.100.4', 'content-type': 'application/json' };
+      const body = JSON.stringify({ from: 4000, to: 4000, protocol: null, reason: 'a test' });
+      await fetch(`${url}/v1/blocks`, { method: 'POST', headers, body });
+      const trail = await fetch(`${url}/v1/audit?limit=1`, { headers });
+      return ((await trail.json()) as { items: { address: string }[] }).items[0]?.address;
+    };
+    const file = (name: string) => ['--data', join(bench.directory, `${name}.sqlite`)];
+    const named = await bench.coordinator([
+      ...file('a'),
+      '--trusted-proxy',
+      '10.0.0.0/8',
+      '--trusted-proxy',
+      '127.0.0.1',
+    ]);
+    expect(await seenBy(named.url)).toBe('198.51.100.4');
+    const environment = { PORTOLAN_TRUSTED_PROXY: '10.0.0.0/8, 127.0.0.0/8' };
+    const known = await bench.coordinator(file('b'), { environment });
+    expect(await seenBy(known.url)).toBe('198.51.100.4');
+    const wrong = await bench.portolan(['server', '--port', '0', '--trusted-proxy', 'proxy.example.net']).ended;
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.stderr).toContain('"proxy.example.net" is no network of proxies');
+  });
+});
+
 describe('names', () => {
   /** With a Host header of one's own, which fetch does not allow. */
   async function ask(

@@ -1,5 +1,14 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { BOOTSTRAP_TOKEN, type Caller, type Fleet, key, PortolanError, tokenIdOf } from '@portolan/model';
+import {
+  BOOTSTRAP_TOKEN,
+  type Caller,
+  endOf,
+  type Fleet,
+  key,
+  PortolanError,
+  startParent,
+  tokenIdOf,
+} from '@portolan/model';
 
 /**
  * Tells whose token it is without a coordinator: by the digests that the registry spread, or because it is the agent's
@@ -18,8 +27,10 @@ export function admit(authorization: string | undefined, own: string, fleet: Fle
   const bootstrap = fleet.get('token', key.token(BOOTSTRAP_TOKEN))?.value;
   for (const held of [known, bootstrap]) {
     if (!held || !timingSafeEqual(digest, Buffer.from(held.digest))) continue;
-    if (held.expiresAt === null || Date.parse(held.expiresAt) > Date.now()) return held;
-    throw new PortolanError('unauthorized', `the token "${held.name}" expired at ${held.expiresAt}`);
+    const end = endOf(held, fleet, bootstrap && startParent(bootstrap.digest));
+    if (end === undefined) return held;
+    const why = end === 'expired' ? `expired at ${held.expiresAt}` : 'is a login, and its maker is accepted no more';
+    throw new PortolanError('unauthorized', `the token "${held.name}" ${why}`);
   }
   if (timingSafeEqual(digest, digestOf(own))) {
     return { id: 'own', name: 'of this agent', role: 'agent', projects: null, host: null, expiresAt: null };

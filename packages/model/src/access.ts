@@ -66,7 +66,7 @@ export type TokenView = z.infer<typeof TokenView>;
  */
 export const StoredToken = TokenView.extend({
   digest: z.string().length(43),
-  /** Id of the token that it was made with, of a login: it goes when that one is revoked. */
+  /** Of a login: the id of the token that it was made with, or `startParent`. It is accepted as long as that one is. */
   parent: z.string().optional(),
 });
 export type StoredToken = z.infer<typeof StoredToken>;
@@ -124,6 +124,7 @@ export const auditActions = [
   'change-keys',
   'create-token',
   'revoke-token',
+  'log-in',
   'refused',
 ] as const;
 export const AuditAction = z.enum(auditActions);
@@ -136,14 +137,20 @@ export const AuditEvent = z
     at: z.iso.datetime(),
     action: AuditAction,
     /** The token that was shown. */
-    actor: z.object({ id: z.string(), name: z.string(), role: Role }),
-    /** Where the request came from, as the coordinator saw it: behind a proxy, the proxy. */
+    actor: z.object({
+      id: z.string(),
+      name: z.string(),
+      role: Role,
+      /** Of a login: the id of the token that it was made with. */
+      parent: z.string().optional(),
+    }),
+    /** Where the request came from: as the coordinator saw it, or as a proxy said that it trusts. */
     address: z.string().nullable(),
     /** Keys of the entries that were changed, with the endpoint, project or name that they stand for. */
     targets: z.array(z.object({ key: z.string(), of: z.string().nullable() })),
     /** Of what was refused: what was asked, and why not. */
     detail: z.string().nullable(),
-    /** How often the same was refused in a row. */
+    /** How often the same was refused within a second. */
     times: z.int().min(1),
   })
   .meta({ id: 'AuditEvent' });

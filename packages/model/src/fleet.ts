@@ -1,3 +1,4 @@
+import type { StoredToken } from './access.ts';
 import { canonicalService } from './alias.ts';
 import type { Assignment, RestingPort } from './assignment.ts';
 import { SetDigest } from './digest.ts';
@@ -81,6 +82,8 @@ export class Fleet {
   readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
   readonly #findingsByPort = new Map<string, Set<Held<'finding'>>>();
   readonly #hostsByName = new Map<string, Set<string>>();
+  readonly #loginsByParent = new Map<string, Set<Held<'token'>>>();
+  #loginCount = 0;
   readonly #ephemeral = new Map<string, Interval>();
   #ephemeralRanges: readonly Interval[] = [];
 
@@ -155,6 +158,20 @@ export class Fleet {
   /** The findings about a port, those that are resolved and not yet forgotten among them. */
   findings(protocol: Protocol, port: number): ReadonlySet<Held<'finding'>> {
     return this.#findingsByPort.get(`${protocol}/${port}`) ?? NOBODY;
+  }
+
+  /** The logins that were made with a token. @param parent its id, or `startParent` */
+  logins(parent: string): ReadonlySet<Held<'token'>> {
+    return this.#loginsByParent.get(parent) ?? NOBODY;
+  }
+
+  /** What has logins: ids of tokens, whether there is such a token or not, and `startParent`. */
+  loginParents(): MapIterator<string> {
+    return this.#loginsByParent.keys();
+  }
+
+  get loginCount(): number {
+    return this.#loginCount;
   }
 
   listenersOf(host: string): ReadonlyMap<string, Held<'listener'>> {
@@ -294,6 +311,13 @@ export class Fleet {
         if (port !== null) addTo(this.#findingsByPort, `${protocol}/${port}`, held as Held<'finding'>);
         break;
       }
+      case 'token': {
+        const { parent } = held.value as StoredToken;
+        if (parent === undefined) break;
+        addTo(this.#loginsByParent, parent, held as Held<'token'>);
+        this.#loginCount++;
+        break;
+      }
       case 'listener':
         this.#indexListener(held as Held<'listener'>);
         break;
@@ -333,6 +357,13 @@ export class Fleet {
       case 'finding': {
         const { protocol, port } = held.value as Finding;
         if (port !== null) removeFrom(this.#findingsByPort, `${protocol}/${port}`, held as Held<'finding'>);
+        break;
+      }
+      case 'token': {
+        const { parent } = held.value as StoredToken;
+        if (parent === undefined) break;
+        removeFrom(this.#loginsByParent, parent, held as Held<'token'>);
+        this.#loginCount--;
         break;
       }
       case 'listener':

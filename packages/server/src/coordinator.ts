@@ -2,6 +2,7 @@ import type { Fleet } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { AuditWriter } from './access/audit.ts';
+import { LoginsDuty } from './access/logins-duty.ts';
 import { AlertsDuty } from './alerts/alerts-duty.ts';
 import { Webhooks } from './alerts/webhooks.ts';
 import { Aliases } from './commands/aliases.ts';
@@ -122,6 +123,7 @@ export async function startCoordinator(
     new TrimDuty(replica, 'event', logger),
     new DurabilityDuty(store, replica),
     new LossesDuty(replica),
+    new LoginsDuty(replica),
     new AlertsDuty(replica, logger),
   ];
   const audit = new AuditWriter(committer, logger);

@@ -7,8 +7,11 @@ import type { SheetCluster } from '@portolan/gossip';
 import { PortolanError } from '@portolan/model';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
+import { Proxies } from './access/address.ts';
 import { Logins } from './access/logins.ts';
+import { Newcomers } from './access/newcomers.ts';
 import { isLoopback, NameCheck } from './access/origin.ts';
+import type { Principal } from './access/principal.ts';
 import { Rate } from './access/rate.ts';
 import { Sessions } from './access/sessions.ts';
 import { readTls, type TlsContents, type TlsFiles, watchTls } from './access/tls-files.ts';
@@ -36,6 +39,8 @@ export interface ServerOptions {
   readonly allowHosts?: readonly string[] | undefined;
   /** Origins of pages on other servers that may use it: `https://ports.example.net`. */
   readonly allowOrigins?: readonly string[] | undefined;
+  /** Networks of proxies whose word is taken on where a request comes from: `10.0.0.0/24`. */
+  readonly trustedProxies?: readonly string[] | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** How long a service that a plan requires may be away before it is a finding, seconds; 30 unless told otherwise. */
   readonly grace?: number | undefined;
@@ -57,15 +62,15 @@ export interface ServerOptions {
 export interface Limits {
   /** Requests of one token a second, in the long run; five times as many at once. */
   readonly requests: number;
+  /** Requests without a good token (health checks, scrapes, guesses), of each kind from one address; likewise. */
+  readonly strangers: number;
   /** Streams that one token has open. */
   readonly streams: number;
   /** Connections of all clients together. */
   readonly connections: number;
 }
 
-const LIMITS: Limits = { requests: 1_000, streams: 2_000, connections: 20_000 };
-/** Requests without a good token, by address: health checks, scrapes, and whoever guesses. */
-const STRANGERS = { perSecond: 100, burst: 500 };
+const LIMITS: Limits = { requests: 1_000, strangers: 100, streams: 2_000, connections: 20_000 };
 
 export interface RunningServer {
   readonly url: string;
@@ -75,6 +80,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A token of the start with fewer characters might be guessed from its digest, which all members of the gossip hear. */
+const GUESSABLE = 32;
 const WEBSOCKET_FRAME_MAX = 64 * 1024;
 /** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
 const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
@@ -91,27 +98,38 @@ const REJOIN_EVERY = 5_000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1', port = 7678, token, tls, allowHosts = [], allowOrigins = [], logger } = options;
   refuseOpenBind({ ...options, host });
+  const proxies = new Proxies(options.trustedProxies);
   const secure = tls && (await readTls(tls));
   const limits = { ...LIMITS, ...options.limits };
+  const digest = digestOf(token);
+  const guessable = token.length < GUESSABLE;
+  if (guessable && options.gossip) {
+    logger.warn(
+      `the token of the start has fewer than ${GUESSABLE} characters, so it might be guessed from its digest: agents are not told that, and accept the token only by asking a coordinator; take a longer one ("openssl rand -hex 32")`,
+    );
+  }
   const coordinator = await startCoordinator(await openStore(options.store, logger), logger, {
     grace: options.grace,
     lockDelay: options.lockDelay,
-    bootstrap: digestOf(token),
+    bootstrap: guessable ? undefined : digest,
   });
-  const sessions = new Sessions(coordinator.replica, limits.streams);
   const gate = new Gate(token, coordinator.fleet);
-  const tokens = new Tokens(coordinator.executor);
+  const isValid = (principal: Principal) => gate.stillAdmits(principal);
+  const sessions = new Sessions(coordinator.replica, limits.streams, isValid);
+  const tokens = new Tokens(coordinator.executor, digest);
   let serving = true;
   const context = {
     ...coordinator,
     gate,
     names: new NameCheck({ bound: host, hosts: allowHosts, origins: allowOrigins }),
     tokens,
-    logins: new Logins(tokens, (principal) => gate.stillAdmits(principal)),
+    logins: new Logins(tokens, isValid),
     sessions,
+    newcomers: new Newcomers(),
+    proxies,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),
-      strangers: new Rate(STRANGERS.perSecond, STRANGERS.burst),
+      strangers: new Rate(limits.strangers, 5 * limits.strangers),
     },
     logger,
     serving: () => serving,

@@ -326,7 +326,7 @@ export class Replica {
   }
 }
 
-function lostCommit(position: Position): PortolanError {
+export function lostCommit(position: Position): PortolanError {
   return new PortolanError(
     'durability-unknown',
     `the position ${position} is not in the store's history any more: what was committed there is lost; ask again`,

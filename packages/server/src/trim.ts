@@ -1,4 +1,4 @@
-import { type Fleet, key } from '@portolan/model';
+import { type EntryValue, type Fleet, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
@@ -13,7 +13,10 @@ const LOOK_EVERY = 60_000;
 /** What happened: who did what, and what became of findings. The ids of both begin with the time. */
 type Trail = 'audit' | 'event';
 
-/** Keeps a trail from growing without end. */
+/**
+ * Keeps a trail from growing without end: of what is not too old, whoever has the most events loses its oldest first. So
+ * nobody can push out what others did.
+ */
 export class TrimDuty implements Duty {
   readonly #replica: Replica;
   readonly #trail: Trail;
@@ -62,10 +65,51 @@ export class TrimDuty implements Duty {
   }
 }
 
-/** Keys of the events that are too many or too old. */
+/** Keys of the events that are too old or too many. */
 function overdue(fleet: Fleet, trail: Trail): string[] {
-  const keys = Array.from(fleet.all(trail), (held) => held.key).sort();
   const eldest = key[trail](new Date(Date.now() - KEPT_FOR).toISOString());
-  const aged = keys.findIndex((each) => each > eldest);
-  return keys.slice(0, Math.max(keys.length - KEPT, aged < 0 ? keys.length : aged));
+  const aged: string[] = [];
+  const others: Owned[] = [];
+  for (const { key: entryKey, value } of fleet.all(trail)) {
+    if (entryKey <= eldest) aged.push(entryKey);
+    else others.push({ key: entryKey, owner: ownerOf(value) });
+  }
+  return [...aged, ...surplus(others, KEPT)];
+}
+
+/** An act is of the token that it was done with, or that a login was made with; a step of a finding is of that finding. */
+function ownerOf(event: EntryValue<Trail>): string {
+  return 'finding' in event ? event.finding.id : (event.actor.parent ?? event.actor.id);
+}
+
+export interface Owned {
+  /** Sorts by time. */
+  readonly key: string;
+  readonly owner: string;
+}
+
+/**
+ * The events to drop so that `kept` are left: one after the other, the oldest of the owner that has the most; of several
+ * such owners, the oldest of all. Whoever has less than an equal share therefore loses nothing.
+ *
+ * @returns their keys, the oldest first
+ */
+export function surplus(events: readonly Owned[], kept: number): string[] {
+  if (events.length <= kept) return [];
+  const newestFirst = events.toSorted((a, b) => (a.key > b.key ? -1 : 1));
+  /** Of each event how many newer ones its owner has, and how many events there are with each such rank. */
+  const ranks: number[] = [];
+  const ofRank: number[] = [];
+  const counts = new Map<string, number>();
+  for (const { owner } of newestFirst) {
+    const rank = counts.get(owner) ?? 0;
+    counts.set(owner, rank + 1);
+    ranks.push(rank);
+    ofRank[rank] = (ofRank[rank] ?? 0) + 1;
+  }
+  let left = kept;
+  let last = 0;
+  while (ofRank[last]! <= left) left -= ofRank[last++]!;
+  const going = newestFirst.filter((_event, i) => ranks[i]! > last || (ranks[i] === last && left-- <= 0));
+  return going.map((event) => event.key).reverse();
 }

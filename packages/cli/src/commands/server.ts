@@ -23,6 +23,7 @@ interface Options extends GossipChoice {
   tlsClientCa?: string;
   allowHost?: string[];
   allowOrigin?: string[];
+  trustedProxy?: string[];
   rateLimit?: number;
   streamLimit?: number;
   connectionLimit?: number;
@@ -51,6 +52,11 @@ export function server(): Command {
     .option('--insecure-bind', 'listen beyond loopback although there is no TLS')
     .option('--allow-host <name>', 'a further name that it is reached by; may stand several times', collect)
     .option('--allow-origin <origin>', 'pages of this origin may use it; may stand several times', origin)
+    .option(
+      '--trusted-proxy <network>',
+      'take the word of proxies here (10.0.0.0/24) on where a request comes from; may stand several times (PORTOLAN_TRUSTED_PROXY)',
+      collect,
+    )
     .option('--rate-limit <n>', 'requests a second of one token, in the long run (default: 1000)', positive)
     .option('--stream-limit <n>', 'streams that one token may have open (default: 2000)', positive)
     .option('--connection-limit <n>', 'connections of all clients together (default: 20000)', positive)
@@ -86,6 +92,7 @@ export function server(): Command {
         insecureBind: options.insecureBind,
         allowHosts: options.allowHost,
         allowOrigins: options.allowOrigin,
+        trustedProxies: options.trustedProxy ?? proxiesNamed(process.env.PORTOLAN_TRUSTED_PROXY),
         dashboard: pageDirectory,
         grace: options.grace,
         limits: {
@@ -118,6 +125,10 @@ async function storeOf({ redis = process.env.PORTOLAN_REDIS, data, fleet, ack }:
     throw new PortolanError('invalid-request', `There is no level "${ack}": --ack takes memory, disk or replicas:N.`);
   }
   return { kind: 'redis' as const, url: redis, fleet, acknowledgement: ack };
+}
+
+function proxiesNamed(text = ''): string[] {
+  return text.split(/[\s,]+/).filter((each) => each !== '');
 }
 
 function tlsOf({ tlsCert: cert, tlsKey: key, tlsClientCa: clientCa }: Options) {

@@ -68,7 +68,7 @@ export function attributed(alternatives: readonly Alternative[], fleet: Fleet): 
 }
 
 export function auditEvent(
-  { principal: { id, name, role }, address }: Act,
+  { principal: { id, name, role, parent }, address }: Act,
   action: AuditAction,
   { targets = [], detail = null, times = 1 }: Partial<Pick<AuditEvent, 'targets' | 'detail' | 'times'>>,
 ): AuditEvent {
@@ -78,7 +78,7 @@ export function auditEvent(
     id: `${at}-${COORDINATOR}${(events++).toString(36).padStart(7, '0')}`,
     at,
     action,
-    actor: { id, name, role },
+    actor: { id, name, role, ...(parent !== undefined && { parent }) },
     address,
     targets,
     detail,

@@ -24,9 +24,9 @@ afterAll(() => rm(directory, { recursive: true }));
 const start = async (file: string) =>
   startCoordinator(await openSqliteStore({ path: join(directory, file) }), pino({ level: 'silent' }));
 
-function event(at: number, n: number): AuditEvent {
+function event(at: number, n: number, id = 'x', parent?: string): AuditEvent {
   const time = new Date(at).toISOString();
-  const actor = { id: 'x', name: 'x', role: 'admin' } as const;
+  const actor = { id, name: id, role: 'admin', ...(parent !== undefined && { parent }) } as const;
   return {
     id: `${time}-${String(n).padStart(8, '0')}`,
     at: time,
@@ -57,6 +57,33 @@ test('the trail keeps the newest events, and forgets the oldest when too many ha
   expect(fleet.count('audit')).toBeGreaterThanOrEqual(KEPT);
   expect(fleet.has(key.audit(events[0]!.id))).toBe(false);
   expect(auditPage(fleet, { limit: 1 }).items[0]!.id).toBe(events.at(-1)!.id);
+  await coordinator.stop();
+});
+
+test('one actor, whatever it does through its own token and its logins, pushes out nothing that others did', async () => {
+  const coordinator = await start('flood.db');
+  const now = Date.now();
+  const calm = Array.from({ length: 2_000 }, (_, n) => event(now + n, n, `calm ${n % 7}`));
+  const login = (n: number) => (n % 2 === 0 ? event(now + n, n, 'greedy') : event(now + n, n, `login ${n}`, 'greedy'));
+  await write(coordinator, [...calm, ...Array.from({ length: KEPT + 3_000 }, (_, n) => login(n + 2_000))]);
+  const { fleet } = coordinator;
+  await vi.waitFor(() => expect(fleet.count('audit')).toBeLessThanOrEqual(KEPT + 2_000), patient);
+  for (const { id } of calm) expect(fleet.has(key.audit(id))).toBe(true);
+  await coordinator.stop();
+});
+
+test('who is refused in many ways at once neither fills the trail nor hides that others are refused', async () => {
+  const coordinator = await start('refused.db');
+  const { audit, fleet } = coordinator;
+  const viewer = (id: string) => ({ ...BOOTSTRAP, id, name: id, role: 'viewer' as const });
+  for (let n = 0; n < 500; n++) audit.refused({ principal: viewer('greedy'), address: null }, `PUT /v1/ranges/${n}`);
+  audit.refused({ principal: viewer('calm'), address: null }, 'PUT /v1/ranges/one');
+  await audit.flush();
+  const events = auditPage(fleet, { limit: 1_000 }).items;
+  expect(events.filter(({ actor }) => actor.id === 'calm')).toMatchObject([{ detail: 'PUT /v1/ranges/one' }]);
+  const greedy = events.filter(({ actor }) => actor.id === 'greedy');
+  expect(greedy.length).toBeLessThanOrEqual(11);
+  expect(greedy.reduce((sum, { times }) => sum + times, 0)).toBe(500);
   await coordinator.stop();
 });
 

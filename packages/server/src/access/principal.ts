@@ -1,7 +1,15 @@
 import type { Caller, Role } from '@portolan/model';
 
 /** Who asks, once the gate has looked at the token. */
-export type Principal = Caller;
+export interface Principal extends Caller {
+  /** Of a login: the id of the token that it was made with. */
+  readonly parent?: string | undefined;
+}
+
+/** Id of the token that this one counts as, wherever something is counted for each: logins count as their maker. */
+export function accountOf({ id, parent }: Pick<Principal, 'id' | 'parent'>): string {
+  return parent ?? id;
+}
 
 /** The holder of the token that the coordinator was started with. It is in no store, so it can always mend one. */
 export const BOOTSTRAP: Principal = {

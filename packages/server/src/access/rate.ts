@@ -6,6 +6,7 @@ interface Bucket {
 
 /** Buckets that have filled up again are forgotten when there are this many. */
 const BUCKETS_MAX = 10_000;
+const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
  * Limits how often something is done, for each key by itself: `perSecond` in the long run, and `burst` at once.
@@ -49,9 +50,9 @@ export class Rate {
 
   #forget(now: number): void {
     for (const [key, bucket] of this.#buckets) if (this.#leftAt(bucket, now) >= this.#burst) this.#buckets.delete(key);
-    // All in use: whoever came first has had the longest time to fill up again.
+    // In use: whoever came first has had the longest time to fill up again. Some at once, since a look at all is dear.
     for (const key of this.#buckets.keys()) {
-      if (this.#buckets.size < BUCKETS_MAX) break;
+      if (this.#buckets.size < BUCKETS_MAX - FORGOTTEN_AT_ONCE) break;
       this.#buckets.delete(key);
     }
   }

@@ -18,12 +18,21 @@ const TASK_REMAINS = 8_000;
 export class Tasks {
   readonly #committer: Committer;
   readonly #executor: Executor;
-  readonly #replica: Replica;
+  /** What takes the answer of each task that is waited for, so that a change costs the same however many wait. */
+  readonly #waiting = new Map<string, (answer: Task['answer']) => void>();
 
   constructor(committer: Committer, executor: Executor, replica: Replica) {
     this.#committer = committer;
     this.#executor = executor;
-    this.#replica = replica;
+    replica.subscribe({
+      applied: ({ touches }) => {
+        for (const { kind, after } of touches) if (kind === 'task') this.#look(after?.value as Task | undefined);
+      },
+      // The answer may have come while the feed was lost.
+      reset: () => {
+        for (const { value } of replica.fleet.all('task')) this.#look(value);
+      },
+    });
   }
 
   /** @param within ms @returns the agent's answer; `undefined` when there was none in time */
@@ -56,22 +65,16 @@ export class Tasks {
   #answer(entryKey: string, within: number): { promise: Promise<Task['answer'] | undefined>; cancel(): void } {
     const { promise, resolve } = Promise.withResolvers<Task['answer'] | undefined>();
     const timer = setTimeout(() => resolve(undefined), within);
-    const look = (task: Task | undefined) => {
-      if (task?.answer) resolve(task.answer);
-    };
-    const unsubscribe = this.#replica.subscribe({
-      applied: ({ touches }) => {
-        const touch = touches.find((touch) => touch.key === entryKey && touch.after);
-        look(touch?.after?.value as Task | undefined);
-      },
-      // The answer may have come while the feed was lost.
-      reset: () => look(this.#replica.fleet.get('task', entryKey)?.value),
-    });
+    this.#waiting.set(entryKey, resolve);
     const cancel = () => {
       clearTimeout(timer);
-      unsubscribe();
+      this.#waiting.delete(entryKey);
       resolve(undefined);
     };
     return { promise, cancel };
+  }
+
+  #look(task: Task | undefined): void {
+    if (task?.answer) this.#waiting.get(key.task(task.id))?.(task.answer);
   }
 }

@@ -5,6 +5,7 @@ import {
   type EntryValue,
   type Fleet,
   type Held,
+  isOfStart,
   key,
   packEntry,
   REGISTRY_SHEET,
@@ -82,7 +83,7 @@ export class RegistryDuty implements Duty {
       const puts = new Map<string, string>();
       const deletes: string[] = [];
       for (const entryKey of changed) {
-        const text = recordOf(fleet, entryKey);
+        const text = this.#recordOf(fleet, entryKey);
         if (text === undefined) deletes.push(entryKey);
         else puts.set(entryKey, text);
       }
@@ -118,23 +119,29 @@ export class RegistryDuty implements Duty {
     const records = new Map<string, string>();
     for (const kind of registryKinds) {
       for (const held of fleet.all(kind)) {
-        const text = textOf(held);
+        const text = this.#textOf(held);
         if (text !== undefined) records.set(held.key, text);
       }
     }
     if (this.#bootstrap) records.set(key.token(BOOTSTRAP_TOKEN), packEntry(this.#bootstrap, '0.0'));
     return records;
   }
+
+  #recordOf(fleet: Fleet, entryKey: string): string | undefined {
+    const kind = entryKey.slice(0, entryKey.indexOf('/')) as EntryKind;
+    const held = fleet.get(kind, entryKey);
+    return held && this.#textOf(held);
+  }
+
+  /** A login of the start's token names the beginning of its digest. */
+  #textOf(held: Held): string | undefined {
+    const hidden = held.kind === 'token' && !this.#bootstrap && isOfStart(held.value as StoredToken);
+    return hidden ? undefined : textOf(held);
+  }
 }
 
 function isRegistryKind(kind: EntryKind): boolean {
   return (registryKinds as readonly EntryKind[]).includes(kind);
-}
-
-function recordOf(fleet: Fleet, entryKey: string): string | undefined {
-  const kind = entryKey.slice(0, entryKey.indexOf('/')) as EntryKind;
-  const held = fleet.get(kind, entryKey);
-  return held && textOf(held);
 }
 
 /** What is resolved is nobody's concern any more. */

@@ -20,7 +20,7 @@ import { Consistency, operations, Paging, PortText, reader } from './operation.t
 const tag = 'Access';
 
 export function accessRoutes(context: Context) {
-  const { tokens } = context;
+  const { gate, tokens } = context;
   const read = reader(context);
   const { app, add } = operations();
 
@@ -49,7 +49,7 @@ export function accessRoutes(context: Context) {
         fleet,
         fleet.all('token'),
         query,
-        () => true,
+        ({ value }) => gate.stillAdmits(value),
         ({ value }) => viewOf(value),
       );
     },

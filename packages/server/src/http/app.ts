@@ -3,13 +3,13 @@ import { ClientFrame, PortolanError, ServerFrame, TIMEOUT_HEADER } from '@portol
 import type { Context as HonoContext } from 'hono';
 import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
-import type { Principal } from '../access/principal.ts';
+import { accountOf, type Principal } from '../access/principal.ts';
 import { accessRoutes } from './access.ts';
 import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
 import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
-import { addressOf, type Context, callerOf, type Env, senderOf } from './context.ts';
+import { type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
 import { findingRoutes } from './findings.ts';
 import { gossipRoutes } from './gossip.ts';
@@ -22,6 +22,7 @@ import { portRoutes } from './ports.ts';
 import { answerWith, problemAnswer } from './problems.ts';
 import { processRoutes } from './processes.ts';
 import { statusRoutes } from './status.ts';
+import { countStranger, hold } from './strangers.ts';
 import { streamRoute } from './stream.ts';
 import { webhookRoutes } from './webhooks.ts';
 
@@ -40,6 +41,8 @@ const OPEN = new Set([
   '/v1/logins/redeem',
   '/v1/proof',
 ]);
+/** Count strangers by themselves: one that is about to say who it is, or has a good code, must not be held up. */
+const COUNT_THEMSELVES = new Set(['/v1/stream', '/v1/logins/redeem']);
 
 export interface AppOptions {
   /** Pages of these origins may read, too. */
@@ -50,7 +53,7 @@ export interface AppOptions {
 
 /** All routes of a coordinator behind one gate. */
 export function createApp(context: Context, { origins, dashboard }: AppOptions) {
-  const { audit, gate, logger, metrics, names, rates } = context;
+  const { audit, gate, logger, metrics, names, proxies, rates } = context;
   const app = new OpenAPIHono<Env>();
 
   app.use(async (c, next) => {
@@ -59,6 +62,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     metrics.observeRequest(c.req.method, routePath(c, -1), c.res.status, (performance.now() - started) / 1000);
   });
   app.use((c, next) => {
+    c.set('address', proxies.addressOf(c.env.incoming.socket.remoteAddress, c.req.header('x-forwarded-for')));
     const host = c.req.header('host');
     names.checkHost(host);
     names.checkOrigin(c.req.header('origin'), host, 'encrypted' in c.env.incoming.socket);
@@ -70,15 +74,13 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
       cors({ origin: [...origins], allowHeaders: ['authorization', 'content-type', TIMEOUT_HEADER], maxAge: 600 }),
     );
   app.use((c, next) => {
-    const { path } = c.req;
-    // The stream takes its token from the header or from the first frame.
-    if (isOpen(path)) admitStranger(c);
-    else {
-      const principal = admitted(c);
-      c.set('principal', principal);
-      // An admin's token can do all harm there is; to slow it down would protect nothing.
-      if (principal.role !== 'admin') hold(rates.requests.take(principal.id, performance.now()));
-    }
+    // The page lies in memory, and junk of its user's address must not keep the user out of it.
+    if (isPage(c.req.path)) return next();
+    const principal = admitted(c);
+    if (!principal) return next();
+    c.set('principal', principal);
+    // An admin's token can do all harm there is; to slow it down would protect nothing.
+    if (principal.role !== 'admin') hold(rates.requests.take(accountOf(principal), performance.now()));
     return next();
   });
   app.use((c, next) => {
@@ -126,35 +128,32 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   });
   return app;
 
-  function isOpen(path: string): boolean {
-    if (OPEN.has(path) || path.startsWith('/reference/')) return true;
-    return dashboard !== undefined && isDashboardPath(path);
+  function isPage(path: string): boolean {
+    return dashboard !== undefined && !OPEN.has(path) && isDashboardPath(path);
   }
 
-  function admitted(c: HonoContext<Env>): Principal {
-    try {
-      return gate.check(c.req.header('authorization'));
-    } catch (error) {
-      admitStranger(c);
-      throw error;
+  /** Looks at the token first: whoever has a good one is no stranger. @returns nothing for a stranger at an open route */
+  function admitted(c: HonoContext<Env>): Principal | undefined {
+    const authorization = c.req.header('authorization');
+    const path = c.req.path.startsWith('/reference/') ? '/reference' : c.req.path;
+    const open = OPEN.has(path);
+    if (open && authorization === undefined) {
+      if (!COUNT_THEMSELVES.has(path)) countStranger(rates.strangers, c, path);
+      return undefined;
     }
-  }
-
-  function admitStranger(c: HonoContext<Env>): void {
-    hold(rates.strangers.take(addressOf(c) ?? '', performance.now()));
+    try {
+      return gate.check(authorization);
+    } catch (error) {
+      countStranger(rates.strangers, c, 'refused');
+      if (!open) throw error;
+      return undefined;
+    }
   }
 }
 
 function bodyMax(path: string): number {
   if (path.endsWith('/report')) return REPORT_BODY_MAX;
   return path.startsWith('/v1/plans/') ? PLAN_BODY_MAX : BODY_MAX;
-}
-
-/** @param wait seconds, 0 for none @throws PortolanError `too-many` */
-function hold(wait: number): void {
-  if (wait === 0) return;
-  const retryAfter = Math.max(1, Math.ceil(wait));
-  throw new PortolanError('too-many', `there are too many requests; try again in ${retryAfter} s`, { retryAfter });
 }
 
 function describe(app: OpenAPIHono<Env>): void {
@@ -180,13 +179,20 @@ function describe(app: OpenAPIHono<Env>): void {
       },
     },
   });
-  app.doc31('/v1/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Portolan',
-      version: '1',
-      description: 'A fleet-wide port registry: every port in the fleet has one owner.',
-    },
-    servers: [{ url: '/' }],
+  // Made once: it takes as long as hundreds of other answers, and anybody may ask for it.
+  let document: string | undefined;
+  app.get('/v1/openapi.json', (c) => {
+    document ??= JSON.stringify(
+      app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: {
+          title: 'Portolan',
+          version: '1',
+          description: 'A fleet-wide port registry: every port in the fleet has one owner.',
+        },
+        servers: [{ url: '/' }],
+      }),
+    );
+    return c.body(document, 200, { 'content-type': 'application/json' });
   });
 }

@@ -3,7 +3,9 @@ import { RequestTimeout, TIMEOUT_HEADER } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import type { Act } from '../access/act.ts';
+import type { Proxies } from '../access/address.ts';
 import type { Logins } from '../access/logins.ts';
+import type { Newcomers } from '../access/newcomers.ts';
 import type { NameCheck } from '../access/origin.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Rate } from '../access/rate.ts';
@@ -22,6 +24,8 @@ export interface Context extends Coordinator {
   readonly logins: Logins;
   readonly sessions: Sessions;
   readonly rates: Rates;
+  readonly newcomers: Newcomers;
+  readonly proxies: Proxies;
   readonly logger: Logger;
   /** False from the moment the coordinator begins to stop. */
   serving(): boolean;
@@ -30,14 +34,14 @@ export interface Context extends Coordinator {
 export interface Rates {
   /** Requests, by the id of the token. */
   readonly requests: Rate;
-  /** Requests without a good token, by address. */
+  /** Requests without a good token, by what they are for and where they come from. */
   readonly strangers: Rate;
 }
 
 /** What a request carries from the gate on. */
 export interface Env {
   Bindings: HttpBindings;
-  Variables: { principal: Principal; sender: Sender };
+  Variables: { principal: Principal; sender: Sender; address: string | null };
 }
 
 /** Who asks, once the gate has let the request through. */
@@ -45,10 +49,9 @@ export function callerOf(c: HonoContext): Act {
   return { principal: c.get('principal'), address: addressOf(c) };
 }
 
-/** Of the other end of the connection: behind a proxy, the proxy. A header that says otherwise is anybody's word. */
+/** Where the request comes from. A header tells it only if a trusted proxy sent it; see `Proxies`. */
 export function addressOf(c: HonoContext): string | null {
-  const { incoming } = c.env as HttpBindings;
-  return incoming.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null;
+  return c.get('address');
 }
 
 /** @throws PortolanError `invalid-request` when it does not say right how long it waits */

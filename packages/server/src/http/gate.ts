@@ -1,21 +1,32 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type Fleet, key, PortolanError, tokenIdOf } from '@portolan/model';
+import {
+  endOf,
+  type Fleet,
+  isOfStart,
+  key,
+  PortolanError,
+  type StoredToken,
+  startParent,
+  tokenIdOf,
+} from '@portolan/model';
 import { BOOTSTRAP, type Principal } from '../access/principal.ts';
-import { hasExpired } from '../access/sessions.ts';
 import { digestOf } from '../access/tokens.ts';
 
 /**
  * Tells whose token it is: that of the start, or one of the store. Each request costs one hash, of about a microsecond,
- * and a look-up by the id in the token. Nothing is remembered between requests, so what is revoked or expired counts for
- * the very next one.
+ * and a look-up by the id in the token, and of a login by that of its maker. Nothing is remembered between requests, so what
+ * is revoked or expired counts for the very next one.
  */
 export class Gate {
   readonly #bootstrap: Buffer;
+  readonly #start: string;
   readonly #fleet: Fleet;
 
   /** @param token of the start; whoever has it may do everything */
   constructor(token: string, fleet: Fleet) {
-    this.#bootstrap = Buffer.from(digestOf(token));
+    const digest = digestOf(token);
+    this.#bootstrap = Buffer.from(digest);
+    this.#start = startParent(digest);
     this.#fleet = fleet;
   }
 
@@ -41,15 +52,27 @@ export class Gate {
         'the token is not valid here: it is another fleet\'s, was revoked, or has expired; "portolan token show" prints that of the machine of the coordinator',
       );
     }
-    if (hasExpired(held))
-      throw new PortolanError('unauthorized', `the token "${held.name}" expired at ${held.expiresAt}`);
-    return held;
+    switch (endOf(held, this.#fleet, this.#start)) {
+      case 'expired':
+        throw new PortolanError('unauthorized', `the token "${held.name}" expired at ${held.expiresAt}`);
+      case 'orphaned':
+        throw new PortolanError(
+          'unauthorized',
+          `the login "${held.name}" ended with the token that it was made with; "portolan dashboard" makes a new one`,
+        );
+      default:
+        return principalOf(held);
+    }
   }
 
   /** Whether the token of one who was let in is still accepted. */
   stillAdmits({ id }: Principal): boolean {
     if (id === BOOTSTRAP.id) return true;
     const held = this.#fleet.get('token', key.token(id))?.value;
-    return held !== undefined && !hasExpired(held);
+    return held !== undefined && endOf(held, this.#fleet, this.#start) === undefined;
   }
+}
+
+function principalOf(held: StoredToken): Principal {
+  return isOfStart(held) ? { ...held, parent: BOOTSTRAP.id } : held;
 }

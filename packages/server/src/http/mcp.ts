@@ -15,11 +15,13 @@ export function mcpRoutes(ask: (request: Request, bindings: Env['Bindings']) => 
   app.all('/mcp', (c) => {
     const token = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
     const host = c.req.header('host') ?? '';
+    const forwarded = c.req.header('x-forwarded-for');
     return mcp.answer(c.req.raw, {
       token,
       fetch: async (input, init) => {
         const request = new Request(input, init);
         request.headers.set('host', host);
+        if (forwarded !== undefined) request.headers.set('x-forwarded-for', forwarded);
         return ask(request, c.env);
       },
     });

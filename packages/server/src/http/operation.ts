@@ -9,12 +9,14 @@ import {
   Problem,
   RequestTimeout,
   type Role,
+  revisionOf,
   TIMEOUT_HEADER,
 } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import { acting } from '../access/act.ts';
 import { checkRole, checkScope, type Scope } from '../access/bounds.ts';
 import { onBehalfOf } from '../access/sender.ts';
+import { lostCommit } from '../replica.ts';
 import { type Context, callerOf, type Env } from './context.ts';
 import { invalid } from './problems.ts';
 
@@ -120,7 +122,13 @@ export const Consistency = z.object({
 export function reader({ executor, replica }: Context): (wanted: z.infer<typeof Consistency>) => Promise<Fleet> {
   return async ({ consistent, position }) => {
     if (consistent === 'true') await executor.catchUp();
-    if (position !== undefined) await replica.reached(position);
+    if (position !== undefined && !replica.has(position)) {
+      // What lies beyond the store's head was answered to nobody: whoever made it up, or got it of a history that is
+      // lost, would wait for nothing.
+      await executor.catchUp();
+      if (revisionOf(position) > revisionOf(executor.fleet.position)) throw lostCommit(position);
+      await replica.reached(position);
+    }
     return executor.fleet;
   };
 }

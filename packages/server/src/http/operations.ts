@@ -47,8 +47,9 @@ export function referenceRoutes() {
   });
   app.get('/reference/setup.js', (c) => c.body(setup, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
   for (const [asset, type] of Object.entries(assets)) {
+    let contents: Promise<Uint8Array<ArrayBuffer>> | undefined;
     app.get(`/reference/${asset}`, async (c) =>
-      c.body(await readFile(new URL(asset, directory), 'utf8'), 200, {
+      c.body(await (contents ??= readFile(new URL(asset, directory)).then((read) => new Uint8Array(read))), 200, {
         'content-type': type,
         'cache-control': 'max-age=3600',
       }),

@@ -3,10 +3,11 @@ import { ClientFrame, closeCodes, PortolanError } from '@portolan/model';
 import { Hono } from 'hono';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
-import type { Principal } from '../access/principal.ts';
+import { networkOf } from '../access/address.ts';
+import { accountOf, type Principal } from '../access/principal.ts';
 import { Rate } from '../access/rate.ts';
 import type { Sink } from '../stream/subscriber.ts';
-import type { Context } from './context.ts';
+import { addressOf, type Context } from './context.ts';
 
 /** How long a client has to say who it is, ms. */
 const AUTH_WITHIN = 5_000;
@@ -23,14 +24,17 @@ const closing = { slow: closeCodes.slow, 'going-away': closeCodes.goingAway, una
  * The live stream. A client that cannot set headers (a browser) says its token in the first frame. A further
  * `subscribe` takes the place of the last.
  */
-export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
+export function streamRoute({ gate, hub, logger, newcomers, rates, serving, sessions }: Context) {
   const app = new Hono();
   app.get(
     '/stream',
     upgradeWebSocket((c) => {
       const authorization = c.req.header('authorization');
       const frames = new Rate(FRAMES.perSecond, FRAMES.burst);
+      const place = networkOf(addressOf(c));
+      let principal: Principal | undefined;
       let leave: (() => void) | undefined;
+      let known = () => {};
       let unsubscribe = () => {};
       let timer: NodeJS.Timeout;
 
@@ -41,7 +45,8 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
 
       const enter = (ws: WSContext, look: () => Principal) => {
         try {
-          const principal = look();
+          principal = look();
+          known();
           leave?.();
           leave = sessions.open(principal, () => {
             unsubscribe();
@@ -52,13 +57,21 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
           refuse(ws, error.code === 'too-many' ? closeCodes.tooMany : closeCodes.unauthorized, error);
         }
       };
-      const tooFast = (ws: WSContext): boolean => {
-        if (frames.take('', performance.now()) === 0) return false;
-        refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'there are too many frames'));
+      /** A subscription costs what a list does, so it counts as a request of its token, too. */
+      const isSpent = (): boolean => {
+        if (!principal || principal.role === 'admin') return false;
+        return rates.requests.take(accountOf(principal), performance.now()) > 0;
+      };
+      /** What it still sends is not even read, and it need not have heard why: its connection goes in any case. */
+      const cutOff = (ws: WSContext, code: number, problem: PortolanError) => {
+        refuse(ws, code, problem);
         const socket = ws.raw as WebSocket;
-        // What it still sends is not even read, and it need not have heard why.
         socket.pause();
         setTimeout(() => socket.terminate(), LAST_WORD);
+      };
+      const tooFast = (ws: WSContext): boolean => {
+        if (frames.take('', performance.now()) === 0) return false;
+        cutOff(ws, closeCodes.tooMany, new PortolanError('too-many', 'there are too many frames'));
         return true;
       };
 
@@ -67,9 +80,10 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
           const socket = ws.raw as WebSocket;
           if (!serving()) return ws.close(closeCodes.goingAway, 'this coordinator is stopping');
           if (authorization !== undefined) enter(ws, () => gate.check(authorization));
+          else known = newcomers.enter(place, () => cutOff(ws, closeCodes.tooMany, crowded()));
           timer = setTimeout(() => {
             if (!leave)
-              refuse(
+              cutOff(
                 ws,
                 closeCodes.unauthorized,
                 new PortolanError('unauthorized', 'no token came in time: send {"type":"auth","token":…} first'),
@@ -89,11 +103,13 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
               closeCodes.unauthorized,
               new PortolanError('unauthorized', 'say who you are first: {"type":"auth","token":…}'),
             );
+          if (isSpent()) return refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'too many requests'));
           unsubscribe();
           unsubscribe = hub.subscribe(message, sinkOf(ws.raw as WebSocket));
         },
         onClose() {
           clearTimeout(timer);
+          known();
           unsubscribe();
           leave?.();
         },
@@ -104,6 +120,10 @@ export function streamRoute({ gate, hub, logger, serving, sessions }: Context) {
     }),
   );
   return app;
+}
+
+function crowded(): PortolanError {
+  return new PortolanError('too-many', 'too many connections from this address have not said who they are');
 }
 
 function read(data: unknown): ClientFrame | PortolanError {
