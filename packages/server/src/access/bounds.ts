@@ -104,6 +104,7 @@ const ofProjects: Partial<Record<EntryKind, Rule>> = {
   },
   event: checkNew,
   task: checkNew,
+  token: checkLogin,
 };
 
 /**
@@ -131,6 +132,7 @@ const ofHost: Partial<Record<EntryKind, Rule>> = {
   },
   finding: checkLoss,
   event: checkNew,
+  token: checkLogin,
   host: checkHostOfKey,
   sync: checkHostOfKey,
   listener: checkHostOfKey,
@@ -163,6 +165,18 @@ function checkHostOfKey(principal: Principal, { key }: Pick<Change, 'key'>): voi
 
 function checkNew(principal: Principal, { key, before, after }: Change): void {
   if (before || !after) outOfReach(principal, { key });
+}
+
+/** Logins of its own, which may do what it may and no more. */
+function checkLogin(principal: Principal, { key, ...change }: Change): void {
+  const rights = ({ role, projects, host }: Pick<Principal, 'role' | 'projects' | 'host'>) => ({
+    role,
+    projects,
+    host,
+  });
+  for (const login of valuesOf<'token'>(change)) {
+    if (login.parent !== principal.id || !sameValue(rights(login), rights(principal))) outOfReach(principal, { key });
+  }
 }
 
 /** Of findings, only that a promise was lost, or is kept after all. */
