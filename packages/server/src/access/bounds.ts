@@ -174,7 +174,9 @@ function checkLogin(principal: Principal, { key, ...change }: Change): void {
     projects,
     host,
   });
-  for (const login of valuesOf<'token'>(change)) {
+  const logins = valuesOf<'token'>(change);
+  if (logins.length === 0) outOfReach(principal, { key });
+  for (const login of logins) {
     if (login.parent !== principal.id || !sameValue(rights(login), rights(principal))) outOfReach(principal, { key });
   }
 }
