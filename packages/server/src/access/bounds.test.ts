@@ -140,6 +140,37 @@ test('an agent speaks for its own host alone, and answers its own tasks', () => 
   expect(may(agent, { puts: [put<'guard'>(key.guard('ranges'), { by: 'mine' })] })).toBe(false);
 });
 
+test('a bound token makes logins of its own, with its own rights and no others', () => {
+  const at = key.token('0123456789ab');
+  for (const principal of [agent, client]) {
+    const { role, projects, host, id: parent } = principal;
+    const login = {
+      id: '0123456789ab',
+      name: 'n',
+      role,
+      projects,
+      host,
+      createdAt: '2026-01-01T00:00:00.000Z',
+      createdBy: 'n',
+      expiresAt: null,
+      digest: 'd',
+      parent,
+    };
+    const made = (over: object) => ({ puts: [put<'token'>(at, { ...login, ...over })] });
+    expect(may(principal, made({}))).toBe(true);
+    for (const over of [
+      { role: 'admin' },
+      { projects: ['theirs'], host: null },
+      { parent: 'another' },
+      { parent: undefined },
+    ] as const) {
+      expect(may(principal, made(over)), JSON.stringify(over)).toBe(false);
+    }
+    expect(may(principal, { deletes: [at] }, { [at]: login })).toBe(true);
+    expect(may(principal, { deletes: [at] }, { [at]: { ...login, parent: 'another' } })).toBe(false);
+  }
+});
+
 test('what no rule speaks of is out of reach', () => {
   const kinds = Object.keys(entryKinds) as EntryKind[];
   const reached = (principal: Principal) =>
