@@ -35,6 +35,7 @@ export const problemStatus = {
   'durability-unknown': 503,
   'not-ready': 503,
   unreachable: 503,
+  stranger: 503,
 } as const;
 
 export type ProblemCode = keyof typeof problemStatus;
