@@ -29,7 +29,7 @@ export interface Coordinator {
  */
 export class Workbench {
   readonly directory = mkdtempSync(join(tmpdir(), 'portolan-e2e-'));
-  readonly token = 'ptn_of_a_test';
+  readonly token = 'ptn_of_a_test_0123456789abcdefghij';
   readonly #programs = new Set<Program>();
   readonly #abandon = () => this.#remove();
 
