@@ -36,6 +36,8 @@ export interface Loaded {
   readonly subject: Subject;
   /** Of the manifests, from the root of the survey on; none when it was drafted. */
   readonly manifests: readonly string[];
+  /** What the caller named to be read. */
+  readonly named: readonly string[];
 }
 
 /**
@@ -70,6 +72,7 @@ export async function subjectOf(paths: readonly string[], { file, live, ...remot
     survey: surveyed,
     subject: subjectFrom(surveyed, written, fleet),
     manifests: written.map(({ path }) => path),
+    named: [...read, ...(file ?? [])],
   };
 }
 

@@ -4,6 +4,7 @@ import { stateDir } from '@portolan/client/node';
 import type { FileChange } from '@portolan/plan';
 import { Ledger, unifiedDiff } from '@portolan/plan';
 import { paint, plain, say } from './output.ts';
+import { refuseLinkedOut } from './output-file.ts';
 import { confirmed } from './question.ts';
 
 /** The ledger of what was written to trees, of this user. */
@@ -37,14 +38,16 @@ export function recover(): void {
 /**
  * Shows what will be written, asks, and writes it all or nothing.
  *
+ * @param named the files and folders that the caller named: those of the folder where the command runs must lie in it
  * @throws PortolanError `forbidden` when the answer is no, `file-changed`
  */
 export async function writeTree(
-  root: string,
+  { root, named }: { root: string; named: readonly string[] },
   changes: readonly FileChange[],
   summary: string,
   { yes = false, quiet = false }: { yes?: boolean; quiet?: boolean },
 ): Promise<void> {
+  refuseLinkedOut(named);
   if (!quiet) say(diffText(changes));
   await confirmed(`Write ${changes.length === 1 ? 'this file' : `these ${changes.length} files`}?`, yes);
   const ledger = openLedger();

@@ -4,16 +4,13 @@ import { PortolanError } from '@portolan/model';
 /**
  * Asks a person yes or no, on stderr, so that what a command answers stays clean.
  *
- * @param yes said already, by a flag
+ * @param yes said already, by the flag
  * @throws PortolanError `forbidden` when the answer is no, or there is nobody to ask
  */
-export async function confirmed(question: string, yes: boolean): Promise<void> {
+export async function confirmed(question: string, yes: boolean, flag = '--yes'): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new PortolanError(
-      'forbidden',
-      'Nothing was done: this has to be confirmed, and there is nobody to ask. Add --yes',
-    );
+    throw new PortolanError('forbidden', `Nothing was done: there is nobody to ask "${question}". Add ${flag}`);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
