@@ -6,6 +6,7 @@ import { Ledger, unifiedDiff } from '@portolan/plan';
 import { paint, plain, say } from './output.ts';
 import { refuseLinkedOut } from './output-file.ts';
 import { confirmed } from './question.ts';
+import { writeError } from './terminal.ts';
 
 /** The ledger of what was written to trees, of this user. */
 export function openLedger(): Ledger {
@@ -28,7 +29,7 @@ export function recover(): void {
         outcome === 'finished'
           ? 'it is finished now; "portolan undo" takes it back'
           : `it is taken back, for these were changed since: ${strange.map(plain).join(', ')}`;
-      process.stderr.write(`${what}: ${end}.\n`);
+      writeError(`${what}: ${end}.\n`);
     }
   } finally {
     ledger.close();

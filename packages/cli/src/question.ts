@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { PortolanError } from '@portolan/model';
+import { harmless } from './terminal.ts';
 
 /**
  * Asks a person yes or no, on stderr, so that what a command answers stays clean.
@@ -14,7 +15,7 @@ export async function confirmed(question: string, yes: boolean, flag = '--yes'):
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${question} [y/N] `);
+    const answer = await terminal.question(`${harmless(question)} [y/N] `);
     if (!/^\s*y(es)?\s*$/i.test(answer)) throw new PortolanError('forbidden', 'Nothing was done: the answer was no');
   } finally {
     terminal.close();

@@ -5,6 +5,7 @@ import { say } from '../output.ts';
 import { writeOutput } from '../output-file.ts';
 import { type PlanOptions, planned, subjectOf } from '../plan-subject.ts';
 import { examples } from '../remote.ts';
+import { writeExact } from '../terminal.ts';
 
 interface Options extends PlanOptions {
   format: ExportFormat;
@@ -33,6 +34,6 @@ export function exportPlan(): Command {
       if (output) {
         await writeOutput(output, text, force);
         say(`${output} is written`);
-      } else process.stdout.write(text);
+      } else writeExact(text);
     });
 }

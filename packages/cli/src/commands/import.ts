@@ -8,6 +8,7 @@ import { paint, plain, say, sayJson, table } from '../output.ts';
 import { writeOutput } from '../output-file.ts';
 import { inTree, MANIFEST, progressLine } from '../plan-subject.ts';
 import { collect, examples } from '../remote.ts';
+import { writeExact } from '../terminal.ts';
 
 interface Options {
   output?: string;
@@ -90,7 +91,7 @@ export function importCommand(): Command {
           notes: found.notes,
           files: found.files,
         });
-      else if (output === '-') process.stdout.write(drafted.text);
+      else if (output === '-') writeExact(drafted.text);
       if (!options.json && output !== '-') say(summary(found, drafted, options.verbose ?? false));
       if (!options.json && writes)
         say(
