@@ -147,6 +147,10 @@ const commands: CommandTable = {
     summary: 'make, list and revoke tokens; show that of this machine',
     load: async () => (await import('./commands/token.ts')).token(),
   },
+  enrolment: {
+    summary: 'let new hosts make the tokens of their agents',
+    load: async () => (await import('./commands/enrolment.ts')).enrolment(),
+  },
   audit: {
     summary: 'tell who did what',
     load: async () => (await import('./commands/audit.ts')).audit(),

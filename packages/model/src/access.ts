@@ -124,6 +124,9 @@ export const auditActions = [
   'change-keys',
   'create-token',
   'revoke-token',
+  'create-enrolment',
+  'revoke-enrolment',
+  'enrol',
   'refused',
 ] as const;
 export const AuditAction = z.enum(auditActions);

@@ -15,9 +15,9 @@ import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
 
 /** How many tokens a fleet may have: one for each of its hosts, and as many again. */
-const TOKENS_MAX = 20_000;
+export const TOKENS_MAX = 20_000;
 
-const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 12);
+export const newTokenId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 12);
 
 /** Makes and revokes tokens. They are entries of the store, so that every coordinator knows them as soon as it is told. */
 export class Tokens {
@@ -33,7 +33,7 @@ export class Tokens {
    */
   create(request: TokenRequest, createdBy: string, parent?: string): Promise<TokenMade> {
     const { ttl, ...rest } = request;
-    const id = newId();
+    const id = newTokenId();
     const token = formatToken(id, randomBytes(32).toString('base64url'));
     const now = Date.now();
     const view: TokenView = {

@@ -11,6 +11,7 @@ import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { addressOf, type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
+import { enrolmentRoutes } from './enrolment.ts';
 import { findingRoutes } from './findings.ts';
 import { gossipRoutes } from './gossip.ts';
 import { hostRoutes } from './hosts.ts';
@@ -38,6 +39,7 @@ const OPEN = new Set([
   '/v1/openapi.json',
   '/v1/stream',
   '/v1/logins/redeem',
+  '/v1/enrol',
 ]);
 
 export interface AppOptions {
@@ -94,6 +96,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   for (const routes of [
     accessRoutes,
     loginRoutes,
+    enrolmentRoutes,
     assignmentRoutes,
     portRoutes,
     hostRoutes,
