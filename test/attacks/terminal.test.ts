@@ -44,10 +44,12 @@ async function shown(line: string): Promise<string> {
   return (await bench.run('script', ['-qec', command, '/dev/null'], { environment }).ended).stdout;
 }
 
-const LEFT =
-  /\r(?!\r*\n)|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const CONTROL = String.raw`\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f`;
+const TURNING = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
+const LEFT = new RegExp(String.raw`\r(?!\r*\n)|[${CONTROL}${TURNING}]`);
+const COLOUR = String.raw`\u001b\[(?:[012]?[0-9]|3[0-79]|9[0-7])?m`;
 /** Our own colours, the line that waits, the cursor of a question. */
-const OURS = /\r\u001b\[2K|\u001b\[(?:[012]?[0-9]|3[0-79]|9[0-7])?m|\u001b\[\d*[JKGA-D]/g;
+const OURS = new RegExp(String.raw`${COLOUR}|\r\u001b\[2K|\u001b\[\d*[JKGA-D]`, 'g');
 
 describe.skipIf(noTerminal)('names from all over the fleet rewrite no terminal', () => {
   test.each([
