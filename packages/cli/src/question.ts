@@ -11,7 +11,10 @@ import { harmless } from './terminal.ts';
 export async function confirmed(question: string, yes: boolean, flag = '--yes'): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new PortolanError('forbidden', `Nothing was done: there is nobody to ask "${question}". Add ${flag}`);
+    throw new PortolanError(
+      'forbidden',
+      `Nothing was done: "${question}" has to be confirmed, and there is nobody to ask. Add ${flag}`,
+    );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
