@@ -6,6 +6,8 @@ import { nodeEnvironment, nodePath } from './node24.mjs';
 import { runStep } from './step.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** What images are built with, too: deploy/Dockerfile. */
+const PNPM = 'pnpm@12.21.0';
 // Inside node_modules, so that whoever deletes that also deletes the stamp.
 const stampFile = join(root, 'node_modules/.bootstrap-stamp');
 
@@ -16,7 +18,7 @@ export function dependenciesAreCurrent() {
 
 /** @throws {import('./step.mjs').StepFailed} */
 export async function installDependencies() {
-  await runStep('installing the dependencies with pnpm', 'npx', ['-y', 'pnpm@12', 'install', '--frozen-lockfile'], {
+  await runStep('installing the dependencies with pnpm', 'npx', ['-y', PNPM, 'install', '--frozen-lockfile'], {
     cwd: root,
     // Without CI pnpm may ask on a terminal whether to remove a foreign node_modules, and nobody would see it.
     env: { ...nodeEnvironment(), CI: 'true' },

@@ -14,7 +14,7 @@ const ASSIGNMENTS = 2_000;
 const CHANGES = 1_000;
 /** How long scrolling, the map and changes are looked at, ms. */
 const LOOK = 6_000;
-const token = 'ptn_of_a_bench';
+const token = 'ptn_of_a_bench_0123456789abcdefghij';
 const traces = fileURLToPath(new URL('../../build', import.meta.url));
 
 const directory = mkdtempSync(join(tmpdir(), 'portolan-dashboard-'));

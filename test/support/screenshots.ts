@@ -7,7 +7,7 @@ import { startOwnCoordinator } from './own-coordinator.ts';
 import { launchBrowser, openDashboard, settled } from './page.ts';
 
 const [directory = '.', out = '.', ...only] = process.argv.slice(2);
-const token = 'ptn_of_the_screenshots';
+const token = 'ptn_of_the_screenshots_0123456789ab';
 
 const pages: Record<string, string> = {
   overview: '/',

@@ -33,7 +33,7 @@ function checkNode(): Check {
 }
 
 const VARIABLES = new Set(
-  'URL TOKEN STATE_DIR JOIN GOSSIP_KEY REDIS PROJECT DEBUG CA CERT KEY LAUNCHED TEST_REDIS'
+  'URL TOKEN STATE_DIR JOIN GOSSIP_KEY REDIS PROJECT DEBUG CA CERT KEY TRUST_USER ENROLMENT LAUNCHED TEST_REDIS'
     .split(' ')
     .map((name) => `PORTOLAN_${name}`),
 );
@@ -91,7 +91,7 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
     return [
       whyNot(error, client.url),
       // Whatever answered with a problem is the coordinator: nothing else has its port.
-      ...(error.code === 'unreachable' ? [await checkPort(client.url)] : []),
+      ...(error.code === 'unreachable' || error.code === 'stranger' ? [await checkPort(client.url)] : []),
       ...checkLocalApi(await askLocalApi(client.token), false),
     ];
   }
@@ -136,6 +136,8 @@ function whyNot(error: PortolanError, url: string): Check {
       return warning('coordinator', `${url} is older than this command and tells nothing of itself`, 'update it');
     case 'unreachable':
       return failure('coordinator', error.message, 'portolan up, or PORTOLAN_URL with the right address');
+    case 'stranger':
+      return failure('coordinator', error.message, 'end what listens there, then start the coordinator');
     case 'not-ready':
       return failure('coordinator', error.message, 'ask again in a moment; see its log');
     default:

@@ -132,7 +132,7 @@ describe('on a Redis', () => {
     skip(unavailable !== undefined, unavailable);
     const redis = await startRedis({ asProcess: true });
     onTestFinished(() => redis.stop());
-    const token = { PORTOLAN_TOKEN: 'ptn_harbour' };
+    const token = { PORTOLAN_TOKEN: 'ptn_harbour_0123456789abcdefghijklmn' };
     const args = ['server', '--port', '0', '--json', '--redis', redis.url, '--gossip-port', '0'];
     const server = new PortolanProcess(args, { ...environment, ...token });
     onTestFinished(async () => void (await server.stop()));
@@ -166,7 +166,10 @@ describe('on a Redis', () => {
     const redis = await startRedis({ asProcess: true });
     onTestFinished(() => redis.stop());
     const args = ['server', '--port', '0', '--json', '--redis', redis.url, '--ack', 'replicas:1'];
-    const server = new PortolanProcess(args, { ...environment, PORTOLAN_TOKEN: 'ptn_harbour' });
+    const server = new PortolanProcess(args, {
+      ...environment,
+      PORTOLAN_TOKEN: 'ptn_harbour_0123456789abcdefghijklmn',
+    });
     onTestFinished(async () => void (await server.stop()));
     await vi.waitFor(() => JSON.parse(server.stdout), patient);
     expect(server.stderr).toContain('0 replicas are online: every write is refused until there are enough');

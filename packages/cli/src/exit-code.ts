@@ -50,6 +50,7 @@ const exits: Record<ProblemCode, Exit> = {
   'durability-unknown': 'failed',
   'not-ready': 'unreachable',
   unreachable: 'unreachable',
+  stranger: 'unreachable',
 };
 
 export function exitCodeOf(code: ProblemCode): number {

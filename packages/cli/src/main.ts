@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { program } from './program.ts';
+import { writeError, writeJson } from './terminal.ts';
 
 const arguments_ = process.argv.slice(2);
 const json = arguments_.slice(0, arguments_.includes('--') ? arguments_.indexOf('--') : undefined).includes('--json');
@@ -19,7 +20,8 @@ try {
 async function tell(thrown: unknown): Promise<void> {
   // Loaded only now: the schemas that it brings along take longer than all the rest.
   const { rendering } = await import('./problem-text.ts');
-  const { text, exit } = rendering(thrown, json);
-  process.stderr.write(text);
+  const { problem, text, exit } = rendering(thrown, json);
+  if (problem) writeJson(problem, 'stderr');
+  else writeError(text);
   process.exitCode = exit;
 }

@@ -1,29 +1,24 @@
-import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { paint, writeJson, writeOut } from './terminal.ts';
 
-type Style = Parameters<typeof styleText>[0];
-
-/** Colours for a person at a terminal: none in a pipe, nor with NO_COLOR. */
-export function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stdout });
-}
+export { paint };
 
 export function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  writeOut(`${text}\n`);
 }
 
 /** For programs: one JSON document. */
 export function sayJson(value: unknown): void {
-  say(process.stdout.isTTY ? JSON.stringify(value, null, 2) : JSON.stringify(value));
+  writeJson(value);
 }
 
 /**
- * Text that came from elsewhere, made harmless for a terminal: a command line of any process of the fleet may carry
- * control characters that rewrite the screen.
+ * Text that came from elsewhere, for a line among others: nothing in it begins a line of its own. What else it may hold
+ * `terminal.ts` makes harmless.
  */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 /** `host-a, host-b, host-c and 9 more` */

@@ -7,6 +7,7 @@ import type { Live, Manifest, Subject, Survey } from '@portolan/plan';
 import type { Command } from 'commander';
 import { recover } from './plan-write.ts';
 import { clientOf, collect, type RemoteOptions } from './remote.ts';
+import { redraw } from './terminal.ts';
 
 export interface PlanOptions extends RemoteOptions {
   file?: string[];
@@ -36,6 +37,8 @@ export interface Loaded {
   readonly subject: Subject;
   /** Of the manifests, from the root of the survey on; none when it was drafted. */
   readonly manifests: readonly string[];
+  /** What the caller named to be read. */
+  readonly named: readonly string[];
 }
 
 /**
@@ -70,6 +73,7 @@ export async function subjectOf(paths: readonly string[], { file, live, ...remot
     survey: surveyed,
     subject: subjectFrom(surveyed, written, fleet),
     manifests: written.map(({ path }) => path),
+    named: [...read, ...(file ?? [])],
   };
 }
 
@@ -132,18 +136,17 @@ async function fleetOf(remote: RemoteOptions): Promise<Live> {
 
 /** For a person at a terminal, on stderr; nothing in a pipe. */
 export function progressLine(): { tell: (state: { found: number; read: number }) => void; end: () => void } {
-  const { stderr } = process;
   let last = performance.now();
   let shown = false;
   return {
     tell: ({ found, read }) => {
-      if (!stderr.isTTY || performance.now() - last < PROGRESS_EVERY) return;
+      if (!process.stderr.isTTY || performance.now() - last < PROGRESS_EVERY) return;
       last = performance.now();
       shown = true;
-      stderr.write(`\r\x1b[2K${read > 0 ? `${read} of ` : ''}${found} files`);
+      redraw(`${read > 0 ? `${read} of ` : ''}${found} files`);
     },
     end: () => {
-      if (shown) stderr.write('\r\x1b[2K');
+      if (shown) redraw('');
     },
   };
 }

@@ -4,7 +4,9 @@ import { stateDir } from '@portolan/client/node';
 import type { FileChange } from '@portolan/plan';
 import { Ledger, unifiedDiff } from '@portolan/plan';
 import { paint, plain, say } from './output.ts';
+import { refuseLinkedOut } from './output-file.ts';
 import { confirmed } from './question.ts';
+import { writeError } from './terminal.ts';
 
 /** The ledger of what was written to trees, of this user. */
 export function openLedger(): Ledger {
@@ -27,7 +29,7 @@ export function recover(): void {
         outcome === 'finished'
           ? 'it is finished now; "portolan undo" takes it back'
           : `it is taken back, for these were changed since: ${strange.map(plain).join(', ')}`;
-      process.stderr.write(`${what}: ${end}.\n`);
+      writeError(`${what}: ${end}.\n`);
     }
   } finally {
     ledger.close();
@@ -37,14 +39,16 @@ export function recover(): void {
 /**
  * Shows what will be written, asks, and writes it all or nothing.
  *
+ * @param named the files and folders that the caller named: those of the folder where the command runs must lie in it
  * @throws PortolanError `forbidden` when the answer is no, `file-changed`
  */
 export async function writeTree(
-  root: string,
+  { root, named }: { root: string; named: readonly string[] },
   changes: readonly FileChange[],
   summary: string,
   { yes = false, quiet = false }: { yes?: boolean; quiet?: boolean },
 ): Promise<void> {
+  refuseLinkedOut(named);
   if (!quiet) say(diffText(changes));
   await confirmed(`Write ${changes.length === 1 ? 'this file' : `these ${changes.length} files`}?`, yes);
   const ledger = openLedger();

@@ -1,4 +1,4 @@
-import { PortolanError, type ProblemCode } from '@portolan/model';
+import { PortolanError, type Problem, type ProblemCode } from '@portolan/model';
 import { CommanderError } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plain } from './output.ts';
@@ -9,20 +9,28 @@ const remedies: Partial<Record<ProblemCode, string>> = {
   'too-many': 'Wait a little, then try again.',
 };
 
-/** How an error ends the command: its text (or problem JSON) for stderr, and the exit code. */
-export function rendering(thrown: unknown, json: boolean): { text: string; exit: number } {
+interface Rendering {
+  /** For stderr. */
+  text: string;
+  /** In the place of the text. */
+  problem?: Problem;
+  exit: number;
+}
+
+/** How an error ends the command. */
+export function rendering(thrown: unknown, json: boolean): Rendering {
   if (thrown instanceof CommanderError) return usage(thrown, json);
   const error = asProblem(thrown);
   const exit = exitCodeOf(error.code);
-  if (json) return { text: `${JSON.stringify(error.toProblem())}\n`, exit };
+  if (json) return { text: '', problem: error.toProblem(), exit };
   return { text: `${[sentence(error.message), ...advice(error)].join('\n')}\n`, exit };
 }
 
 /** Commander has written its message already, unless it is to be JSON. */
-function usage(error: CommanderError, json: boolean): { text: string; exit: number } {
+function usage(error: CommanderError, json: boolean): Rendering {
   if (error.exitCode === 0) return { text: '', exit: exitCodes.ok.code };
   const problem = new PortolanError('invalid-request', error.message.replace(/^error: /, ''));
-  return { text: json ? `${JSON.stringify(problem.toProblem())}\n` : '', exit: exitCodes.usage.code };
+  return { text: '', ...(json && { problem: problem.toProblem() }), exit: exitCodes.usage.code };
 }
 
 function advice(error: PortolanError): string[] {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CommandTable } from './command-table.ts';
 import { exitCodesHelp } from './exit-code.ts';
+import { writeError, writeOut } from './terminal.ts';
 import { version } from './version.ts';
 
 /** The commands in the order of the help. Each is loaded only when it is run, so that the start is quick. */
@@ -146,6 +147,10 @@ const commands: CommandTable = {
     summary: 'make, list and revoke tokens; show that of this machine',
     load: async () => (await import('./commands/token.ts')).token(),
   },
+  enrolment: {
+    summary: 'let new hosts make the tokens of their agents',
+    load: async () => (await import('./commands/enrolment.ts')).enrolment(),
+  },
   audit: {
     summary: 'tell who did what',
     load: async () => (await import('./commands/audit.ts')).audit(),
@@ -168,7 +173,7 @@ export async function program(args: readonly string[], json: boolean): Promise<C
   }
   const settle = (command: Command, path: string) => {
     command.exitOverride().showHelpAfterError(`("${path} --help" tells how)`);
-    if (json) command.configureOutput({ writeErr: () => {} });
+    command.configureOutput({ writeOut, writeErr: json ? () => {} : writeError });
     for (const sub of command.commands) settle(sub, `${path} ${sub.name()}`);
   };
   settle(root, root.name());

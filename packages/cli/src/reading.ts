@@ -5,6 +5,7 @@ import { LOCAL_API_PORT, PortolanError, type Source } from '@portolan/model';
 import { ago } from './age.ts';
 import { plain } from './output.ts';
 import { clientOf, type RemoteOptions } from './remote.ts';
+import { writeError } from './terminal.ts';
 
 export interface Answer<T> {
   answer: T;
@@ -48,10 +49,9 @@ export async function reading<T>(
   abandon.abort();
   const { asOf, leftOut } = local.source;
   const age = asOf === null ? 'it has never heard of a registry' : `its registry is of ${ago(asOf)}`;
+  const why = second !== 'slow' && second.code === 'stranger' ? `${second.message}.\nportolan: ` : '';
   const rest = leftOut.length > 0 ? `; it has no room for what listens on ${leftOut.map(plain).join(', ')}` : '';
-  process.stderr.write(
-    `portolan: no coordinator answers; this is what the agent of this machine knows (${age}${rest}).\n`,
-  );
+  writeError(`portolan: ${why}no coordinator answers; this is what the agent of this machine knows (${age}${rest}).\n`);
   return local;
 }
 
@@ -72,7 +72,7 @@ export async function localClient(token: string, timeout = LOCAL_TIMEOUT): Promi
 }
 
 export function isAway({ code }: PortolanError): boolean {
-  return code === 'unreachable' || code === 'not-ready' || code === 'store-unavailable';
+  return code === 'unreachable' || code === 'stranger' || code === 'not-ready' || code === 'store-unavailable';
 }
 
 async function readHere<T>(token: string, read: (client: PortolanClient) => Promise<T>) {

@@ -64,6 +64,8 @@ const sandbox = [
 ];
 
 const agent = [
+  // A coordinator that this command has installed on this machine runs as a user of that name.
+  'Environment=PORTOLAN_TRUST_USER=portolan-server',
   // Whose a socket is stands in the files of its process, which belong to its user.
   'CapabilityBoundingSet=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL CAP_NET_BIND_SERVICE',
   'ProtectHome=read-only',

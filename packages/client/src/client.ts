@@ -7,6 +7,10 @@ import {
   Caller,
   type EndInput,
   EndResponse,
+  type Enrolment,
+  EnrolmentMade,
+  type EnrolmentRequest,
+  type EnrolRequest,
   type Finding,
   type FindingEvent,
   formatInterval,
@@ -48,7 +52,7 @@ import {
   type TaskAnswer,
   type TokenInput,
   TokenMade,
-  type TokenView,
+  TokenView,
   type WebhookInput,
   WebhookSet,
   WebhookTest,
@@ -415,6 +419,27 @@ export class PortolanClient implements AsyncDisposable {
   async revokeToken(id: string): Promise<TokenView> {
     const path = `/v1/tokens/${encodeURIComponent(id)}`;
     return ((await this.#transport.send({ method: 'DELETE', path, repeatable: false })) as { token: TokenView }).token;
+  }
+
+  /** Lets new hosts in. The answer is the only one that has the code. */
+  createEnrolment(request: EnrolmentRequest): Promise<EnrolmentMade> {
+    return this.#ask(EnrolmentMade, { method: 'POST', path: '/v1/enrolments', body: request, repeatable: false });
+  }
+
+  enrolments(query: ListQuery = {}): Promise<Page<Enrolment>> {
+    return this.#list('/v1/enrolments', query);
+  }
+
+  /** Hosts that it let in keep their tokens. @throws PortolanError `not-found` */
+  async revokeEnrolment(id: string): Promise<Enrolment> {
+    const path = `/v1/enrolments/${encodeURIComponent(id)}`;
+    const answer = await this.#transport.send({ method: 'DELETE', path, repeatable: false });
+    return (answer as { enrolment: Enrolment }).enrolment;
+  }
+
+  /** Has the token of this host's agent made; `digest` is the SHA-256 of the whole token. The client's own is not looked at. */
+  enrol(request: EnrolRequest): Promise<TokenView> {
+    return this.#ask(TokenView, { method: 'POST', path: '/v1/enrol', body: request, repeatable: true });
   }
 
   /** Whose token this client has, and what it may do. */

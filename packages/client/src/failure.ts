@@ -59,6 +59,8 @@ const unsent: Record<string, string> = {
 
 export function networkFailure(error: unknown): Failure {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+  // Refused before a byte was sent.
+  if (cause instanceof PortolanError) return new Failure({ reason: cause.message, error: cause, undone: true });
   const known = unsent[cause?.code ?? ''];
   if (known) return new Failure({ reason: known, undone: true });
   return new Failure({ reason: cause?.message || (error instanceof Error ? error.message : String(error)) });

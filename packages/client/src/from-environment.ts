@@ -1,7 +1,7 @@
 import { PortolanError } from '@portolan/model';
 import type { PortolanClient } from './client.ts';
 import { type ConnectOptions, connect, DEFAULT_URL } from './connect.ts';
-import { tlsOptions } from './tls.ts';
+import { guardedWith } from './dispatcher.ts';
 import { readToken, tokenPath } from './token.ts';
 
 /**
@@ -22,5 +22,5 @@ export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Pr
     );
   }
   const { PORTOLAN_CA: ca, PORTOLAN_CERT: cert, PORTOLAN_KEY: key } = process.env;
-  return connect({ ...(await tlsOptions({ ca, cert, key })), ...options, url, token });
+  return connect({ ...(await guardedWith({ ca, cert, key })), ...options, url, token });
 }

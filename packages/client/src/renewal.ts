@@ -34,6 +34,7 @@ const RETRY_CAP = 10_000;
 /** Failures that say nothing about the lease. */
 const passing: ReadonlySet<ProblemCode> = new Set([
   'unreachable',
+  'stranger',
   'store-unavailable',
   'durability-unknown',
   'not-ready',

@@ -125,6 +125,9 @@ export const auditActions = [
   'create-token',
   'revoke-token',
   'log-in',
+  'create-enrolment',
+  'revoke-enrolment',
+  'enrol',
   'refused',
 ] as const;
 export const AuditAction = z.enum(auditActions);

@@ -26,6 +26,7 @@ test('the kind of every key is that of its entry', () => {
     identity: key.identity(),
     seed: key.seed('c1'),
     token: key.token('0123456789ab'),
+    enrolment: key.enrolment('0123456789ab'),
     audit: key.audit('2026-11-21T08:37:20.949Z-x'),
     event: key.event('2026-11-21T08:37:20.949Z-y'),
     webhook: key.webhook('pager'),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AuditEvent, StoredToken } from './access.ts';
 import { Alias } from './alias.ts';
 import { Assignment, RestingPort } from './assignment.ts';
+import { StoredEnrolment } from './enrolment.ts';
 import { Finding } from './finding.ts';
 import { FindingEvent } from './finding-event.ts';
 import { Seed, StoredIdentity, StoredKeyring } from './gossip.ts';
@@ -47,6 +48,7 @@ export const entryKinds = {
   identity: StoredIdentity,
   seed: Seed,
   token: StoredToken,
+  enrolment: StoredEnrolment,
   audit: AuditEvent,
   webhook: StoredWebhook,
   delivery: Delivery,
@@ -81,6 +83,7 @@ export const key = {
   identity: () => 'identity/',
   seed: (coordinator: string) => `seed/${coordinator}`,
   token: (id: string) => `token/${id}`,
+  enrolment: (id: string) => `enrolment/${id}`,
   audit: (id: string) => `audit/${id}`,
   webhook: (name: string) => `webhook/${name}`,
   delivery: (webhook: string) => `delivery/${webhook}`,

@@ -6,6 +6,7 @@ export * from './assignment.ts';
 export * from './choose.ts';
 export { sameValue } from './difference.ts';
 export * from './digest.ts';
+export * from './enrolment.ts';
 export * from './entry.ts';
 export * from './environment.ts';
 export * from './finding.ts';

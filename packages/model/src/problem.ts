@@ -37,6 +37,7 @@ export const problemStatus = {
   'durability-unknown': 503,
   'not-ready': 503,
   unreachable: 503,
+  stranger: 503,
 } as const;
 
 export type ProblemCode = keyof typeof problemStatus;

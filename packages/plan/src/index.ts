@@ -11,7 +11,7 @@ export { embedded } from './docs/markers.ts';
 export { portMap } from './docs/port-map.ts';
 export { changesBy, type FileChange, unifiedDiff } from './edit/change.ts';
 export { Ledger } from './edit/ledger.ts';
-export { readText } from './edit/tree.ts';
+export { placeIn, readText } from './edit/tree.ts';
 export { declarationOf } from './export/declaration.ts';
 export { type ExportFormat, exportFormats } from './export/export.ts';
 export * from './fact.ts';

@@ -57,7 +57,7 @@ export function add(): Command {
         { yes, json, needs = [], file, live, url, token, ...wanted }: Options,
       ) => {
         const { addService, readText } = await import('@portolan/plan');
-        const { survey, subject, manifests } = await subjectOf([folder], { file, live, url, token });
+        const { survey, subject, manifests, named } = await subjectOf([folder], { file, live, url, token });
         const [manifest] = manifests;
         if (manifest === undefined) {
           throw new PortolanError(
@@ -73,7 +73,7 @@ export function add(): Command {
           portsInUse(subject),
         );
         if (!json) say(`${plain(service)} gets ${addition.port}: ${addition.why}.\n`);
-        await writeTree(survey.root, changes, `add ${service}`, { yes, quiet: json });
+        await writeTree({ root: survey.root, named }, changes, `add ${service}`, { yes, quiet: json });
         const files = changes.map((change) => change.file);
         if (json) return sayJson({ service, ...addition, files });
         const rest = addition.lookAt.map(

@@ -2,6 +2,7 @@ import { stateDir } from '@portolan/client/node';
 import { type Caller, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { listenPort, oneOf, positive } from '../argument.ts';
+import { enrolled } from '../enrolment.ts';
 import { type GossipChoice, gossiping, gossipOf, publicKey } from '../gossip-options.ts';
 import { levels, logger } from '../log.ts';
 import { say, sayJson } from '../output.ts';
@@ -19,6 +20,7 @@ interface Options extends RemoteOptions, GossipChoice {
   health: boolean;
   allowKill: (typeof killScopes)[number];
   logLevel: string;
+  enrolment?: string;
 }
 
 /** As the agent knows them; told here so that the help need not load it. */
@@ -29,6 +31,10 @@ export function agent(): Command {
     .description('Run the agent of this host: report its listening sockets, and test ports before they are promised.')
     .option('--name <name>', 'name of the host (default: its host name)')
     .option('--host-id <id>', 'id of the host (default: one that is kept in the state directory)')
+    .option(
+      '--enrolment <file>',
+      'without a token: make one by the code in this file, and keep it (PORTOLAN_ENROLMENT has the code)',
+    )
     .option('--interval <ms>', 'time between two scans', positive, 1000)
     .option('--no-all-namespaces', 'leave other network namespaces out, such as those of containers')
     .option(
@@ -57,13 +63,15 @@ export function agent(): Command {
         import('../coordinator.ts'),
       ]);
       const gossip = gossipOf(options);
+      const host = hostIdentity(options.hostId, stateDir());
+      await enrolled(options, host);
       const client = await clientOf(options);
       // Coordinators may be away for a while, but a wrong token will not become right.
       const caller = await client.self().catch((error: unknown) => {
         if (error instanceof PortolanError && error.code === 'unauthorized') throw error;
         return undefined;
       });
-      checkCaller(caller, hostIdentity(options.hostId, stateDir()));
+      checkCaller(caller, host);
       const running = await startAgent({
         coordinator: coordinatorOf(client),
         scanInterval: options.interval,

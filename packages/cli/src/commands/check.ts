@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { severities } from '@portolan/model';
 import type { PlanFinding, ReportFormat } from '@portolan/plan';
 import { Command } from 'commander';
 import { oneOf } from '../argument.ts';
 import { exitCodes } from '../exit-code.ts';
 import { plain, say } from '../output.ts';
+import { writeOutput } from '../output-file.ts';
 import { findingText } from '../plan-finding.ts';
 import { type PlanOptions, planned, subjectOf } from '../plan-subject.ts';
 import { examples } from '../remote.ts';
@@ -14,6 +15,7 @@ interface Options extends PlanOptions {
   format: 'text' | ReportFormat;
   json?: boolean;
   output?: string;
+  force?: boolean;
   baseline?: string;
   writeBaseline?: string;
   failOn: PlanFinding['severity'] | 'never';
@@ -36,6 +38,7 @@ export function check(): Command {
     )
     .option('--json', 'the same as --format json; errors as problem JSON on stderr')
     .option('-o, --output <file>', 'write the report there, and a summary to stdout')
+    .option('--force', 'overwrite a file that is there, whoever wrote it')
     .option('--baseline <file>', 'findings that are put up with: only new ones are told')
     .option('--write-baseline <file>', 'put up with what is found now')
     .option(
@@ -61,7 +64,7 @@ export function check(): Command {
         ? readBaseline(await readFile(options.baseline, 'utf8'), options.baseline)
         : new Set<string>();
       const findings = all.filter(({ id }) => !known.has(id));
-      if (options.writeBaseline) await writeFile(options.writeBaseline, writeBaseline(all));
+      if (options.writeBaseline) await writeOutput(options.writeBaseline, writeBaseline(all), options.force);
 
       const { services, project } = subject.manifest;
       const report = {
@@ -77,7 +80,7 @@ export function check(): Command {
       const format = options.json ? 'json' : options.format;
       const text = format === 'text' ? reportText(report) : reportFormats[format](report);
       if (options.output) {
-        await writeFile(options.output, `${text}\n`);
+        await writeOutput(options.output, `${text}\n`, options.force);
         say(summaryOf(report));
       } else if (text !== '') {
         say(text);

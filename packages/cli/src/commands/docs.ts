@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { exitCodes } from '../exit-code.ts';
@@ -48,7 +48,9 @@ export function docs(): Command {
         process.exitCode = exitCodes.findings.code;
         return;
       }
-      await writeTree(survey.root, [{ file, before, after }], `docs: ${file}`, { yes: yes ?? before === null });
+      await writeTree({ root: survey.root, named: [dirname(output)] }, [{ file, before, after }], `docs: ${file}`, {
+        yes: yes ?? before === null,
+      });
       say(`${output} is written; "portolan undo" takes it back.`);
     });
 }

@@ -8,6 +8,7 @@ import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
 import { storeDoubt } from '../store-doubt.ts';
+import { writeError } from '../terminal.ts';
 
 interface Options extends RemoteOptions {
   state?: Finding['state'] | 'all';
@@ -54,7 +55,7 @@ export function findings(): Command {
       // What comes of the agent says so itself.
       if (source) enough.abort();
       const doubt = await doubting;
-      if (doubt) process.stderr.write(`portolan: the store takes no writes now, so findings may be old (${doubt}).\n`);
+      if (doubt) writeError(`portolan: the store takes no writes now, so findings may be old (${doubt}).\n`);
       if (options.json) sayJson({ items, ...(source && { source }) });
       else say(items.length === 0 ? none(doubt) : items.toSorted(byUrgency).map(told).join('\n\n'));
       if (options.exitCode && items.length > 0) process.exitCode = exitCodes.findings.code;

@@ -1,12 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { Name, PortolanError } from '@portolan/model';
 import type { Draft, Survey } from '@portolan/plan';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { paint, plain, say, sayJson, table } from '../output.ts';
+import { writeOutput } from '../output-file.ts';
 import { inTree, MANIFEST, progressLine } from '../plan-subject.ts';
 import { collect, examples } from '../remote.ts';
+import { writeExact } from '../terminal.ts';
 
 interface Options {
   output?: string;
@@ -77,7 +79,7 @@ export function importCommand(): Command {
         inTree(found.root, output === '-' ? join(found.root, MANIFEST) : output),
       );
       const merged = before && mergeDraft(before, drafted, output);
-      if (writes) await put(output, merged?.text ?? drafted.text, options);
+      if (writes) await writeOutput(output, merged?.text ?? drafted.text, options.force || options.merge);
 
       if (options.json)
         sayJson({
@@ -89,7 +91,7 @@ export function importCommand(): Command {
           notes: found.notes,
           files: found.files,
         });
-      else if (output === '-') process.stdout.write(drafted.text);
+      else if (output === '-') writeExact(drafted.text);
       if (!options.json && output !== '-') say(summary(found, drafted, options.verbose ?? false));
       if (!options.json && writes)
         say(
@@ -117,33 +119,6 @@ function refuseOverwriting(output: string, { force, merge }: Options): void {
     `${output} is there already. --merge adds what is new to it, --force overwrites it, -o names another file, -o - writes to stdout`,
     { path: output },
   );
-}
-
-/** Whole or not at all: beside it first, then in its place. Without --force nothing that appeared meanwhile is overwritten. */
-async function put(output: string, text: string, { force, merge }: Options): Promise<void> {
-  try {
-    if (!force && !merge) {
-      await writeFile(output, text, { flag: 'wx' });
-      return;
-    }
-    const beside = `${output}.${process.pid}.new`;
-    try {
-      await writeFile(beside, text, { flag: 'wx' });
-      await rename(beside, output);
-    } catch (error) {
-      await unlink(beside).catch(() => {});
-      throw error;
-    }
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT'
-        ? `there is no folder ${dirname(output)}`
-        : code === 'EEXIST'
-          ? 'it was made meanwhile'
-          : message;
-    throw new PortolanError('invalid-request', `${output} cannot be written: ${why}`, { path: output });
-  }
 }
 
 function summary(found: Survey, drafted: Draft, verbose: boolean): string {

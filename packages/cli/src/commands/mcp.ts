@@ -1,6 +1,7 @@
 import type { PortolanClient } from '@portolan/client';
 import { Command } from 'commander';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { writeError } from '../terminal.ts';
 import { version } from '../version.ts';
 
 export function mcp(): Command {
@@ -15,6 +16,6 @@ export function mcp(): Command {
       let client: PortolanClient | undefined;
       // A token or a coordinator that is missing now may be there at the next call.
       const open = async () => (client ??= await clientOf(options));
-      await mcpOverStdio(version(), open, (error) => process.stderr.write(`portolan mcp: ${error.message}\n`));
+      await mcpOverStdio(version(), open, (error) => writeError(`portolan mcp: ${error.message}\n`));
     });
 }

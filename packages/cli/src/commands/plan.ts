@@ -58,7 +58,7 @@ export async function reorganised(
 
 /** @throws PortolanError `invalid-request` when something cannot be done by replacing digits */
 export async function writeReorganisation(
-  { survey }: Loaded,
+  { survey, named }: Loaded,
   reorganisation: Reorganisation,
   { yes, json }: ReorganiseOptions,
 ): Promise<void> {
@@ -79,7 +79,10 @@ export async function writeReorganisation(
     return;
   }
   if (!json) say(`${reorganisationText(reorganisation)}\n`);
-  await writeTree(survey.root, changes, `plan: ${moves} moves, ${repairs.length} repairs`, { yes, quiet: json });
+  await writeTree({ root: survey.root, named }, changes, `plan: ${moves} moves, ${repairs.length} repairs`, {
+    yes,
+    quiet: json,
+  });
   const files = changes.map(({ file }) => file);
   if (json) sayJson({ ...reorganisation, files });
   else {

@@ -6,6 +6,7 @@ import { exitCodes } from '../exit-code.ts';
 import { plain, say, sayJson } from '../output.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { writeError } from '../terminal.ts';
 import { describeVictim, processesOf, type Victim, victimsOf } from '../victim.ts';
 import { told } from './kill.ts';
 
@@ -60,7 +61,7 @@ export function prune(): Command {
         );
         if (result instanceof PortolanError) {
           process.exitCode = exitCodes.refused.code;
-          if (!json) process.stderr.write(`portolan: ${plain(result.message)}.\n`);
+          if (!json) writeError(`portolan: ${plain(result.message)}.\n`);
         } else if (!json) for (const ending of result.endings) say(told(ending, orphan.port));
       }
       if (json) sayJson({ results });

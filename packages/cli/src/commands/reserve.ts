@@ -4,11 +4,12 @@ import { ownHost } from '@portolan/client/node';
 import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
-import { paint, say, sayJson } from '../output.ts';
+import { paint, plain, say, sayJson } from '../output.ts';
 import { stopped } from '../problem-text.ts';
 import { isAway, localClient } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
+import { writeError } from '../terminal.ts';
 import { waiting } from '../waiting.ts';
 
 export interface ChoiceOptions {
@@ -62,7 +63,7 @@ export function reserve(): Command {
         return options.provisional ? provisionally(client.token, request, error) : refuse(error);
       });
       const { reservation } = await waiting('reserving', reserving);
-      for (const difference of differences(reservation, options)) process.stderr.write(`portolan: ${difference}.\n`);
+      for (const difference of differences(reservation, options)) writeError(`portolan: ${difference}.\n`);
       if (options.json) sayJson(reservation);
       else if (options.quiet || !process.stdout.isTTY) say(Object.values(reservation.ports).join('\n'));
       else say(told(reservation));
@@ -91,7 +92,7 @@ async function provisionally(token: string, request: ReserveInput, error: Portol
       { cause: refusal },
     );
   });
-  process.stderr.write(
+  writeError(
     'portolan: no coordinator answers, so this is a provisional lease: the agent of this machine makes it real when ' +
       'one is back, or says in a finding who has the port instead.\n',
   );
@@ -153,7 +154,7 @@ function told(reservation: Reservation): string {
   const lines = assignments.map(({ endpoint, port }) => `${formatEndpoint(endpoint)}  ${paint('bold', String(port))}`);
   if (!created) lines.push('It had this already.');
   if (previousPid !== undefined) lines.push(`Taken over: its earlier process ${previousPid} was ended.`);
-  else if (obstacle) lines.push(`${obstacle.port} was wanted first: ${obstacle.detail}.`);
+  else if (obstacle) lines.push(`${obstacle.port} was wanted first: ${plain(obstacle.detail)}.`);
   lines.push(
     lease ? `Ends in ${lease.ttl} s unless it is renewed (lease ${lease.id}).` : 'Permanent, until it is released.',
   );

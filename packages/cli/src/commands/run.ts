@@ -10,6 +10,7 @@ import { fillPorts } from '../placeholder.ts';
 import { stopped } from '../problem-text.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
+import { writeError } from '../terminal.ts';
 import { reserveForTree } from '../tree-reservation.ts';
 import { waiting } from '../waiting.ts';
 import { worktreeAt } from '../worktree.ts';
@@ -151,5 +152,5 @@ async function release(reserved: Reserved): Promise<void> {
 }
 
 function warn(text: string): void {
-  process.stderr.write(`portolan: ${text}\n`);
+  writeError(`portolan: ${text}\n`);
 }

@@ -1,4 +1,3 @@
-import { ensureToken } from '@portolan/client/node';
 import { Acknowledgement, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { listenPort, oneOf, origin, positive } from '../argument.ts';
@@ -8,6 +7,7 @@ import { levels, logger } from '../log.ts';
 import { explainListening } from '../occupant.ts';
 import { say, sayJson } from '../output.ts';
 import { collect, examples } from '../remote.ts';
+import { startToken } from '../start-token.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 interface Options extends GossipChoice {
@@ -83,7 +83,7 @@ export function server(): Command {
         import('@portolan/server'),
         import('@portolan/dashboard'),
       ]);
-      const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
+      const token = await startToken();
       const running = await startServer({
         host: options.host,
         port: options.port,

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { createLogUpdate } from 'log-update';
-import { paint } from '../output.ts';
+import { paint, say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { harmless } from '../terminal.ts';
 import { frame } from '../top/frame.ts';
 import { followed, View } from '../top/view.ts';
 
@@ -42,8 +43,8 @@ export function top(): Command {
         stop();
       }
       if (!once) return;
-      if (options.json) process.stdout.write(`${JSON.stringify(summary(view))}\n`);
-      else process.stdout.write(`${lines(view, client.url, Number.POSITIVE_INFINITY).join('\n')}\n`);
+      if (options.json) sayJson(summary(view));
+      else say(lines(view, client.url, Number.POSITIVE_INFINITY).join('\n'));
     });
 }
 
@@ -55,7 +56,7 @@ function onScreen(view: View, url: () => string, ended: AbortController): () => 
   const key = (bytes: Buffer) => {
     if (END_KEYS.has(bytes.toString())) end();
   };
-  const draw = () => log(lines(view, url(), stdout.rows).join('\n'));
+  const draw = () => log(harmless(lines(view, url(), stdout.rows).join('\n')));
   stdout.write(ENTER_SCREEN);
   if (stdin.isTTY) stdin.setRawMode(true).on('data', key).resume();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);

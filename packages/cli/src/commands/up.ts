@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { connect } from '@portolan/client';
-import { ensureToken, stateDir, tokenPath } from '@portolan/client/node';
+import { stateDir, tokenPath } from '@portolan/client/node';
 import { Command } from 'commander';
 import { listenPort, oneOf, origin } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
@@ -8,6 +8,7 @@ import { levels, logger } from '../log.ts';
 import { explainListening } from '../occupant.ts';
 import { paint, say, sayJson } from '../output.ts';
 import { collect, examples } from '../remote.ts';
+import { startToken } from '../start-token.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { dashboardLink } from './dashboard.ts';
 
@@ -46,7 +47,7 @@ export function up(): Command {
         import('@portolan/dashboard'),
         import('../coordinator.ts'),
       ]);
-      const token = process.env.PORTOLAN_TOKEN || (await ensureToken());
+      const token = await startToken();
       const log = await logger(options.logLevel);
       const path = options.data ?? (await ownDataFile());
       const server = await startServer({

@@ -12,6 +12,7 @@ import { oneOf } from '../argument.ts';
 import { exitCodes } from '../exit-code.ts';
 import { paint, plain, say, sayJson, table } from '../output.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
+import { writeError } from '../terminal.ts';
 
 interface SetOptions extends RemoteOptions {
   format: NonNullable<WebhookInput['format']>;
@@ -127,7 +128,7 @@ function secretText(secret: string): string {
 }
 
 async function standardInput(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('URL of the receiver: ');
+  if (process.stdin.isTTY) writeError('URL of the receiver: ');
   for await (const chunk of process.stdin.setEncoding('utf8')) {
     const line = String(chunk).trim();
     if (line !== '') {

@@ -25,7 +25,8 @@ export function who(): Command {
     .action(async (number: number, options: RemoteOptions) => {
       const { answer: report, source } = await reading(options, (client) => client.port(number)).catch(
         (error: unknown) => {
-          if (error instanceof PortolanError && error.code === 'unreachable') return tellHere(number, error, options);
+          if (error instanceof PortolanError && (error.code === 'unreachable' || error.code === 'stranger'))
+            return tellHere(number, error, options);
           throw error;
         },
       );

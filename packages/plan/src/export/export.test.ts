@@ -109,3 +109,35 @@ test('the declaration is one that the registry takes; what is reserved is kept t
   ]);
   expect(declared.services[0]!.dependencies).toEqual(['shop/pay']);
 });
+
+test('nothing that files or plans say adds a line, a key or a formula to what is exported', () => {
+  const hostile = 'x\\nEVIL=1\\r\\n=cmd()|A1\\n- evil: true\\u2028';
+  const tree = subjectOfTree({
+    'portolan.yaml': `project: shop
+services:
+  cart:
+    description: "${hostile}"
+    runtime: "${hostile}"
+    hosts: ["h\\nEVIL: 1"]
+    endpoints: { api: { port: 4001, purpose: "=1+1\\nEVIL=1" } }
+`,
+    'compose.yaml': `services:
+  "cart\\nEVIL=1":
+    container_name: cart
+    ports: [{ target: 80, published: 4001, host_ip: "127.0.0.1\\nEVIL: 1" }]
+`,
+  });
+  const evil = chartOf(tree);
+  expect(exportFormats.env(evil)).toMatch(/^# Ports of shop.*\nCART_PORT=4001\n$/);
+  const compose = exportFormats.compose(evil);
+  const tags = [{ tag: '!override', collection: 'seq' as const, resolve: (items: unknown) => items }];
+  expect(Object.keys(parse(compose, { customTags: tags }))).toEqual(['services']);
+  expect(compose).not.toMatch(/^\s*-?\s*EVIL/m);
+  expect(exportFormats.pm2(evil)).not.toMatch(/^EVIL/m);
+  for (const format of ['json', 'prometheus'] as const)
+    expect(() => JSON.parse(exportFormats[format](evil))).not.toThrow();
+  const [, ...rows] = exportFormats.csv(evil).split('\r\n');
+  // A quoted field may hold line breaks; outside of quotes each line is ours.
+  const outside = rows.join('\r\n').replace(/"(?:[^"]|"")*"/g, '');
+  expect(outside).not.toMatch(/EVIL|=/);
+});

@@ -97,6 +97,7 @@ const TARGETS: ReadonlySet<EntryKind> = new Set([
   'finding',
   'host',
   'token',
+  'enrolment',
   'webhook',
   'keyring',
 ]);
@@ -136,8 +137,9 @@ function nameOf(kind: EntryKind, value: EntryValue | undefined): string | null {
       return plannedId(value as EntryValue<'service'>);
     case 'host':
     case 'token':
+    case 'enrolment':
     case 'webhook':
-      return (value as EntryValue<'host' | 'token' | 'webhook'>).name;
+      return (value as EntryValue<'host' | 'token' | 'enrolment' | 'webhook'>).name;
     default:
       return null;
   }

@@ -78,6 +78,9 @@ const table: Record<string, { may: readonly Role[]; path?: string; body?: unknow
   'get /v1/tokens': { may: admins },
   'post /v1/tokens': { may: admins, body: { role: 'viewer', name: 'made in passing' } },
   'delete /v1/tokens/{id}': { may: admins, path: '/v1/tokens/0123456789ab' },
+  'get /v1/enrolments': { may: admins },
+  'post /v1/enrolments': { may: admins, body: { name: 'made in passing', hosts: 1 } },
+  'delete /v1/enrolments/{id}': { may: admins, path: '/v1/enrolments/0123456789ab' },
   'get /v1/audit': { may: operators },
   'post /v1/assignments': { may: holders, body: { project: 'own', service: 'api' } },
   'post /v1/assignments/release': { may: holders, body: { project: 'own', service: 'gone' } },
@@ -166,7 +169,7 @@ const table: Record<string, { may: readonly Role[]; path?: string; body?: unknow
   'get /v1/status': { may: everybody },
 };
 /** Behind gates of their own: tried where they are. */
-const elsewhere = ['get /v1/stream', 'post /v1/logins/redeem', 'post /v1/proof'];
+const elsewhere = ['get /v1/stream', 'post /v1/logins/redeem', 'post /v1/proof', 'post /v1/enrol'];
 
 describe('every route', () => {
   test('that the OpenAPI document has stands in the table, and the other way round', async () => {

@@ -18,13 +18,13 @@ import type { Executor } from '../executor.ts';
 import { BOOTSTRAP, type Principal } from './principal.ts';
 
 /** How many tokens a fleet may have: one for each of its hosts, and as many again. Logins do not count. */
-const TOKENS_MAX = 20_000;
+export const TOKENS_MAX = 20_000;
 /** How many logins one token may have. */
 const LOGINS_MAX = 20;
 /** How many logins give way to a new one at most, where an earlier release let too many come to be. */
 const GIVE_WAY_MAX = 10;
 
-const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 12);
+export const newTokenId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 12);
 
 /** Makes and revokes tokens. They are entries of the store, so that every coordinator knows them as soon as it is told. */
 export class Tokens {
@@ -117,7 +117,7 @@ export function viewOf({ digest: _digest, parent: _parent, ...view }: StoredToke
 }
 
 function drawn({ ttl, ...rest }: TokenRequest, createdBy: string, parent?: string) {
-  const id = newId();
+  const id = newTokenId();
   const token = formatToken(id, randomBytes(32).toString('base64url'));
   const now = Date.now();
   const view: TokenView = {

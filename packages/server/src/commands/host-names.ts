@@ -56,7 +56,8 @@ export function givenUp(fleet: Fleet, name: string): string[] {
   return fleet.has(guard) ? [guard] : [];
 }
 
-function guardOf(name: string): string {
+/** What two that would have one name, or one id, both write, so that one of them fails. */
+export function guardOf(name: string): string {
   return key.guard(`host/${encodeURIComponent(hostNameKey(name))}`);
 }
 

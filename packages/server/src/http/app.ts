@@ -11,6 +11,7 @@ import { limitBody } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
+import { enrolmentRoutes } from './enrolment.ts';
 import { findingRoutes } from './findings.ts';
 import { gossipRoutes } from './gossip.ts';
 import { hostRoutes } from './hosts.ts';
@@ -40,6 +41,7 @@ const OPEN = new Set([
   '/v1/stream',
   '/v1/logins/redeem',
   '/v1/proof',
+  '/v1/enrol',
 ]);
 /** Count strangers by themselves: one that is about to say who it is, or has a good code, must not be held up. */
 const COUNT_THEMSELVES = new Set(['/v1/stream', '/v1/logins/redeem']);
@@ -97,6 +99,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   for (const routes of [
     accessRoutes,
     loginRoutes,
+    enrolmentRoutes,
     assignmentRoutes,
     portRoutes,
     hostRoutes,
