@@ -15,6 +15,7 @@ export * from './gossip.ts';
 export * from './health.ts';
 export * from './host.ts';
 export * from './identity.ts';
+export { boundJson, type JsonBounds } from './json-bounds.ts';
 export { judged, merged, portsInUse, portsOf } from './judgement.ts';
 export * from './listener.ts';
 export * from './listener-sheet.ts';

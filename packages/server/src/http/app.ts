@@ -7,7 +7,7 @@ import type { Principal } from '../access/principal.ts';
 import { accessRoutes } from './access.ts';
 import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
-import { limitBody } from './body-limit.ts';
+import { limitBody, shareBodies } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { addressOf, type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
@@ -24,10 +24,6 @@ import { processRoutes } from './processes.ts';
 import { statusRoutes } from './status.ts';
 import { streamRoute } from './stream.ts';
 import { webhookRoutes } from './webhooks.ts';
-
-const BODY_MAX = 64 * 1024;
-const REPORT_BODY_MAX = 4 * 1024 * 1024;
-const PLAN_BODY_MAX = 2 * 1024 * 1024;
 
 /** Reachable without a token. Everything else is behind the gate, whatever is added later. */
 const OPEN = new Set([
@@ -84,7 +80,8 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     c.set('sender', senderOf(c));
     return next();
   });
-  app.use(limitBody(bodyMax));
+  app.use(limitBody());
+  app.use(shareBodies());
 
   app.route('/', operationRoutes(context));
   app.route('/', referenceRoutes());
@@ -142,11 +139,6 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   function admitStranger(c: HonoContext<Env>): void {
     hold(rates.strangers.take(addressOf(c) ?? '', performance.now()));
   }
-}
-
-function bodyMax(path: string): number {
-  if (path.endsWith('/report')) return REPORT_BODY_MAX;
-  return path.startsWith('/v1/plans/') ? PLAN_BODY_MAX : BODY_MAX;
 }
 
 /** @param wait seconds, 0 for none @throws PortolanError `too-many` */
