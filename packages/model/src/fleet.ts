@@ -69,6 +69,8 @@ interface HostListeners {
 export class Fleet {
   position: Position = ORIGIN;
   epoch = 0;
+  /** How often everything was loaded anew: who looks through it in portions looks whether it is still the same. */
+  generation = 0;
   readonly use = new PortUse();
   readonly plan = new PlanIndex();
   readonly #entries: Record<EntryKind, Map<string, Held>> = noEntries();
@@ -159,6 +161,11 @@ export class Fleet {
     return this.#listenersByHost.get(host)?.byKey ?? new Map();
   }
 
+  /** The hosts on which somebody is seen. */
+  listeningHosts(): MapIterator<string> {
+    return this.#listenersByHost.keys();
+  }
+
   /** Digest of the host's listeners, as its agent computes it; see `SetDigest`. */
   digestOf(host: string): SetDigest {
     return new SetDigest(this.#listenersByHost.get(host)?.digest.toString());
@@ -202,6 +209,7 @@ export class Fleet {
   }
 
   clear(): void {
+    this.generation++;
     for (const entries of Object.values(this.#entries)) for (const entryKey of entries.keys()) this.#delete(entryKey);
   }
 

@@ -65,7 +65,7 @@ export function judgePort(facts: PortFacts): Verdict[] {
  */
 export function assignmentState(
   assignment: Pick<Assignment, 'endpoint'>,
-  listeners: readonly HostListener[],
+  listeners: Iterable<HostListener>,
   host: PortFacts['host'] = () => undefined,
 ): AssignmentState {
   const service = serviceId(assignment.endpoint);

@@ -9,18 +9,18 @@ import {
   PortReport,
   Position,
   Protocol,
-  page,
   pageOf,
   parseInterval,
   portReport,
   Range,
   ServiceView,
-  services,
+  serviceIds,
   serviceView,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage, pageAnswer } from './page.ts';
 
 const tag = 'Ports and ranges';
 
@@ -74,14 +74,12 @@ export function portRoutes(context: Context) {
     async run({ query }) {
       const fleet = await read(query);
       const { project } = query;
-      const all = services(
-        fleet,
-        (id) =>
-          (project === undefined || id.startsWith(`${project}/`)) && (query.after === undefined || id > query.after),
-        query.limit + 1,
-      );
-      const items = all.slice(0, query.limit);
-      return { items, position: fleet.position, next: all.length > items.length ? items.at(-1)!.id : null };
+      return pageAnswer(fleet, query, {
+        all: serviceIds(fleet),
+        cursor: (id) => id,
+        passes: (id) => project === undefined || id.startsWith(`${project}/`),
+        show: (id) => serviceView(fleet, id),
+      });
     },
   });
 
@@ -113,13 +111,7 @@ export function portRoutes(context: Context) {
     answer: pageOf(Range),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('range'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('range'));
     },
   });
 
@@ -174,13 +166,7 @@ export function portRoutes(context: Context) {
     answer: pageOf(Block),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('block'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('block'));
     },
   });
 
