@@ -83,7 +83,7 @@ export type AssignmentView = z.infer<typeof AssignmentView>;
 export const Obstacle = z
   .object({
     port: Port,
-    reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'unbindable']),
+    reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'unbindable', 'quota']),
     /** A sentence for a person. */
     detail: z.string(),
     /** The service in the way, when it is known. */

@@ -20,6 +20,7 @@ export const findingKinds = [
   'lost-assignment',
   'mass-expiry',
   'durability-lowered',
+  'draining',
   ...planFindingKinds,
 ] as const;
 export const findingStates = ['open', 'acknowledged', 'resolved'] as const;

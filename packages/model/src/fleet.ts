@@ -9,6 +9,7 @@ import { listenerFingerprint } from './listener.ts';
 import { PlanIndex } from './plan-index.ts';
 import { HIGHEST_PORT, type Interval, type Protocol } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
+import { PortTally } from './port-tally.ts';
 import { PortUse } from './port-use.ts';
 import { ORIGIN, type Position, type Version } from './position.ts';
 import type { Block, Range } from './range.ts';
@@ -80,6 +81,7 @@ export class Fleet {
   readonly #listenersByHost = new Map<string, HostListeners>();
   readonly #leases = new Map<string, Set<string>>();
   readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
+  readonly #portsByProject = new Map<string, PortTally>();
   readonly #findingsByPort = new Map<string, Set<Held<'finding'>>>();
   readonly #ephemeral = new Map<string, Interval>();
   #ephemeralRanges: readonly Interval[] = [];
@@ -146,6 +148,16 @@ export class Fleet {
   /** The services that have assignments. */
   assignedServices(): MapIterator<ServiceId> {
     return this.#assignmentsByService.keys();
+  }
+
+  /** The projects that hold ports. */
+  projects(): MapIterator<string> {
+    return this.#portsByProject.keys();
+  }
+
+  /** The port numbers that a project holds, each counted once; `undefined` for none. */
+  portsOf(project: string): PortTally | undefined {
+    return this.#portsByProject.get(project);
   }
 
   listeners(protocol: Protocol, port: number): ReadonlySet<Held<'listener'>> {
@@ -258,6 +270,7 @@ export class Fleet {
         const { protocol, port, lease, endpoint } = held.value as Assignment;
         this.#assignments[protocol][port] = held as Held<'assignment'>;
         this.use.add(port);
+        this.#countPort(endpoint.project, port);
         addTo(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) addTo(this.#leases, lease.id, held.key);
         break;
@@ -298,6 +311,7 @@ export class Fleet {
         const { protocol, port, lease, endpoint } = held.value as Assignment;
         this.#assignments[protocol][port] = undefined;
         this.use.remove(port);
+        this.#uncountPort(endpoint.project, protocol, port);
         removeFrom(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) removeFrom(this.#leases, lease.id, held.key);
         break;
@@ -327,6 +341,20 @@ export class Fleet {
         this.#unindexListener(held as Held<'listener'>);
         break;
     }
+  }
+
+  #countPort(project: string, port: number): void {
+    let ports = this.#portsByProject.get(project);
+    if (!ports) this.#portsByProject.set(project, (ports = new PortTally()));
+    ports.add(port);
+  }
+
+  #uncountPort(project: string, protocol: Protocol, port: number): void {
+    const other = this.assignment(protocol === 'tcp' ? 'udp' : 'tcp', port);
+    if (other?.value.endpoint.project === project) return;
+    const ports = this.#portsByProject.get(project);
+    ports?.delete(port);
+    if (ports?.size === 0) this.#portsByProject.delete(project);
   }
 
   #indexListener(held: Held<'listener'>): void {

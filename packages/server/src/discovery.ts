@@ -4,6 +4,8 @@ import {
   type Host,
   type HostListener,
   isContainerInternal,
+  isLinkLocal,
+  isLoopback,
   isPlannedAs,
   type PlannedService,
   plannedId,
@@ -138,12 +140,8 @@ function reachable(address: string, host: Host | undefined, loopbackToo: boolean
   const plain = address.split('%', 1)[0]!.replace(/^::ffff:(?=\d+\.)/, '');
   if (isLoopback(plain)) return loopbackToo ? plain : undefined;
   if (plain !== '0.0.0.0' && plain !== '::') return plain;
-  const usable = (host?.addresses ?? []).filter((each) => !isLoopback(each) && !/^(fe80:|169\.254\.)/i.test(each));
+  const usable = (host?.addresses ?? []).filter((each) => !isLoopback(each) && !isLinkLocal(each));
   return usable.find((each) => !each.includes(':')) ?? usable[0] ?? host?.name;
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }
 
 function labelsOf(source: Source, host: Host | undefined, id: string, up: boolean): Record<string, string> {

@@ -53,6 +53,13 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     await next();
     metrics.observeRequest(c.req.method, routePath(c, -1), c.res.status, (performance.now() - started) / 1000);
   });
+  app.use(async (c, next) => {
+    await next();
+    // No page of elsewhere loads an answer as a script or image, nor learns by trying that a coordinator is here. What
+    // is read by CORS is not subject to it.
+    c.res.headers.set('cross-origin-resource-policy', 'same-origin');
+    c.res.headers.set('x-content-type-options', 'nosniff');
+  });
   app.use((c, next) => {
     const host = c.req.header('host');
     names.checkHost(host);

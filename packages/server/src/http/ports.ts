@@ -133,6 +133,7 @@ export function portRoutes(context: Context) {
       owner: Name.nullable().default(null),
       policy: Range.shape.policy.default('allocate'),
       reserved: Range.shape.reserved,
+      quota: Range.shape.quota,
     }),
     answer: rangeDone,
     async run({ params, body }) {

@@ -2,7 +2,7 @@ import type { Fleet } from '@portolan/model';
 import { Turns } from './turns.ts';
 
 /** Characters that are gathered before they are sent. */
-const CHUNK = 64 * 1024;
+const CHUNK = 256 * 1024;
 
 /**
  * A JSON array as an answer of any length, for whoever cannot ask page by page. It is made no faster than it is read,
