@@ -7,6 +7,8 @@ import type { Env } from './context.ts';
 
 /** Of a problem as it is sent. */
 const PROBLEM_BYTES_MAX = 4_000;
+/** What a plan collides with is worth as much as the plan. */
+const PLAN_PROBLEM_BYTES_MAX = 1_000_000;
 /** Characters */
 const DETAIL_MAX = 500;
 const PLACE_MAX = 80;
@@ -46,18 +48,20 @@ export function answerWith(c: Context, problem: Problem): Response {
   });
 }
 
-/** The same in at most `PROBLEM_BYTES_MAX`: whatever came in, and is told of, the answer is small. */
+/** The same in so many bytes at most: whatever came in, and is told of, the answer is small. */
 function briefly(problem: Problem): Problem {
-  if (bytesOf(problem) <= PROBLEM_BYTES_MAX) return problem;
+  const bytesMax = problem.code.startsWith('plan-') ? PLAN_PROBLEM_BYTES_MAX : PROBLEM_BYTES_MAX;
+  if (bytesOf(problem) <= bytesMax) return problem;
   const { type, title, status, detail, code, ...data } = problem;
   const brief: Problem = { type, title, status, detail: clipped(detail, DETAIL_MAX), code };
   for (const [name, value] of Object.entries(data)) {
     brief[name] = value;
     // Of a list that is too long the beginning says most.
-    for (let most = 16; bytesOf(brief) > PROBLEM_BYTES_MAX && Array.isArray(value) && most >= 1; most /= 2) {
-      brief[name] = value.slice(0, most);
+    for (let most = value; Array.isArray(most) && most.length > 0 && bytesOf(brief) > bytesMax; ) {
+      most = most.slice(0, Math.floor(most.length / 2));
+      brief[name] = most;
     }
-    if (bytesOf(brief) > PROBLEM_BYTES_MAX) delete brief[name];
+    if (bytesOf(brief) > bytesMax) delete brief[name];
   }
   return brief;
 }
