@@ -15,6 +15,7 @@ const LISTENERS_MAX = 16;
  */
 export function crowdedOut(fleet: Fleet, intervals: readonly Interval[]): number[] {
   const most = hostShareOf(intervals.reduce((sum, interval) => sum + sizeOf(interval), 0));
+  if (!Array.from(fleet.listeningHosts()).some((host) => fleet.listenersOf(host).size > most)) return [];
   const hostsOn = new Map<number, ReadonlySet<string>>();
   const taken = new Map<string, number>();
   /** The lowest ports of each host are within its share. */
