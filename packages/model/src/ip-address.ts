@@ -9,12 +9,15 @@ export function addressBytes(text: string): number[] | undefined {
 /** Whether only this machine can reach it. */
 export function isLoopback(address: string): boolean {
   if (address === 'localhost') return true;
+  // Asked a million times over, and most addresses tell at a glance.
+  if (!address.startsWith('127.') && !address.includes(':')) return false;
   const bytes = addressBytes(address);
   return bytes !== undefined && (bytes.length === 4 ? bytes[0] === 127 : startsWith(bytes, LOOPBACK));
 }
 
 /** Whether it means something on one link alone: 169.254/16 and fe80::/10. Services of clouds tell secrets there. */
 export function isLinkLocal(address: string): boolean {
+  if (!address.startsWith('169.254.') && !address.includes(':')) return false;
   const bytes = addressBytes(address);
   if (!bytes) return false;
   return bytes.length === 4 ? startsWith(bytes, [169, 254]) : bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
