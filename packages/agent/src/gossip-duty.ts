@@ -16,6 +16,7 @@ import {
   GOSSIP_PORT,
   type GossipAccess,
   isCoordinator,
+  isLoopback,
   MEMBER_KIND,
   type MemberView,
   memberView,
@@ -345,10 +346,6 @@ function refuseOpen(host = '127.0.0.1'): void {
     `It will not gossip on ${host} without a key: whoever reaches that network could speak for any host. ` +
       'It asks its coordinators, which have the key, until one answers; --gossip-key FILE gives it one by hand.',
   );
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function hostOf(seed: string): string {

@@ -2,7 +2,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { type Health, HOST_NETNS, type Listener } from '@portolan/model';
+import { type Health, HOST_NETNS, isLinkLocal, isLoopback, type Listener } from '@portolan/model';
 
 /** What asking once gave. */
 export interface HealthAnswer {
@@ -63,18 +63,10 @@ function answering({ address, v6only }: Listener): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-function isLinkLocal(address: string): boolean {
-  return /^(169\.254\.|fe[89ab][0-9a-f]:)/i.test(address);
-}
-
 /** A socket can be bound to an address that this machine does not have (yet): then it leads elsewhere. */
 function isOwn(address: string): boolean {
   if (isLoopback(address)) return true;
   return Object.values(networkInterfaces()).some((each) => each?.some((own) => own.address === address));
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }
 
 function open(host: string, port: number, signal: AbortSignal): Promise<void> {

@@ -24,6 +24,7 @@ const exits: Record<ProblemCode, Exit> = {
   'port-taken': 'refused',
   'port-blocked': 'refused',
   'range-exhausted': 'refused',
+  quota: 'refused',
   'range-overlap': 'refused',
   'name-taken': 'refused',
   ambiguous: 'usage',

@@ -21,9 +21,13 @@ export function plain(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
-/** `host-a, host-b, host-c and 9 more` */
-export function abridged(names: readonly string[]): string {
-  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+/**
+ * `host-a, host-b, host-c and 9 more`
+ *
+ * @param count how many there are, where not all of them are at hand
+ */
+export function abridged(names: readonly string[], count = names.length): string {
+  return count > 3 ? `${names.slice(0, 3).join(', ')} and ${count - 3} more` : names.join(', ');
 }
 
 /** Columns without lines, as `ls` and `ps` have them. */

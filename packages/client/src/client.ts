@@ -386,7 +386,15 @@ export class PortolanClient implements AsyncDisposable {
 
   /** Who takes part in gossip, as the coordinator in use sees it. */
   async members(): Promise<MemberView[]> {
-    return ((await this.#transport.send(get('/v1/members', {}))) as { items: MemberView[] }).items;
+    const items: MemberView[] = [];
+    // An agent tells all of its members at once, without a cursor.
+    for (let after: string | null | undefined; after !== null; ) {
+      const page = await this.#transport.send(get('/v1/members', { after }));
+      const { items: some, next = null } = page as { items: MemberView[]; next?: string | null };
+      items.push(...some);
+      after = next;
+    }
+    return items;
   }
 
   /** The keys of gossip, and how many members have each. */

@@ -1,3 +1,4 @@
+import { allItems, type ServiceQuery } from '@portolan/client';
 import {
   type AssignmentView,
   type Finding,
@@ -14,6 +15,7 @@ import {
   UNKNOWN_PROJECT,
 } from '@portolan/model';
 import { z } from 'zod';
+import { fitting } from './fitting.ts';
 import type { Registry } from './registry.ts';
 import { LOOKS, plain, tool } from './tool.ts';
 
@@ -32,6 +34,11 @@ export const ShownFinding = z.object({
   since: z.string(),
 });
 
+/** Services, and hosts, of one finding: the summary says how many more there are. */
+const NAMED_MAX = 20;
+/** Findings that are read, the worst of them; more than anybody has a model look at. */
+const READ_MAX = 2_000;
+
 export function shownFinding(finding: Finding): z.input<typeof ShownFinding> {
   const { id, kind, severity, class: bite, state, protocol, port, summary, parties, remedies, firstSeen } = finding;
   const distinct = (names: readonly (string | null | undefined)[]) => [
@@ -46,8 +53,10 @@ export function shownFinding(finding: Finding): z.input<typeof ShownFinding> {
     protocol: protocol ?? undefined,
     port: port ?? undefined,
     summary: plain(summary),
-    services: distinct(parties.map(({ service }) => service)),
-    hosts: distinct(parties.map(({ host }) => host?.name)).map(plain),
+    services: distinct(parties.map(({ service }) => service)).slice(0, NAMED_MAX),
+    hosts: distinct(parties.map(({ host }) => host?.name))
+      .slice(0, NAMED_MAX)
+      .map(plain),
     remedies: remedies.map(plain),
     since: firstSeen,
   };
@@ -77,7 +86,7 @@ export const listFindings = tool({
   annotations: LOOKS,
   async run(registry, { projectName, limit, ...query }) {
     const found = (await findings(registry, query)).filter((each) => !projectName || concerns(each, projectName));
-    const shown = found.slice(0, limit).map(shownFinding);
+    const shown = fitting(found.slice(0, limit).map(shownFinding));
     const more = found.length > shown.length ? [`and ${found.length - shown.length} more`] : [];
     const text = [...shown.map(lineOf), ...more].join('\n') || 'Nothing is wrong.';
     return { text, data: { findings: shown, total: found.length } };
@@ -108,17 +117,20 @@ export const checkProject = tool({
   annotations: LOOKS,
   async run(registry, { projectName }) {
     const views = await services(registry, projectName);
-    const found = (await findings(registry, {})).filter((each) => concerns(each, projectName)).map(shownFinding);
+    const concerned = (await findings(registry, {})).filter((each) => concerns(each, projectName)).map(shownFinding);
+    const found = fitting(concerned);
     if (views.length === 0 && found.length === 0) {
       throw new PortolanError('not-found', `no service of a project ${projectName} is planned, reserved or seen`);
     }
-    const states = views.map(stateOf);
+    const states = fitting(views.map(stateOf));
     const ok = found.every(({ severity }) => severity === 'info');
     const lines = states.map(
       ({ id, bound, pending, squatted, failing }) =>
         `${id}: ${bound.length} listening${pending.length ? `, pending ${pending.join(', ')}` : ''}${squatted.length ? `, squatted ${squatted.join(', ')}` : ''}${failing.length ? `, failing its health check ${failing.join(', ')}` : ''}`,
     );
-    const text = [ok ? `${projectName} is in order.` : `${projectName} has ${found.length} findings.`, ...lines];
+    const text = [ok ? `${projectName} is in order.` : `${projectName} has ${concerned.length} findings.`, ...lines];
+    const left = views.length - states.length + concerned.length - found.length;
+    if (left > 0) text.push(`${left} more services and findings do not fit: list_ports and list_findings have them.`);
     return {
       text: [...text, ...found.map(lineOf)].join('\n'),
       data: { ok, planned: views.some(({ plan }) => plan !== null), services: states, findings: found },
@@ -229,15 +241,25 @@ async function moveOf(registry: Registry, service: string, { port, protocol }: F
   return { service, from: port!, free, call: known ? { tool: 'allocate_port', arguments: arguments_ } : undefined };
 }
 
-async function findings(registry: Registry, query: Parameters<Registry['findings']>[0]): Promise<Finding[]> {
-  const { items } = await registry.findings({ ...query, limit: 10_000 });
-  return items.toSorted(
-    (a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || (a.port ?? 0) - (b.port ?? 0),
-  );
+/** The worst first: of very many, those that are light are left out. */
+async function findings(registry: Registry, query: Parameters<Registry['findings']>[0] = {}): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const severity of severities) {
+    if (query.severity !== undefined && query.severity !== severity) continue;
+    const some: Finding[] = [];
+    for (let after: string | undefined; found.length + some.length < READ_MAX; ) {
+      const page = await registry.findings({ ...query, severity, ...(after !== undefined && { after }) });
+      some.push(...page.items);
+      if (page.next === null) break;
+      after = page.next;
+    }
+    found.push(...some.toSorted((a, b) => (a.port ?? 0) - (b.port ?? 0)));
+  }
+  return found;
 }
 
-async function services(registry: Registry, project: string): Promise<ServiceView[]> {
-  return (await registry.services({ project, limit: 10_000 })).items;
+function services(registry: Registry, project: string): Promise<ServiceView[]> {
+  return allItems((query: ServiceQuery) => registry.services(query), { project });
 }
 
 function concerns({ parties }: Finding, project: string): boolean {

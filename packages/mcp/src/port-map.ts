@@ -66,7 +66,7 @@ async function told(open: OpenRegistry, make: (registry: Registry) => Promise<st
 async function projects(open: OpenRegistry): Promise<string[]> {
   try {
     const registry = await open();
-    const { items } = await registry.assignments({ limit: 10_000 });
+    const items = await allItems((query: AssignmentQuery) => registry.assignments(query), { limit: 10_000 });
     return [...new Set(items.map(({ endpoint }) => endpoint.project))].sort();
   } catch (error) {
     if (!(error instanceof PortolanError)) throw error;

@@ -1,3 +1,4 @@
+import { allItems } from '@portolan/client';
 import {
   type Host,
   type HostListener,
@@ -11,6 +12,7 @@ import {
 import { z } from 'zod';
 import { ShownAssignment, shownAssignment } from './allocation.ts';
 import { ShownFinding, shownFinding } from './finding-question.ts';
+import { fitting } from './fitting.ts';
 import type { Registry } from './registry.ts';
 import { LOOKS, plain, tool } from './tool.ts';
 
@@ -37,6 +39,7 @@ export const whoUsesPort = tool({
     free: z.boolean().describe('Nobody has it, nobody listens on it, nothing blocks it.'),
     assignments: z.array(ShownAssignment),
     listeners: z.array(ShownListener),
+    listenerCount: z.int().describe('How many listen there; not all of many are shown.'),
     blockedBecause: z.array(z.string()),
     ranges: z.array(z.object({ name: z.string(), owner: z.string().optional(), purpose: z.string() })),
     findings: z.array(ShownFinding),
@@ -50,11 +53,13 @@ export const whoUsesPort = tool({
       ...report.ranges.filter(({ policy }) => policy === 'blocked').map(({ purpose }) => purpose),
     ];
     const { assignments, listeners, resting, findings } = report;
+    const listenerCount = report.listenerCount ?? listeners.length;
     const data = {
       port,
       free: assignments.length + listeners.length + shut.length + resting.length === 0,
       assignments: assignments.map(shownAssignment),
       listeners: listeners.slice(0, LISTENERS_MAX).map((each) => shownListener(each, name(each.host))),
+      listenerCount,
       blockedBecause: shut,
       ranges: report.ranges.map(({ name, owner, purpose }) => ({ name, owner: owner ?? undefined, purpose })),
       findings: findings.map(shownFinding),
@@ -66,7 +71,7 @@ export const whoUsesPort = tool({
           `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.purpose ? `, ${plain(each.purpose)}` : ''}).`,
       ),
       data.listeners.map(told),
-      listeners.length > LISTENERS_MAX ? `${listeners.length - LISTENERS_MAX} more listen there.` : [],
+      listenerCount > data.listeners.length ? `${listenerCount - data.listeners.length} more listen there.` : [],
       resting.map(({ until }) => `It rests until ${until}: the lease of its last owner ended.`),
       shut.map((reason) => `It is blocked: ${plain(reason)}.`),
       data.ranges.map((each) => `It lies in the range ${each.name}${each.owner ? ` of ${each.owner}` : ''}.`),
@@ -76,7 +81,9 @@ export const whoUsesPort = tool({
   },
 });
 
+/** Of one port, and of one service among many. */
 const LISTENERS_MAX = 100;
+const OBSERVED_MAX = 20;
 
 const Listed = z.object({
   id: z.string().describe('project/name'),
@@ -84,6 +91,7 @@ const Listed = z.object({
   runtime: z.string().optional(),
   ports: z.array(ShownAssignment),
   observed: z.array(ShownListener),
+  observedCount: z.int().describe('How many listeners it has; not all of many are shown.'),
   health: z.array(z.object({ label: z.string(), host: z.string(), state: z.string() })),
 });
 
@@ -106,22 +114,25 @@ export const listPorts = tool({
     const names = await hostNames(registry);
     const page = await registry.services({ limit, ...(project && { project }), ...(after && { after }) });
     const within = ({ port }: { port: number }) => port >= wanted.from && port <= wanted.to;
-    const services = page.items
+    const all = page.items
       .map((view) => ({
         ...listed(view, names),
         ports: view.assignments.filter(within).map(shownAssignment),
         observed: view.listeners
           .filter(within)
-          .slice(0, LISTENERS_MAX)
+          .slice(0, OBSERVED_MAX)
           .map((each) => shownListener(each, names.get(each.host) ?? each.host)),
+        observedCount: view.listenerCount ?? view.listeners.length,
       }))
       .filter(({ ports, observed }) => ports.length + observed.length > 0 || (from === 1 && to === 65_535));
+    const services = fitting(all);
+    const next = services.length < all.length ? services.at(-1)!.id : page.next;
     const text = services.map(
       ({ id, ports, observed }) =>
         `${id}: ${[...ports.map((each) => `${labelOf(each.endpoint)} ${each.port}/${each.protocol} ${each.state}`), ...seenElsewhere(ports, observed)].join(', ') || 'no port'}`,
     );
-    if (page.next !== null) text.push(`There are more: ask again with after "${page.next}".`);
-    return { text: text.join('\n') || 'There are none.', data: { services, next: page.next ?? undefined } };
+    if (next !== null) text.push(`There are more: ask again with after "${next}".`);
+    return { text: text.join('\n') || 'There are none.', data: { services, next: next ?? undefined } };
   },
 });
 
@@ -147,8 +158,8 @@ function seenElsewhere(
 }
 
 async function hostNames(registry: Registry): Promise<Map<string, string>> {
-  const { items } = await registry.hosts({ limit: 10_000 });
-  return new Map(items.map(({ id, name }: Host) => [id, name]));
+  const hosts = await allItems((query) => registry.hosts(query), { limit: 10_000 });
+  return new Map(hosts.map(({ id, name }: Host) => [id, name]));
 }
 
 function labelOf(endpoint: string): string {

@@ -83,7 +83,7 @@ export type AssignmentView = z.infer<typeof AssignmentView>;
 export const Obstacle = z
   .object({
     port: Port,
-    reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'unbindable']),
+    reason: z.enum(['assigned', 'observed', 'blocked', 'resting', 'unbindable', 'quota']),
     /** A sentence for a person. */
     detail: z.string(),
     /** The service in the way, when it is known. */
@@ -298,11 +298,15 @@ export const PortReport = z
   .object({
     port: Port,
     assignments: z.array(AssignmentView),
+    /** Of many, some of each service. */
     listeners: z.array(HostListener),
+    /** How many there are. Without it, as from older coordinators, all are shown. */
+    listenerCount: z.int().optional(),
     resting: z.array(RestingPort),
     blocks: z.array(Block),
     ranges: z.array(Range),
     findings: z.array(Finding),
+    findingCount: z.int().optional(),
     /** Hosts, by id, that the listeners name. */
     hosts: z.record(z.string(), Host),
     position: Position,
@@ -318,9 +322,15 @@ export const ServiceView = z
     /** What a plan says of it; `null` when none names it. */
     plan: PlannedService.nullable(),
     assignments: z.array(AssignmentView),
+    assignmentCount: z.int().optional(),
+    /** Of many, some of each port. */
     listeners: z.array(HostListener),
-    /** Of its health checks, host by host. */
+    listenerCount: z.int().optional(),
+    /** How many hosts those are on. */
+    hostCount: z.int().optional(),
+    /** Of its health checks, host by host; of many, those that fail first. */
     health: z.array(Health),
+    healthCount: z.int().optional(),
   })
   .meta({ id: 'ServiceView' });
 export type ServiceView = z.infer<typeof ServiceView>;

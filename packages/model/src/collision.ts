@@ -238,7 +238,7 @@ function collision({ protocol, port }: PortFacts, sides: readonly Side[], grade:
     ...judgements[grade],
     protocol,
     port,
-    parties: partiesOf(sides, hot),
+    ...partiesOf(sides, hot),
     summary: `${who} ${every} ${verb} ${protocol} port ${port}; ${consequence(grade)}.`,
     remedies: partAll(protocol, port, sides),
   };
@@ -270,7 +270,7 @@ function squatting({ protocol, port }: PortFacts, { owners, squatters }: Squat):
     maskedBy: null,
     protocol,
     port,
-    parties: partiesOf([...owners, ...squatters], nowhere),
+    ...partiesOf([...owners, ...squatters], nowhere),
     summary: `${protocol} port ${port} belongs to ${nameSides(owners, nowhere)}, but only ${nameSides(squatters, nowhere)} ${verb} there.`,
     remedies: [...moveAway(protocol, port, squatters), giveUp],
   };

@@ -20,6 +20,7 @@ export const findingKinds = [
   'lost-assignment',
   'mass-expiry',
   'durability-lowered',
+  'draining',
   ...planFindingKinds,
 ] as const;
 export const findingStates = ['open', 'acknowledged', 'resolved'] as const;
@@ -75,6 +76,8 @@ export const Verdict = z.object({
   protocol: Protocol.nullable(),
   port: Port.nullable(),
   parties: z.array(Party).max(100),
+  /** How many there are, where they are more than are shown. */
+  partyCount: z.int().optional(),
   /** One sentence for a person. */
   summary: z.string().max(1000),
   /** What to do about it, best first. */

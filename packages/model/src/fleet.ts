@@ -10,6 +10,7 @@ import { listenerFingerprint } from './listener.ts';
 import { PlanIndex } from './plan-index.ts';
 import { HIGHEST_PORT, type Interval, type Protocol } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
+import { PortTally } from './port-tally.ts';
 import { PortUse } from './port-use.ts';
 import { ORIGIN, type Position, type Version } from './position.ts';
 import { PortolanError } from './problem.ts';
@@ -71,6 +72,8 @@ interface HostListeners {
 export class Fleet {
   position: Position = ORIGIN;
   epoch = 0;
+  /** How often everything was loaded anew: who looks through it in portions looks whether it is still the same. */
+  generation = 0;
   readonly use = new PortUse();
   readonly plan = new PlanIndex();
   readonly #entries: Record<EntryKind, Map<string, Held>> = noEntries();
@@ -80,6 +83,7 @@ export class Fleet {
   readonly #listenersByHost = new Map<string, HostListeners>();
   readonly #leases = new Map<string, Set<string>>();
   readonly #assignmentsByService = new Map<ServiceId, Set<string>>();
+  readonly #portsByProject = new Map<string, PortTally>();
   readonly #findingsByPort = new Map<string, Set<Held<'finding'>>>();
   readonly #hostsByName = new Map<string, Set<string>>();
   readonly #loginsByParent = new Map<string, Set<Held<'token'>>>();
@@ -151,6 +155,16 @@ export class Fleet {
     return this.#assignmentsByService.keys();
   }
 
+  /** The projects that hold ports. */
+  projects(): MapIterator<string> {
+    return this.#portsByProject.keys();
+  }
+
+  /** The port numbers that a project holds, each counted once; `undefined` for none. */
+  portsOf(project: string): PortTally | undefined {
+    return this.#portsByProject.get(project);
+  }
+
   listeners(protocol: Protocol, port: number): ReadonlySet<Held<'listener'>> {
     return this.#listenersByPort.get(`${protocol}/${port}`) ?? NOBODY;
   }
@@ -176,6 +190,11 @@ export class Fleet {
 
   listenersOf(host: string): ReadonlyMap<string, Held<'listener'>> {
     return this.#listenersByHost.get(host)?.byKey ?? new Map();
+  }
+
+  /** The hosts on which somebody is seen. */
+  listeningHosts(): MapIterator<string> {
+    return this.#listenersByHost.keys();
   }
 
   /** Digest of the host's listeners, as its agent computes it; see `SetDigest`. */
@@ -235,6 +254,7 @@ export class Fleet {
   }
 
   clear(): void {
+    this.generation++;
     for (const entries of Object.values(this.#entries)) for (const entryKey of entries.keys()) this.#delete(entryKey);
   }
 
@@ -283,6 +303,7 @@ export class Fleet {
         const { protocol, port, lease, endpoint } = held.value as Assignment;
         this.#assignments[protocol][port] = held as Held<'assignment'>;
         this.use.add(port);
+        this.#countPort(endpoint.project, port);
         addTo(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) addTo(this.#leases, lease.id, held.key);
         break;
@@ -331,6 +352,7 @@ export class Fleet {
         const { protocol, port, lease, endpoint } = held.value as Assignment;
         this.#assignments[protocol][port] = undefined;
         this.use.remove(port);
+        this.#uncountPort(endpoint.project, protocol, port);
         removeFrom(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) removeFrom(this.#leases, lease.id, held.key);
         break;
@@ -370,6 +392,20 @@ export class Fleet {
         this.#unindexListener(held as Held<'listener'>);
         break;
     }
+  }
+
+  #countPort(project: string, port: number): void {
+    let ports = this.#portsByProject.get(project);
+    if (!ports) this.#portsByProject.set(project, (ports = new PortTally()));
+    ports.add(port);
+  }
+
+  #uncountPort(project: string, protocol: Protocol, port: number): void {
+    const other = this.assignment(protocol === 'tcp' ? 'udp' : 'tcp', port);
+    if (other?.value.endpoint.project === project) return;
+    const ports = this.#portsByProject.get(project);
+    ports?.delete(port);
+    if (ports?.size === 0) this.#portsByProject.delete(project);
   }
 
   #indexListener(held: Held<'listener'>): void {

@@ -14,14 +14,22 @@ export type Hotspots = ReadonlySet<string>;
  * The parties of a verdict, by service, host name and address: one for each claim and for each (service, host, network
  * namespace, address, process). Where there are more than fit, every side keeps its share.
  */
-export function partiesOf(sides: readonly Side[], hot: Hotspots): Party[] {
+export function partiesOf(sides: readonly Side[], hot: Hotspots): { parties: Party[]; partyCount?: number } {
   const share = Math.max(1, Math.floor(PARTIES_MAX / sides.length));
-  return hottestFirst(sides, hot)
+  let count = 0;
+  const all = hottestFirst(sides, hot).map((side) => {
+    const declared = declaredParties(side);
+    const observed = observedParties(side, hot);
+    count += declared.length + observed.count;
+    return [...declared, ...observed.first(share)].slice(0, share);
+  });
+  const parties = all
     .slice(0, PARTIES_MAX)
-    .flatMap((side) => [...declaredParties(side), ...observedParties(side, hot, share)].slice(0, share))
+    .flat()
     .map((party) => ({ party, order: orderOf(party) }))
     .sort((a, b) => compare(a.order, b.order))
     .map(({ party }) => party);
+  return { parties, ...(count > parties.length && { partyCount: count }) };
 }
 
 /** `mana/mana-sync on host-a (pid 4711) and mana/mana-voice-bot (declared for host-b)`. */
@@ -70,17 +78,21 @@ export function declaredParty(service: ServiceId | null, { endpoint, place, sinc
   };
 }
 
-function observedParties(side: Side, hot: Hotspots, most: number): Party[] {
+function observedParties(side: Side, hot: Hotspots): { count: number; first(most: number): Party[] } {
   const distinct = new Map<string, Observed>();
   for (const observed of side.listeners) {
     const id = listenerOrder(observed, hot);
     const known = distinct.get(id);
     if (!known || isBefore(observed, known)) distinct.set(id, observed);
   }
-  return [...distinct.keys()]
-    .sort()
-    .slice(0, most)
-    .map((id) => observedParty(side, distinct.get(id)!));
+  return {
+    count: distinct.size,
+    first: (most) =>
+      [...distinct.keys()]
+        .sort()
+        .slice(0, most)
+        .map((id) => observedParty(side, distinct.get(id)!)),
+  };
 }
 
 function observedParty({ service }: Side, { listener, place }: Observed): Party {

@@ -82,7 +82,8 @@ class Draft implements PlanDraft {
     }
   }
 
-  ranges(wanted: readonly Range[]): void {
+  ranges(planned: readonly Range[]): void {
+    const wanted = planned.map((range) => this.#withQuota(range));
     const owned = this.#owned.ranges.map((name) => key.range(name));
     const owns = this.#rules('range', new Map(wanted.map((range) => [key.range(range.name), range])), owned);
     this.owns.ranges.push(...owns.map((each) => each.slice('range/'.length)));
@@ -105,6 +106,12 @@ class Draft implements PlanDraft {
   blocks(wanted: readonly Block[]): void {
     const blocks = new Map(wanted.map((block) => [key.block(block), block]));
     this.owns.blocks.push(...this.#rules('block', blocks, this.#owned.blocks));
+  }
+
+  /** A manifest says nothing of quotas: what an operator set stays. */
+  #withQuota(range: Range): Range {
+    const quota = range.quota ?? this.#fleet.get('range', key.range(range.name))?.value.quota;
+    return quota === undefined ? range : { ...range, quota };
   }
 
   /** Ranges and blocks: what operators lay down by hand, too. @returns keys of what the plan owns then */

@@ -12,7 +12,8 @@ import { addTo, removeFrom, type SetIndex } from './set-index.ts';
 export class PlanIndex {
   readonly #servicesByName: SetIndex<string, ServiceId> = new Map();
   readonly #servicesByPort: SetIndex<string, ServiceId> = new Map();
-  readonly #listenersByName: SetIndex<string, Held<'listener'>> = new Map();
+  readonly #listenersByService: SetIndex<ServiceId, Held<'listener'>> = new Map();
+  readonly #seenByName: SetIndex<string, ServiceId> = new Map();
   readonly #healthByService: SetIndex<ServiceId, Held<'health'>> = new Map();
   readonly #healthByHost: SetIndex<string, Held<'health'>> = new Map();
   readonly #findingsByService: SetIndex<ServiceId, Held<'finding'>> = new Map();
@@ -35,9 +36,24 @@ export class PlanIndex {
     return this.#servicesByPort.get(`${protocol}/${port}`) ?? NONE;
   }
 
+  /** Services that listeners are known as, with those listeners. */
+  seen(): MapIterator<[ServiceId, ReadonlySet<Held<'listener'>>]> {
+    return this.#listenersByService.entries();
+  }
+
+  /** Services of this name, whatever their project, that listeners are known as. */
+  seenAs(name: string): ReadonlySet<ServiceId> {
+    return this.#seenByName.get(name) ?? NONE;
+  }
+
+  /** Listeners that are known as this service. */
+  listenersOf(service: ServiceId): ReadonlySet<Held<'listener'>> {
+    return this.#listenersByService.get(service) ?? NONE;
+  }
+
   /** Listeners whose service has this name, whatever its project. */
-  listeners(name: string): ReadonlySet<Held<'listener'>> {
-    return this.#listenersByName.get(name) ?? NONE;
+  listeners(name: string): Held<'listener'>[] {
+    return Array.from(this.seenAs(name)).flatMap((service) => [...this.listenersOf(service)]);
   }
 
   healthOf(service: ServiceId): ReadonlySet<Held<'health'>> {
@@ -76,8 +92,12 @@ export class PlanIndex {
         break;
       }
       case 'listener': {
-        const { identity } = held.value as HostListener;
-        if (identity) change(this.#listenersByName, parseServiceId(identity.service).service, held as Held<'listener'>);
+        const service = (held.value as HostListener).identity?.service;
+        if (service === undefined) break;
+        const known = this.#listenersByService.has(service);
+        change(this.#listenersByService, service, held as Held<'listener'>);
+        if (this.#listenersByService.has(service) !== known)
+          change(this.#seenByName, parseServiceId(service).service, service);
         break;
       }
       case 'health': {

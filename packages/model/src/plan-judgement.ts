@@ -42,7 +42,7 @@ export function isListenerOf(
 
 function factsOf(fleet: Fleet, planned: PlannedService): PlannedFacts {
   const names = new Set([planned.name, ...planned.aliases]);
-  const listeners = Array.from(names).flatMap((name) => Array.from(fleet.plan.listeners(name), ({ value }) => value));
+  const listeners = Array.from(names).flatMap((name) => fleet.plan.listeners(name).map(({ value }) => value));
   return {
     service: planned,
     ports: plannedPorts(fleet, planned),

@@ -256,7 +256,7 @@ function verdict(
     maskedBy: null,
     protocol,
     port,
-    parties: partiesOf([sideOf(facts, claims, listeners)], NOWHERE),
+    ...partiesOf([sideOf(facts, claims, listeners)], NOWHERE),
     summary,
     remedies,
   };

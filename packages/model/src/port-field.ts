@@ -189,7 +189,7 @@ function ownedByOther(range: Range, project: string): PortolanError {
 }
 
 /** The intervals without the ports of `hole`. */
-function without(intervals: readonly Interval[], hole: Interval): Interval[] {
+export function without(intervals: readonly Interval[], hole: Interval): Interval[] {
   return intervals.flatMap((interval) => {
     if (hole.to < interval.from || hole.from > interval.to) return [interval];
     const parts: Interval[] = [];

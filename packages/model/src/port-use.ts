@@ -15,6 +15,11 @@ export class PortUse {
     this.addInterval(SYSTEM_BLOCK);
   }
 
+  /** How many keep the port from being given: an assignment, a listener, a block, … */
+  reasonsAgainst(port: number): number {
+    return this.#reasons[port]!;
+  }
+
   add(port: number): void {
     if (this.#reasons[port]!++ === 0) this.taken.add(port);
   }

@@ -11,6 +11,7 @@ export const problemStatus = {
   'port-taken': 409,
   'port-blocked': 409,
   'range-exhausted': 409,
+  quota: 409,
   'range-overlap': 409,
   'name-taken': 409,
   ambiguous: 409,

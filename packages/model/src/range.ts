@@ -20,6 +20,8 @@ export const Range = z
     policy: z.enum(policies),
     /** Parts that are kept for growth: nothing is chosen there. */
     reserved: z.array(ReservedPorts).max(100).optional(),
+    /** How many of its ports one project may hold that does not own it; without it half of them, or 100. */
+    quota: z.int().min(0).max(65_536).optional(),
   })
   .refine(({ from, to }) => from <= to, ordered)
   .meta({ id: 'Range' });

@@ -4,8 +4,9 @@ import { canonicalEndpoint, canonicalListener } from './canonical.ts';
 import { choosePorts } from './choose.ts';
 import { type EntryKind, type EntryValue, key } from './entry.ts';
 import type { Fleet, Held } from './fleet.ts';
-import { parseServiceId, type ServiceId } from './identity.ts';
+import { parseServiceId, type ServiceId, UNKNOWN_PROJECT } from './identity.ts';
 import type { HostListener } from './listener.ts';
+import { Pager, type Paging } from './pager.ts';
 import { plannedId } from './plan.ts';
 import { isListenerOf } from './plan-judgement.ts';
 import { contains, HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
@@ -13,26 +14,24 @@ import { fieldOf } from './port-field.ts';
 import type { Version } from './position.ts';
 import { SYSTEM_BLOCK } from './range.ts';
 import { assignmentState } from './rules.ts';
+import { SHOWN_MAX, sample } from './sample.ts';
 
-export interface Paging {
-  readonly limit: number;
-  /** The cursor that the last page gave. */
-  readonly after?: string | undefined;
-}
+/** Of one service, and of one port: each finding may name a hundred parties. */
+const ASSIGNMENTS_SHOWN = 1_000;
+const FINDINGS_SHOWN = 20;
 
 /** A page of the entries of a kind that pass the test, in the order of their keys. */
 export function page<K extends EntryKind, T = EntryValue<K>>(
   fleet: Fleet,
   held: Iterable<Held<K>>,
-  { limit, after }: Paging,
+  paging: Paging,
   passes: (held: Held<K>) => boolean,
   show: (held: Held<K>) => T,
 ): Page<T> {
-  const passing = Array.from(held).filter((each) => (after === undefined || each.key > after) && passes(each));
-  passing.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const shown = passing.slice(0, limit);
-  const next = passing.length > limit ? shown.at(-1)!.key : null;
-  return { items: shown.map(show), position: fleet.position, next };
+  const pager = new Pager<Held<K>>(paging, (each) => each.key);
+  for (const each of held) if (pager.wants(each) && passes(each)) pager.offer(each);
+  const { items, more } = pager.page();
+  return { items: items.map(show), position: fleet.position, next: more ? items.at(-1)!.key : null };
 }
 
 export function assignmentView(fleet: Fleet, held: Held<'assignment'>): AssignmentView {
@@ -44,14 +43,21 @@ export function listenerView(fleet: Fleet, listener: HostListener): HostListener
   return fleet.host(listener.host)?.state === 'unreachable' ? { ...listener, stale: true } : listener;
 }
 
-/** Everything known of one port number, on both protocols unless one is named. */
+/**
+ * Everything known of one port number, on both protocols unless one is named. Of many listeners those of each service are
+ * shown first, of many findings the first ones; the counts tell how many there are.
+ */
 export function portReport(fleet: Fleet, port: number, protocol?: Protocol): PortReport {
   const asked = protocol ? [protocol] : protocols;
-  const listeners = asked.flatMap((each) =>
-    Array.from(fleet.listeners(each, port), ({ value }) => listenerView(fleet, value)),
+  const { shown, count } = sample(
+    asked.flatMap((each) => Array.from(fleet.listeners(each, port), ({ value }) => value)),
+    ({ identity, protocol }) => `${protocol} ${identity?.service}`,
   );
+  const findings = asked
+    .flatMap((each) => Array.from(fleet.findings(each, port), ({ value }) => value))
+    .filter(({ state }) => state !== 'resolved');
   const hosts = new Map(
-    listeners.flatMap(({ host }) => {
+    shown.flatMap(({ host }) => {
       const known = fleet.host(host);
       return known ? [[host, known] as const] : [];
     }),
@@ -61,15 +67,17 @@ export function portReport(fleet: Fleet, port: number, protocol?: Protocol): Por
   return {
     port,
     assignments: asked.flatMap((each) => fleet.assignment(each, port) ?? []).map((held) => assignmentView(fleet, held)),
-    listeners,
+    listeners: shown.map((each) => listenerView(fleet, each)),
+    listenerCount: count,
     resting: asked.flatMap((each) => fleet.resting(each, port)?.value ?? []),
-    blocks: blocks.filter(
-      (block) => covers(block) && (!protocol || block.protocol === null || block.protocol === protocol),
-    ),
-    ranges: Array.from(fleet.all('range'), ({ value }) => value).filter(covers),
-    findings: asked
-      .flatMap((each) => Array.from(fleet.findings(each, port), ({ value }) => value))
-      .filter(({ state }) => state !== 'resolved'),
+    blocks: blocks
+      .filter((block) => covers(block) && (!protocol || block.protocol === null || block.protocol === protocol))
+      .slice(0, SHOWN_MAX),
+    ranges: Array.from(fleet.all('range'), ({ value }) => value)
+      .filter(covers)
+      .slice(0, SHOWN_MAX),
+    findings: findings.slice(0, FINDINGS_SHOWN),
+    findingCount: findings.length,
     hosts: Object.fromEntries(hosts),
     position: fleet.position,
   };
@@ -103,31 +111,79 @@ export function freePorts(
 
 /** Services that are planned, have an assignment or a listener, in the order of their ids: the first so many of them. */
 export function services(fleet: Fleet, only?: (id: string) => boolean, most?: number): ServiceView[] {
-  const ids = new Set<ServiceId>(fleet.assignedServices());
-  for (const { value } of fleet.all('service')) ids.add(plannedId(value));
-  for (const { value } of fleet.all('listener')) if (value.identity) ids.add(serviceOfListener(fleet, value));
-  return Array.from(ids)
+  return Array.from(new Set(serviceIds(fleet)))
     .filter((id) => !only || only(id))
     .sort()
     .slice(0, most)
     .map((id) => serviceView(fleet, id));
 }
 
-/** All that is known of a service; nothing of one that nobody has heard of. */
+/** Of all of them, in no particular order; some come twice. */
+export function* serviceIds(fleet: Fleet): Generator<ServiceId, void, undefined> {
+  yield* fleet.assignedServices();
+  for (const { value } of fleet.all('service')) yield plannedId(value);
+  for (const [seen, listeners] of fleet.plan.seen()) {
+    if (isItself(fleet, seen)) yield seen;
+    else for (const { value } of listeners) yield serviceOfListener(fleet, value);
+  }
+}
+
+/**
+ * All that is known of a service; nothing of one that nobody has heard of. Of many listeners those of each port are shown
+ * first, of many health checks those that fail; the counts tell how many there are.
+ */
 export function serviceView(fleet: Fleet, id: ServiceId): ServiceView {
-  const assignments = fleet.assignmentsOf(id).map((held) => assignmentView(fleet, held));
+  const assignments = fleet.assignmentsOf(id).sort((a, b) => a.value.port - b.value.port);
   const plan = fleet.get('service', key.service(id))?.value ?? null;
   const names = new Set([parseServiceId(id).service, ...(plan?.aliases ?? [])]);
-  const namesakes = Array.from(names).flatMap((name) => Array.from(fleet.plan.listeners(name), ({ value }) => value));
+  const hosts = new Set<string>();
+  const listeners = sample(
+    listenersOf(fleet, id, names, ({ host }) => hosts.add(host)),
+    ({ protocol, port }) => `${protocol} ${port}`,
+  );
+  const health = Array.from(fleet.plan.healthOf(id), ({ value }) => value);
+  const failing = health.filter(({ state }) => state === 'failing');
   return {
     id,
     plan,
-    assignments: assignments.sort((a, b) => a.port - b.port),
-    listeners: namesakes
-      .filter((each) => serviceOfListener(fleet, each) === id)
-      .map((each) => listenerView(fleet, each)),
-    health: Array.from(fleet.plan.healthOf(id), ({ value }) => value),
+    assignments: assignments.slice(0, ASSIGNMENTS_SHOWN).map((held) => assignmentView(fleet, held)),
+    assignmentCount: assignments.length,
+    listeners: listeners.shown.map((each) => listenerView(fleet, each)),
+    listenerCount: listeners.count,
+    hostCount: hosts.size,
+    health: [...failing, ...health.filter(({ state }) => state !== 'failing')].slice(0, SHOWN_MAX),
+    healthCount: health.length,
   };
+}
+
+/** @param told each that is its */
+function* listenersOf(
+  fleet: Fleet,
+  id: ServiceId,
+  names: ReadonlySet<string>,
+  told: (listener: HostListener) => void,
+): Generator<HostListener, void, undefined> {
+  for (const name of names) {
+    for (const seen of fleet.plan.seenAs(name)) {
+      const itself = isItself(fleet, seen);
+      if (itself && seen !== id) continue;
+      for (const { value } of fleet.plan.listenersOf(seen)) {
+        if (!itself && serviceOfListener(fleet, value) !== id) continue;
+        told(value);
+        yield value;
+      }
+    }
+  }
+}
+
+/** Whether all listeners that are known as this service are of it: no planned one goes by its name as well. */
+function isItself(fleet: Fleet, seen: ServiceId): boolean {
+  if (fleet.has(key.service(seen))) return true;
+  const { project, service } = parseServiceId(seen);
+  for (const id of fleet.plan.named(service)) {
+    if (project === UNKNOWN_PROJECT || parseServiceId(id).project === project) return false;
+  }
+  return true;
 }
 
 /** Whose a listener is: of one that its name alone tells, the planned service of that name. */
@@ -149,7 +205,14 @@ export function isKnown({ plan, assignments, listeners }: ServiceView): boolean 
 export function viewOfAssignment(fleet: Fleet, assignment: Assignment, token: Version): AssignmentView {
   const listeners = fleet.listeners(assignment.protocol, assignment.port);
   if (listeners.size === 0) return { ...assignment, token, state: 'pending' };
-  const seen = Array.from(listeners, ({ value }) => canonicalListener(fleet, value));
   const promised = { ...assignment, endpoint: canonicalEndpoint(fleet, assignment.endpoint) };
-  return { ...assignment, token, state: assignmentState(promised, seen, (id) => fleet.host(id)) };
+  return {
+    ...assignment,
+    token,
+    state: assignmentState(promised, canonical(fleet, listeners), (id) => fleet.host(id)),
+  };
+}
+
+function* canonical(fleet: Fleet, listeners: Iterable<Held<'listener'>>): Generator<HostListener, void, undefined> {
+  for (const { value } of listeners) yield canonicalListener(fleet, value);
 }

@@ -65,7 +65,7 @@ export function judgePort(facts: PortFacts): Verdict[] {
  */
 export function assignmentState(
   assignment: Pick<Assignment, 'endpoint'>,
-  listeners: readonly HostListener[],
+  listeners: Iterable<HostListener>,
   host: PortFacts['host'] = () => undefined,
 ): AssignmentState {
   const service = serviceId(assignment.endpoint);
@@ -107,7 +107,7 @@ function blockedPort({ protocol, port }: PortFacts, block: Block, sides: readonl
     maskedBy: null,
     protocol,
     port,
-    parties: partiesOf(sides, nowhere),
+    ...partiesOf(sides, nowhere),
     summary: `${nameSides(sides, nowhere)} ${sides.length === 1 ? `${verb}s` : verb} ${protocol} port ${port}, which is blocked: ${block.reason}.`,
     remedies,
   };

@@ -19,6 +19,7 @@ import { Takeovers } from './commands/takeover.ts';
 import { Tasks } from './commands/tasks.ts';
 import { Triage } from './commands/triage.ts';
 import { Committer } from './committer.ts';
+import { DrainingDuty } from './draining-duty.ts';
 import { DurabilityDuty } from './durability-duty.ts';
 import { Executor } from './executor.ts';
 import { FindingsDuty } from './findings.ts';
@@ -124,6 +125,7 @@ export async function startCoordinator(
     new DurabilityDuty(store, replica),
     new LossesDuty(replica),
     new LoginsDuty(replica),
+    new DrainingDuty(replica),
     new AlertsDuty(replica, logger),
   ];
   const audit = new AuditWriter(committer, logger);

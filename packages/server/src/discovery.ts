@@ -5,6 +5,8 @@ import {
   type Host,
   type HostListener,
   isContainerInternal,
+  isLinkLocal,
+  isLoopback,
   isPlannedAs,
   type PlannedService,
   plannedId,
@@ -48,44 +50,49 @@ interface Source {
  * one. So no agent can pass off the addresses of others as its own, and bridges that have one address everywhere are
  * passed over. What remains of a host without an address of its own is its name, which is nobody else's.
  *
+ * One after the other, since there may be a million.
+ *
  * Labels: `project`, `service`, `endpoint`, `host`, `host_id`; and `__meta_portolan_*`, which Prometheus drops after
  * relabelling.
  *
  * @throws PortolanError `ambiguous` for a host's name that several have
  */
-export function prometheusTargets(fleet: Fleet, query: TargetQuery): TargetGroup[] {
+export function* prometheusTargets(fleet: Fleet, query: TargetQuery): Generator<TargetGroup, void, undefined> {
   const only = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
   const owners = ownersOf(fleet);
-  return sources(fleet)
-    .filter(
-      ({ project, service, label }) =>
-        (query.project === undefined || project === query.project) &&
-        (query.service === undefined || service === query.service) &&
-        (query.label === undefined || label === query.label),
-    )
-    .flatMap((source) => groupsOf(fleet, source, owners, only));
+  const seenAt = only === undefined ? (port: number) => onPort(fleet, port) : onHost(fleet, only);
+  for (const source of sources(fleet, query)) {
+    yield* groupsOf(fleet, source, seenAt(source.port), owners, only);
+  }
 }
 
 /** In the order of their names, so that the answer changes only when they do. */
-function sources(fleet: Fleet): Source[] {
-  const found: Source[] = [];
+function sources(fleet: Fleet, query: TargetQuery): Source[] {
+  const found: { source: Source; name: string }[] = [];
+  const add = (source: Source) => {
+    const { project, service, label, instance } = source;
+    const isWanted =
+      (query.project === undefined || project === query.project) &&
+      (query.service === undefined || service === query.service) &&
+      (query.label === undefined || label === query.label);
+    if (isWanted) found.push({ source, name: `${project}/${service}:${label}#${instance}` });
+  };
   for (const { value } of fleet.all('assignment')) {
     const { protocol, port, endpoint, host } = value;
     if (protocol !== 'tcp') continue;
     const planned = fleet.get('service', `service/${serviceId(endpoint)}`)?.value;
     const hosts = host !== undefined ? [host] : (planned?.hosts ?? []);
-    found.push({ ...endpoint, port, hosts, planned });
+    add({ ...endpoint, port, hosts, planned });
   }
   for (const { value } of fleet.all('service')) {
     for (const { label, protocol, port } of value.endpoints) {
       // Others have an assignment; a system port is only written down.
       if (protocol !== 'tcp' || typeof port !== 'number' || fleet.assignment('tcp', port)) continue;
       const { project, name, hosts } = value;
-      found.push({ project, service: name, label, instance: 1, port, hosts, planned: value });
+      add({ project, service: name, label, instance: 1, port, hosts, planned: value });
     }
   }
-  const nameOf = ({ project, service, label, instance }: Source) => `${project}/${service}:${label}#${instance}`;
-  return found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ source }) => source);
 }
 
 /** The ids of the hosts that have each address. */
@@ -99,16 +106,37 @@ function ownersOf(fleet: Fleet): Owners {
   return owners;
 }
 
-function groupsOf(fleet: Fleet, source: Source, owners: Owners, only: string | undefined): TargetGroup[] {
+function onPort(fleet: Fleet, port: number): HostListener[] {
+  return Array.from(fleet.listeners('tcp', port), ({ value }) => value);
+}
+
+/** @returns the tcp listeners of one host, by port */
+function onHost(fleet: Fleet, host: string): (port: number) => readonly HostListener[] {
+  const listeners = Array.from(fleet.listenersOf(host).values(), ({ value }) => value);
+  const byPort = Map.groupBy(
+    listeners.filter(({ protocol }) => protocol === 'tcp'),
+    ({ port }) => port,
+  );
+  return (port) => byPort.get(port) ?? [];
+}
+
+/** @param listeners on the port of the source, on all hosts or on the only one that is asked for */
+function groupsOf(
+  fleet: Fleet,
+  source: Source,
+  listeners: readonly HostListener[],
+  owners: Owners,
+  only: string | undefined,
+): TargetGroup[] {
   const addresses = new Map<string, string>();
   const isOthers = (address: string, host: string) => [...(owners.get(address) ?? [])].some((each) => each !== host);
-  for (const { value } of fleet.listeners('tcp', source.port)) {
-    if (isContainerInternal(value) || !isIts(source, value)) continue;
-    const { host } = value;
-    const address = reachable(value.address, fleet.host(host), only !== undefined, (each) => isOthers(each, host));
-    if (address !== undefined) addresses.set(value.host, address);
+  for (const listener of listeners) {
+    if (isContainerInternal(listener) || !isIts(source, listener)) continue;
+    const { host } = listener;
+    const address = reachable(listener.address, fleet.host(host), only !== undefined, (each) => isOthers(each, host));
+    if (address !== undefined) addresses.set(host, address);
   }
-  const seen = new Set(Array.from(fleet.listeners('tcp', source.port), ({ value }) => value.host));
+  const seen = new Set(listeners.map(({ host }) => host));
   for (const name of source.hosts) {
     const [host, ...namesakes] = fleet.hostsCalled(name);
     if (!host || namesakes.length > 0 || seen.has(host.id) || addresses.has(host.id)) continue;
@@ -142,7 +170,7 @@ function reachable(
   if (plain !== '0.0.0.0' && plain !== '::') return isOthers(plain) ? undefined : plain;
   const usable = (host?.addresses ?? [])
     .map(plainAddress)
-    .filter((each) => !isLoopback(each) && !/^(fe80:|169\.254\.)/i.test(each) && !isOthers(each));
+    .filter((each) => !isLoopback(each) && !isLinkLocal(each) && !isOthers(each));
   return usable.find((each) => !each.includes(':')) ?? usable[0] ?? host?.name;
 }
 
@@ -151,10 +179,6 @@ function plainAddress(address: string): string {
     .split('%', 1)[0]!
     .replace(/^::ffff:(?=\d+\.)/i, '')
     .toLowerCase();
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }
 
 function labelsOf(source: Source, host: Host | undefined, id: string, up: boolean): Record<string, string> {

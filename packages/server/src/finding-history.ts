@@ -1,6 +1,7 @@
-import { changeOf, type Finding, type FindingEvent, type Fleet, key, kindOf, type Page } from '@portolan/model';
+import { changeOf, type Finding, type Fleet, type Held, key, kindOf } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import { put } from './commands/entries.ts';
+import type { Listing } from './http/page.ts';
 import type { Alternative } from './store/store.ts';
 
 /** Tells the events of this coordinator from those of others in the same millisecond. */
@@ -29,19 +30,20 @@ export function withHistory(each: Alternative, fleet: Fleet, by: string | null):
   return told.length === 0 ? each : { ...each, puts: [...each.puts, ...told] };
 }
 
-export interface HistoryQuery {
-  readonly limit: number;
-  readonly after?: string | undefined;
-  /** Id of a finding. */
-  readonly finding?: string | undefined;
-}
-
-/** What happened to findings, newest first. */
-export function historyPage(fleet: Fleet, { limit, after, finding }: HistoryQuery): Page<FindingEvent> {
-  const passing = Array.from(fleet.all('event'), ({ value }) => value).filter(
-    (event) => (after === undefined || event.id < after) && (finding === undefined || event.finding.id === finding),
-  );
-  passing.sort((a, b) => (a.id > b.id ? -1 : 1));
-  const items = passing.slice(0, limit);
-  return { items, position: fleet.position, next: passing.length > limit ? items.at(-1)!.id : null };
+/**
+ * What happened to findings, newest first.
+ *
+ * @param finding id of one finding
+ */
+export function historyListing(
+  fleet: Fleet,
+  { finding }: { readonly finding?: string | undefined },
+): Listing<Held<'event'>> {
+  return {
+    all: fleet.all('event'),
+    cursor: ({ value }) => value.id,
+    order: 'descending',
+    passes: ({ value }) => finding === undefined || value.finding.id === finding,
+    show: ({ value }) => value,
+  };
 }

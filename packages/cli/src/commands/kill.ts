@@ -1,8 +1,8 @@
-import type { PortolanClient } from '@portolan/client';
-import { type EndInput, type Ending, PortolanError, type PortReport } from '@portolan/model';
+import { allItems, type ListenerQuery, type PortolanClient } from '@portolan/client';
+import { type EndInput, type Ending, type HostListener, PortolanError, type PortReport } from '@portolan/model';
 import { Command } from 'commander';
 import { graceTime, oneOf, port, serviceArgument } from '../argument.ts';
-import { plain, say, sayJson } from '../output.ts';
+import { abridged, plain, say, sayJson } from '../output.ts';
 import { stopped } from '../problem-text.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
@@ -42,7 +42,15 @@ export function kill(): Command {
     .action(async (number: number, options: Options) => {
       const client = await clientOf(options);
       const report = await client.port(number, { consistent: true });
-      const victims = meant(report, options);
+      const { protocol, host } = options;
+      // The report shows some of many: who is to end has to be seen whole.
+      const listeners = await allItems((query: ListenerQuery) => client.listeners(query), {
+        port: number,
+        protocol,
+        ...(host !== undefined && { host }),
+        consistent: true,
+      });
+      const victims = meant(report, listeners, options);
       const request = requestOf(victims, options);
       if (options.dryRun) {
         const endings = await attempt(client, { ...request, dryRun: true });
@@ -66,11 +74,8 @@ export function kill(): Command {
 }
 
 /** @throws PortolanError `not-found`, `invalid-request` when it has to be said on which host */
-function meant(report: PortReport, { host, protocol }: Options): Victim[] {
+function meant(report: PortReport, listeners: readonly HostListener[], { host, protocol }: Options): Victim[] {
   const nameOf = (id: string) => report.hosts[id]?.name ?? id;
-  const listeners = report.listeners.filter(
-    (each) => each.protocol === protocol && (host === undefined || each.host === host || nameOf(each.host) === host),
-  );
   const victims = victimsOf(listeners, nameOf);
   if (victims.length === 0) {
     const where = host === undefined ? '' : ` on ${host}`;
@@ -82,7 +87,7 @@ function meant(report: PortReport, { host, protocol }: Options): Victim[] {
   if (hosts.length === 1) return victims;
   throw new PortolanError(
     'invalid-request',
-    `There are listeners on ${protocol} port ${report.port} of ${hosts.join(', ')}: name the host with --host`,
+    `There are listeners on ${protocol} port ${report.port} of ${abridged(hosts)}: name the host with --host`,
     { hosts },
   );
 }

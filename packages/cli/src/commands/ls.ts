@@ -49,7 +49,7 @@ async function listServices({ project, ...options }: Options): Promise<void> {
       parseServiceId(item.id).project,
       portsOf(item),
       stateOf(item),
-      hostsOf(item.listeners, hosts),
+      hostsOf(item, hosts),
       ...aged(source, item.assignments.length > 0 ? undefined : item.listeners[0], hosts),
     ]);
   say(table(['PROJECT', 'SERVICE', 'STATE', 'HOSTS', ...AGE(source)], rows));
@@ -78,7 +78,7 @@ function aged(source: Source | undefined, listener: HostListener | undefined, ho
 }
 
 /** What is promised, else what was seen. */
-function portsOf({ id, assignments, listeners }: ServiceView): string {
+function portsOf({ id, assignments, assignmentCount = 0, listeners }: ServiceView): string {
   const { service } = parseServiceId(id);
   const promised = assignments.map(({ endpoint, port }) => ({
     label: endpoint.instance === 1 ? endpoint.label : `${endpoint.label}#${endpoint.instance}`,
@@ -86,10 +86,12 @@ function portsOf({ id, assignments, listeners }: ServiceView): string {
   }));
   const seen = new Map(listeners.map(({ port, protocol, identity }) => [port, identity?.label ?? protocol]));
   const ports = promised.length > 0 ? promised : Array.from(seen, ([port, label]) => ({ label, port }));
-  return formatPorts(
+  const text = formatPorts(
     service,
     ports.toSorted((a, b) => a.port - b.port),
   );
+  const more = assignmentCount - assignments.length;
+  return more > 0 ? `${text} and ${more} more` : text;
 }
 
 function stateOf({ assignments }: ServiceView): string {
@@ -143,8 +145,8 @@ async function listListeners({ project, ...options }: Options): Promise<void> {
   say(table(['PORT', 'PROTO', 'ADDRESS', 'HOST', 'PID', 'USER', 'SERVICE', 'BY', 'COMMAND', ...AGE(source)], rows));
 }
 
-function hostsOf(listeners: readonly HostListener[], hosts: Hosts): string {
-  return abridged([...new Set(listeners.map(({ host }) => nameOf(host, hosts)))]) || '-';
+function hostsOf({ listeners, hostCount }: ServiceView, hosts: Hosts): string {
+  return abridged([...new Set(listeners.map(({ host }) => nameOf(host, hosts)))], hostCount) || '-';
 }
 
 /** What is seen on a host that nobody hears of is as it was when it was last heard of. */

@@ -1,7 +1,7 @@
 import { allItems } from '@portolan/client';
 import { formatInterval, type Interval, policies, type Range } from '@portolan/model';
 import { Command } from 'commander';
-import { interval, oneOf } from '../argument.ts';
+import { interval, oneOf, positive } from '../argument.ts';
 import { plain, say, sayJson, table } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 
@@ -9,6 +9,7 @@ interface SetOptions extends RemoteOptions {
   purpose?: string;
   owner?: string;
   policy: Range['policy'];
+  quota?: number;
 }
 
 export function range(): Command {
@@ -28,9 +29,21 @@ export function range(): Command {
         oneOf(...policies),
         'allocate',
       )
+      .option(
+        '--quota <ports>',
+        'how many of its ports one project may hold that does not own it (default: half)',
+        positive,
+      )
       .addHelpText('after', examples('portolan range set mana 3000-3099 --owner mana --purpose "mana services"'))
-      .action(async (name: string, ports: Interval, { purpose = '', owner, policy, ...options }: SetOptions) => {
-        const wanted: Range = { name, ...ports, purpose, owner: owner ?? null, policy };
+      .action(async (name: string, ports: Interval, { purpose = '', owner, policy, quota, ...options }: SetOptions) => {
+        const wanted: Range = {
+          name,
+          ...ports,
+          purpose,
+          owner: owner ?? null,
+          policy,
+          ...(quota !== undefined && { quota }),
+        };
         await (await clientOf(options)).putRange(wanted);
         if (options.json) sayJson(wanted);
         else say(`range ${name} is ${formatInterval(ports)}`);

@@ -58,6 +58,7 @@ function told(report: PortReport): string {
     ...promises(report),
     ...rests(report),
     ...report.listeners.map((listener) => sighting(report, listener)),
+    ...unsaid(report),
     ...whatBlocks(report),
     ...ranges(report),
     ...open.map((finding) => `${painted(finding.severity)} ${plain(finding.summary)}`),
@@ -116,6 +117,16 @@ function sighting(
 function nameOf(id: string): string {
   const { project, service } = parseServiceId(id);
   return project === UNKNOWN_PROJECT ? `${service} (project unknown)` : id;
+}
+
+/** Of a port that a thousand hosts listen on, some of each service are told. */
+function unsaid({ listeners, listenerCount = 0, findings, findingCount = 0 }: PortReport): string[] {
+  const more = listenerCount - listeners.length;
+  const found = findingCount - findings.length;
+  return [
+    ...(more > 0 ? [`And ${more} more listen on it: "portolan ls --listeners" lists every one.`] : []),
+    ...(found > 0 ? [`And ${found} more findings are about it: "portolan findings" lists them.`] : []),
+  ];
 }
 
 function whatBlocks({ blocks }: PortReport): string[] {

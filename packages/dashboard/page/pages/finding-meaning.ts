@@ -27,6 +27,8 @@ const meanings: Record<Exclude<Finding['kind'], 'collision'>, string> = {
     'Many leases fell due within a short time. That is more likely a fault of the network or of the store than of so many holders, so all were given one more ttl. If their holders are really gone, the leases end after that, a part at a time.',
   'durability-lowered':
     'What is promised now is less durable than this store should make it: a replica is away, or Redis does not write to disk. A crash or a failover can lose promises that were acknowledged meanwhile.',
+  draining:
+    'Little is left of a range, or of what one project or host may have of it. When it is used up, nobody is given a port there: find out whether so many are needed, and give whoever needs them a range of its own.',
   drift: 'The plan says one port, and the service listens on another. Whoever goes by the plan does not find it.',
   'not-listening': 'The plan says that this service has to run, and nobody sees it listen.',
   'out-of-range':

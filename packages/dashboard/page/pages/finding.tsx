@@ -112,6 +112,9 @@ function Sides({ finding }: { finding: Finding }) {
           )}
         </section>
       ))}
+      {finding.partyCount !== undefined && (
+        <p class="more">and {plural(finding.partyCount - finding.parties.length, 'more place')} in all</p>
+      )}
     </div>
   );
 }

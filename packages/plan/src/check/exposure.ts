@@ -1,3 +1,4 @@
+import { isLoopback } from '@portolan/model';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding } from './finding.ts';
 import { claimed, evidenceOf } from './words.ts';
@@ -10,7 +11,8 @@ export function exposures(chart: Chart): PlanFinding[] {
 function exposed(chart: Chart, endpoint: Charted): PlanFinding[] {
   const published = endpoint.binds.filter(
     ({ by, inside, address }) =>
-      (by === 'kubernetes' || (by === 'compose' && inside !== undefined)) && !isLoopback(address),
+      (by === 'kubernetes' || (by === 'compose' && inside !== undefined)) &&
+      !(address !== undefined && isLoopback(address)),
   );
   const [first] = published;
   if (!first) return [];
@@ -48,8 +50,4 @@ function exposed(chart: Chart, endpoint: Charted): PlanFinding[] {
             ],
     },
   ];
-}
-
-function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && /^(127\.|localhost$|\[?::1\]?$)/.test(address);
 }

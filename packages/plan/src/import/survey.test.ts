@@ -639,6 +639,33 @@ describe('hostile input', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(60 << 20);
   });
 
+  test('of a tree that is too large so much is read as fits, and what is left out is told', () => {
+    const lines = (count: number) => Array.from({ length: count }, (_, i) => `S${i}_PORT=${3000 + i}\n`).join('');
+    const files = Object.fromEntries(
+      Array.from({ length: 20 }, (_, at) => [`s${String(at).padStart(2, '0')}/.env`, lines(50)]),
+    );
+    tree({ ...files, 'small/.env': 'API_PORT=4000\n' });
+    const bytes = lines(50).length;
+    const cut = survey([root], { limits: { bytes: 4 * bytes + 100, facts: 10_000, time: 60_000 } });
+    // One that is small may still fit.
+    expect([...new Set(cut.facts.map(({ place }) => place.file))].sort()).toEqual([
+      ...Array.from({ length: 4 }, (_, at) => `s0${at}/.env`),
+      'small/.env',
+    ]);
+    expect(cut.notes).toContainEqual({
+      place: { file: 's04/.env' },
+      text: expect.stringMatching(/^and s05\/.env, s06\/.env, s07\/.env, s08\/.env and 11 more are left out/),
+    });
+    const few = survey([root], { limits: { bytes: 1e9, facts: 60, time: 60_000 } });
+    expect(few.facts).toHaveLength(60);
+    expect(survey([root], { limits: { bytes: 1e9, facts: 1e9, time: 0 } }).facts).toEqual([]);
+  });
+
+  test('a note is short, however much there is to say', () => {
+    const ports = Array.from({ length: 2_000 }, (_, i) => `PORT=${3000 + i} node a.js --port ${3000 + i} &\n`).join('');
+    for (const { text } of tree({ 'run.sh': ports }).notes) expect(text.length).toBeLessThanOrEqual(1_000);
+  });
+
   test('a table of 10,000 rows is read', () => {
     const rows = Array.from({ length: 10_000 }, (_, i) => `| ${10_000 + i} | svc-${i} |\n`).join('');
     const found = tree({ 'ports.md': `| Port | Service |\n|---|---|\n${rows}` });

@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, posix, relative, sep } from 'node:path';
 import type { Fact } from '../fact.ts';
+import { Budget, TREE_LIMITS, type TreeLimits } from './budget.ts';
 import { compose } from './compose.ts';
 import type { Importer, Note, Reading, Surroundings } from './importer.ts';
 import { markdown } from './markdown/document.ts';
@@ -23,6 +24,8 @@ export interface SurveyOptions {
   beside?: readonly string[];
   /** ms that the reading of one file may take, from 1 on; 10,500 unless told otherwise, less after slow files. */
   fileTime?: number;
+  /** Of the whole tree: for tests. */
+  limits?: TreeLimits;
   /** Told now and then how far it is. */
   progress?: (state: { found: number; read: number }) => void;
 }
@@ -60,7 +63,8 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   const { progress = () => {}, manifests = [], fileTime = FILE_TIME_MIN + SLOW_TIME_MAX } = options;
   const walked = walk([...paths, ...manifests], options.ignore, (found) => progress({ found, read: 0 }));
   const plans = new Set(manifests.map((path) => relative(walked.root, realpathSync(path)).split(sep).join('/')));
-  const around = surroundings(walked.root, walked.files);
+  const budget = new Budget(options.limits ?? TREE_LIMITS);
+  const around = surroundings(walked.root, walked.files, budget);
   const homes = around.homes().filter((home) => home !== '.');
   const allExamples = homes.length > 0 && homes.every((home) => EXAMPLES.test(`${home}/`));
   const notes: Note[] = [...walked.notes];
@@ -70,14 +74,22 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
   for (const [index, file] of walked.files.entries()) {
     const importer = importerOf(file.path) ?? (file.named ? markdown : undefined);
     if (!importer || plans.has(file.path)) continue;
+    if (budget.spent) {
+      budget.leftOut.push(file.path);
+      continue;
+    }
     const start = performance.now();
-    const reading = readFile(walked.root, file, importer, around, Math.min(fileTime, FILE_TIME_MIN + spare));
-    spare = Math.max(0, spare - Math.max(0, Math.floor(performance.now() - start) - FILE_TIME_MIN));
+    const reading = readFile(walked.root, file, importer, around, budget, Math.min(fileTime, FILE_TIME_MIN + spare));
+    const took = performance.now() - start;
+    spare = Math.max(0, spare - Math.max(0, Math.floor(took) - FILE_TIME_MIN));
     if (!reading) continue;
     files.push({ path: file.path, importer: importer.name });
     notes.push(...reading.notes);
+    const kept = reading.facts.slice(0, budget.factsLeft);
+    budget.note(kept.length, took);
+    if (kept.length < reading.facts.length) budget.leftOut.push(file.path);
     // One by one: an array of 50,000 does not go on the stack as arguments.
-    for (const fact of reading.facts) facts.push(inExample(fact, allExamples));
+    for (const fact of kept) facts.push(inExample(fact, allExamples));
     progress({ found: walked.files.length, read: index + 1 });
   }
   const project = options.project ?? projectOf(walked.root);
@@ -86,7 +98,7 @@ export function survey(paths: readonly string[], options: SurveyOptions = {}): S
     root: walked.root,
     project,
     ...reconciled,
-    notes: [...gathered(notes), ...reconciled.notes],
+    notes: [...gathered(notes), ...leftOut(budget), ...reconciled.notes].map(briefly),
     files,
     walked: walked.files.length,
   };
@@ -99,6 +111,7 @@ function readFile(
   file: WalkedFile,
   importer: Importer,
   around: Surroundings,
+  budget: Budget,
   fileTime: number,
 ): Reading | undefined {
   const note = (text: string): Reading => ({ facts: [], notes: [{ place: { file: file.path }, text }] });
@@ -114,6 +127,10 @@ function readFile(
   if (text === undefined) return file.named ? note('is no text: it holds NUL bytes, or could not be read') : undefined;
   const reader = readerOf(importer, file.path, text);
   if (reader.worth && !reader.worth(text)) return { facts: [], notes: [] };
+  if (!budget.takeBytes(text.length)) {
+    budget.leftOut.push(file.path);
+    return undefined;
+  }
   const source = new SourceFile(file.path, text);
   try {
     const work = () => reader.read(source, around);
@@ -133,6 +150,29 @@ function readFile(
       return note('is passed over: it is nested too deep');
     throw error;
   }
+}
+
+/** Characters of one note: it may name what stands in thousands of lines. */
+const NOTE_MAX = 1_000;
+
+function briefly(note: Note): Note {
+  return note.text.length <= NOTE_MAX ? note : { ...note, text: `${note.text.slice(0, NOTE_MAX - 1)}…` };
+}
+
+/** Files of a tree that is too large which are named. */
+const LEFT_OUT_NAMED = 5;
+
+function leftOut({ leftOut: [first, ...more] }: Budget): Note[] {
+  if (first === undefined) return [];
+  const named = more.slice(0, LEFT_OUT_NAMED - 1).join(', ');
+  const others = more.length < LEFT_OUT_NAMED ? '' : ` and ${more.length + 1 - LEFT_OUT_NAMED} more`;
+  const who = named === '' ? 'is' : `and ${named}${others} are`;
+  return [
+    {
+      place: { file: first },
+      text: `${who} left out, wholly or in part: the tree says more than is read at once. Import its folders one by one, or leave some out with a .gitignore`,
+    },
+  ];
 }
 
 const TEMPLATE = 'is a template: what it becomes is only known when it is rendered';
@@ -183,7 +223,7 @@ function textAt(path: string, sizeMax: number): string | undefined {
 const HOME =
   /^(?:package\.json|go\.mod|pyproject\.toml|requirements\.txt|setup\.py|Pipfile|Cargo\.toml|Dockerfile|Containerfile|pom\.xml|build\.gradle(?:\.kts)?|mix\.exs|Gemfile|composer\.json|deno\.jsonc?|.+\.csproj)$/;
 
-function surroundings(root: string, files: readonly WalkedFile[]): Surroundings {
+function surroundings(root: string, files: readonly WalkedFile[], budget: Budget): Surroundings {
   const paths = new Set(files.map(({ path }) => path));
   const homes = new Set<string>();
   for (const path of paths) {
@@ -208,7 +248,13 @@ function surroundings(root: string, files: readonly WalkedFile[]): Surroundings 
     composeFiles: () => (composed ??= [...paths].filter((path) => compose.matches(path))),
     text: (path) => {
       if (path.startsWith('../') || path.startsWith('/')) return undefined;
-      if (!texts.has(path)) texts.set(path, textAt(join(root, path), 1 << 20));
+      if (!texts.has(path)) {
+        const text = textAt(join(root, path), 1 << 20);
+        // Kept, and so it counts.
+        const fits = text !== undefined && budget.takeBytes(text.length);
+        if (text !== undefined && !fits) budget.leftOut.push(path);
+        texts.set(path, fits ? text : undefined);
+      }
       return texts.get(path);
     },
   };

@@ -44,6 +44,8 @@ test('does not answer to a name that somebody else pointed at it, nor to what is
     'localhost.evil.example',
     '127.0.0.1.evil.example',
     '10.1.2.3',
+    '127.999.999.999',
+    '127.0.1',
   ];
   for (const host of [
     undefined,
@@ -87,6 +89,9 @@ test('a page of another origin may not: another port, another scheme on TLS, a s
     'null',
     '',
     'https://board.example.net.evil.example',
+    'chrome-extension://127.0.0.1:7678',
+    'http://evil@127.0.0.1:7678',
+    'http://127.0.0.1:7678/',
   ]) {
     expect(lets(names, origin, '127.0.0.1:7678'), origin).toBe(false);
   }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { PortolanError } from '@portolan/model';
+import { isLoopback, PortolanError } from '@portolan/model';
 
 export interface NameRules {
   /** The address that the coordinator listens on. */
@@ -52,7 +52,9 @@ export class NameCheck {
     if (origin === undefined || this.#origins.has(origin)) return;
     const url = URL.parse(origin);
     // Behind a proxy that ends TLS the page is of https and the request is not.
-    if (url && url.host === host?.toLowerCase() && (url.protocol === 'https:' || !secure)) return;
+    const scheme = url?.protocol === 'https:' || (url?.protocol === 'http:' && !secure);
+    // An origin that a browser says is nothing but scheme, host and port.
+    if (scheme && url?.origin === origin.toLowerCase() && url.host === host?.toLowerCase()) return;
     throw new PortolanError(
       'forbidden',
       `a page of ${JSON.stringify(origin.slice(0, 100))} may not use this coordinator; if it should, start it with --allow-origin`,
@@ -69,9 +71,4 @@ export class NameCheck {
 function nameOf(host: string | undefined): string | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/@?#]+))(?::\d{1,5})?$/i.exec(host ?? '');
   return (match?.[1] ?? match?.[2])?.toLowerCase();
-}
-
-/** Whether only this machine can reach it. */
-export function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
 }

@@ -1,5 +1,6 @@
 import type { FindingEvent, StoredWebhook } from '@portolan/model';
 import { payloadOf } from './payload.ts';
+import { type Posted, post, type Resolve } from './receiver.ts';
 
 /** How long a receiver may take for its answer, ms. */
 const ANSWER_WITHIN = 10_000;
@@ -20,42 +21,38 @@ export async function send(
   webhook: StoredWebhook,
   events: readonly FindingEvent[],
   signal: AbortSignal,
+  resolve?: Resolve,
 ): Promise<Outcome> {
   const { body, headers } = payloadOf(webhook, events, new Date());
+  const limit = AbortSignal.timeout(ANSWER_WITHIN);
   try {
-    const response = await fetch(webhook.url, {
-      method: 'POST',
-      headers,
-      body,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]),
-    });
-    // What it says is of no use, and may be endless.
-    await response.body?.cancel();
-    const { status } = response;
-    if (response.ok) return { status, error: null, retryAfter: null };
-    const where =
-      status >= 300 && status < 400 ? ` (a redirect to ${response.headers.get('location')}; not followed)` : '';
-    return { status, error: `the receiver answered ${status}${where}`.slice(0, 500), retryAfter: waitOf(response) };
+    const posted = await post(webhook.url, { headers, body, signal: AbortSignal.any([signal, limit]), resolve });
+    const { status } = posted;
+    if (status >= 200 && status < 300) return { status, error: null, retryAfter: null };
+    const where = status >= 300 && status < 400 ? ` (a redirect${placeOf(posted, webhook)}; not followed)` : '';
+    return { status, error: `the receiver answered ${status}${where}`.slice(0, 500), retryAfter: waitOf(posted) };
   } catch (error) {
-    return { status: null, error: reasonOf(error), retryAfter: null };
+    const told = limit.aborted ? `no answer within ${ANSWER_WITHIN / 1000} s` : reasonOf(error);
+    return { status: null, error: told, retryAfter: null };
   }
 }
 
-function waitOf(response: Response): number | null {
-  const text = response.headers.get('retry-after');
-  if (text === null) return null;
+/** Where a redirect leads, without what may be secret. */
+function placeOf({ headers }: Posted, { url }: StoredWebhook): string {
+  const target = URL.parse(headers.location ?? '', url);
+  return target ? ` to ${target.protocol}//${target.host}${target.pathname}` : '';
+}
+
+function waitOf({ headers }: Posted): number | null {
+  const text = headers['retry-after'];
+  if (text === undefined) return null;
   const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(wait) ? null : Math.min(Math.max(wait, 0), WAIT_MAX);
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof DOMException && error.name === 'TimeoutError')
-    return `no answer within ${ANSWER_WITHIN / 1000} s`;
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  // A rule of browsers that fetch keeps, so that a page cannot talk to what is no web server.
-  if (error instanceof Error && cause !== error && (cause as Error).message === 'bad port')
-    return 'nothing can be posted to this port: it is one of those that browsers refuse, such as 6000 and 10080';
-  const { code, message } = cause as { code?: string; message?: string };
-  return `the receiver cannot be reached: ${code ?? message ?? String(cause)}`.slice(0, 500);
+  // Of a name with several addresses, none of which answered, each has its own reason.
+  const [first] = error instanceof AggregateError ? error.errors : [error];
+  const { code, message } = first as { code?: string; message?: string };
+  return `the receiver cannot be reached: ${code ?? message ?? String(first)}`.slice(0, 500);
 }

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
-import { isOrphan } from './orphan.ts';
+import { orphanTest } from './orphan.ts';
 
 let directory: string;
 let coordinator: Coordinator;
@@ -92,7 +92,7 @@ test("a process whose lease is no more is an orphan, unless one of its ports is 
   );
   const orphans = () =>
     Array.from(coordinator.fleet.all('listener'), ({ value }) => value)
-      .filter((each) => isOrphan(coordinator.fleet, each))
+      .filter((each) => orphanTest(coordinator.fleet)(each))
       .map(({ port }) => port)
       .sort();
   expect(orphans()).toEqual([3000, 9229]);

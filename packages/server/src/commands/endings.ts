@@ -17,7 +17,7 @@ import {
   TASK_SIZE_MAX,
 } from '@portolan/model';
 import type { Executor } from '../executor.ts';
-import { isOrphan } from './orphan.ts';
+import { orphanTest } from './orphan.ts';
 import type { Tasks } from './tasks.ts';
 
 /** What an agent takes beside the grace that it gives, ms: to look, to kill, to see that the port is free. */
@@ -101,7 +101,7 @@ export class Endings {
   #admit(listener: HostListener, host: Host, { project, service, orphan }: EndRequest): void {
     const { protocol, port, identity } = listener;
     const owner = this.#ownerOf(listener);
-    if (orphan && isOrphan(this.#fleet, listener)) return;
+    if (orphan && orphanTest(this.#fleet)(listener)) return;
     if (owner !== null && service !== undefined && sameService(owner, service)) return;
     if (owner !== null && project !== undefined && parseServiceId(owner).project === project) return;
     const who = owner ?? (identity ? nameByProof(identity) : 'a process that nobody can name');

@@ -35,6 +35,7 @@ import type { Alternative, Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
 import { settledLoss } from './lost-finding.ts';
 import type { Prober } from './probe.ts';
+import { Quotas } from './quota.ts';
 
 /** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */
 const CANDIDATES_AFTER_CONFLICT = 4;
@@ -81,6 +82,7 @@ export class Reserver {
   readonly #prober: Prober;
   /** Where in a range this coordinator begins: two that began at one place would choose the same ports for ever. */
   #start = Math.random();
+  readonly #quotas = new Quotas(() => this.#fleet);
   /** Ports chosen here whose fate the store has not told yet. */
   readonly #claims = new Set<readonly number[]>();
 
@@ -89,7 +91,7 @@ export class Reserver {
     this.#prober = prober;
   }
 
-  /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, … */
+  /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `quota`, `unknown-range`, … */
   reserve(
     asked: ReserveRequest,
     { probe = true, barred = NONE, occupied = NONE, onlyNew = false, takesBack }: Circumstances = {},
@@ -195,7 +197,9 @@ export class Reserver {
       endpoints.length === 1 ? starts : starts.flatMap((first) => endpoints.map((_, i) => first + i));
     for (const port of ports) use.add(port);
     this.#claims.add(ports);
+    const unclaim = this.#quotas.claim(request.project, endpoints.length);
     const settle = () => {
+      unclaim();
       this.#claims.delete(ports);
       for (const port of ports) use.remove(port);
     };
@@ -209,7 +213,8 @@ export class Reserver {
     candidates: number,
   ): Pick<Claim, 'starts' | 'attempts' | 'obstacle'> {
     const asker: Asker = { ...request, labels: endpoints.map(({ label }) => label) };
-    const field = fieldOf(this.#fleet, request);
+    const allowed = this.#quotas.allowed(request, endpoints.length, fieldOf(this.#fleet, request));
+    const { field } = allowed;
     const { taken } = this.#fleet.use;
     for (const port of unbindable.keys()) this.#fleet.use.add(port);
     const wish: Wish = {
@@ -225,13 +230,21 @@ export class Reserver {
     };
     const availability: Availability = {
       taken,
-      obstacle: (port) => unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol),
+      obstacle: (port) =>
+        unbindable.get(port) ?? obstacleTo(this.#fleet, asker, port, request.protocol) ?? allowed.obstacle(port),
     };
     let choice = choosePorts(wish, availability);
     // What others were offered here is not theirs yet: when there is nothing else, the store decides.
     if (!choice.ok && this.#claims.size > 0) choice = this.#withoutClaims(() => choosePorts(wish, availability));
     for (const port of unbindable.keys()) this.#fleet.use.remove(port);
+    if (!choice.ok && choice.reason === 'range-exhausted') {
+      const barred = [...unbindable.keys(), ...[...this.#claims].flat()];
+      const crowded = choosePorts(wish, { ...availability, taken: this.#quotas.crowded(field.intervals, barred) });
+      if (crowded.ok) choice = crowded;
+    }
     if (choice.ok) return { starts: choice.candidates, attempts: choice.attempts, obstacle: choice.obstacle };
+    const overQuota = choice.reason === 'range-exhausted' ? allowed.exhausted() : undefined;
+    if (overQuota) throw overQuota;
     const message =
       choice.reason === 'range-exhausted'
         ? exhausted(request, endpoints.length, field)

@@ -11,6 +11,7 @@ import {
   type Fleet,
   GOSSIP_PORT,
   hasSheet,
+  isLoopback,
   key,
   MEMBER_KIND,
   type MemberTags,
@@ -19,7 +20,6 @@ import {
 } from '@portolan/model';
 import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
-import { isLoopback } from '../access/origin.ts';
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
 import type { FleetGossip } from './fleet-gossip.ts';

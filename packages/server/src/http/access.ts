@@ -4,7 +4,6 @@ import {
   AuditEvent,
   Caller,
   Position,
-  page,
   pageOf,
   TokenId,
   TokenMade,
@@ -16,6 +15,7 @@ import { may } from '../access/principal.ts';
 import { viewOf } from '../access/tokens.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage, pageAnswer } from './page.ts';
 
 const tag = 'Access';
 
@@ -45,13 +45,10 @@ export function accessRoutes(context: Context) {
     answer: pageOf(TokenView),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('token'),
-        query,
-        ({ value }) => gate.stillAdmits(value),
-        ({ value }) => viewOf(value),
-      );
+      return entryPage(fleet, query, fleet.all('token'), {
+        passes: ({ value }) => gate.stillAdmits(value),
+        show: ({ value }) => viewOf(value),
+      });
     },
   });
 
@@ -97,7 +94,15 @@ export function accessRoutes(context: Context) {
     }),
     answer: pageOf(AuditEvent),
     async run({ query }) {
-      return auditPage(await read(query), query);
+      const fleet = await read(query);
+      // One more than is shown tells whether there is more.
+      const { items } = auditPage(fleet, { ...query, limit: query.limit + 1 });
+      return pageAnswer(fleet, query, {
+        all: items,
+        cursor: ({ id }) => id,
+        order: 'descending',
+        show: (event) => event,
+      });
     },
   });
 

@@ -1,18 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import {
-  Alias,
-  isUnknownProject,
-  Name,
-  Position,
-  page,
-  pageOf,
-  parseServiceId,
-  ServiceId,
-  serviceId,
-} from '@portolan/model';
+import { Alias, isUnknownProject, Name, Position, pageOf, parseServiceId, ServiceId, serviceId } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
+import { entryPage } from './page.ts';
 
 const tag = 'Findings';
 const AliasParams = z.object({ project: Name, service: Name });
@@ -37,13 +28,7 @@ export function aliasRoutes(context: Context) {
     answer: pageOf(Alias),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('alias'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('alias'));
     },
   });
 

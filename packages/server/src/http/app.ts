@@ -7,7 +7,7 @@ import { accountOf, type Principal } from '../access/principal.ts';
 import { accessRoutes } from './access.ts';
 import { aliasRoutes } from './aliases.ts';
 import { assignmentRoutes } from './assignments.ts';
-import { limitBody } from './body-limit.ts';
+import { limitBody, shareBodies } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { type Context, callerOf, type Env, senderOf } from './context.ts';
 import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
@@ -26,10 +26,6 @@ import { statusRoutes } from './status.ts';
 import { countStranger, hold } from './strangers.ts';
 import { streamRoute } from './stream.ts';
 import { webhookRoutes } from './webhooks.ts';
-
-const BODY_MAX = 64 * 1024;
-const REPORT_BODY_MAX = 4 * 1024 * 1024;
-const PLAN_BODY_MAX = 2 * 1024 * 1024;
 
 /** Reachable without a token. Everything else is behind the gate, whatever is added later. */
 const OPEN = new Set([
@@ -63,6 +59,13 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     await next();
     metrics.observeRequest(c.req.method, routePath(c, -1), c.res.status, (performance.now() - started) / 1000);
   });
+  app.use(async (c, next) => {
+    await next();
+    // No page of elsewhere loads an answer as a script or image, nor learns by trying that a coordinator is here. What
+    // is read by CORS is not subject to it.
+    c.res.headers.set('cross-origin-resource-policy', 'same-origin');
+    c.res.headers.set('x-content-type-options', 'nosniff');
+  });
   app.use((c, next) => {
     c.set('address', proxies.addressOf(c.env.incoming.socket.remoteAddress, c.req.header('x-forwarded-for')));
     const host = c.req.header('host');
@@ -89,7 +92,8 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     c.set('sender', senderOf(c));
     return next();
   });
-  app.use(limitBody(bodyMax));
+  app.use(limitBody());
+  app.use(shareBodies());
 
   app.route('/', operationRoutes(context));
   app.route('/', referenceRoutes());
@@ -152,11 +156,6 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
       return undefined;
     }
   }
-}
-
-function bodyMax(path: string): number {
-  if (path.endsWith('/report')) return REPORT_BODY_MAX;
-  return path.startsWith('/v1/plans/') ? PLAN_BODY_MAX : BODY_MAX;
 }
 
 function describe(app: OpenAPIHono<Env>): void {

@@ -4,10 +4,8 @@ import {
   assignmentStates,
   assignmentView,
   Name,
-  type Page,
   PortolanError,
   Protocol,
-  page,
   pageOf,
   ReassertRequest,
   ReleaseRequest,
@@ -22,6 +20,7 @@ import { acting } from '../access/act.ts';
 import { may } from '../access/principal.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage } from './page.ts';
 
 const tag = 'Assignments';
 const PortParams = z.object({ protocol: Protocol, port: PortText });
@@ -105,11 +104,8 @@ export function assignmentRoutes(context: Context) {
     answer: pageOf(AssignmentView),
     async run({ query }) {
       const fleet = await read(query);
-      const all = page(
-        fleet,
-        fleet.all('assignment'),
-        query,
-        (held) => {
+      return entryPage(fleet, query, fleet.all('assignment'), {
+        passes: (held) => {
           const { endpoint, protocol, port } = held.value;
           return (
             (query.project === undefined || endpoint.project === query.project) &&
@@ -119,9 +115,8 @@ export function assignmentRoutes(context: Context) {
             (query.state === undefined || assignmentView(fleet, held).state === query.state)
           );
         },
-        (held) => assignmentView(fleet, held),
-      );
-      return all satisfies Page<z.infer<typeof AssignmentView>>;
+        show: (held) => assignmentView(fleet, held),
+      });
     },
   });
 

@@ -1,16 +1,40 @@
 import { PortolanError } from '@portolan/model';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { addressOf, type Env } from './context.ts';
 
-/** @param of the most bytes that the body of a request may have */
-export function limitBody(of: (path: string) => number): MiddlewareHandler {
+/** What a route takes. */
+export interface BodyBounds {
+  readonly bytes: number;
+  /** See `JsonBounds`. A full report has 2,000 listeners of some 30 members, a plan 2,000 endpoints. */
+  readonly values: number;
+}
+
+const USUAL: BodyBounds = { bytes: 64 * 1024, values: 10_000 };
+const REPORT: BodyBounds = { bytes: 4 * 1024 * 1024, values: 100_000 };
+const PLAN: BodyBounds = { bytes: 2 * 1024 * 1024, values: 200_000 };
+
+/** Of the bodies that are being worked on at once, for one token: what they cost in memory is some ten times as much. */
+const UNDER_WAY_BYTES = 16 * 1024 * 1024;
+/** An agent sends one report after the other; a second one may have overtaken an answer that got lost. */
+const REPORTS_UNDER_WAY = 2;
+/** Seconds */
+const TRY_AGAIN_AFTER = 1;
+
+export function bodyBounds(path: string): BodyBounds {
+  if (isReport(path)) return REPORT;
+  return path.startsWith('/v1/plans/') ? PLAN : USUAL;
+}
+
+/** Refuses a body that is too large before it is read. */
+export function limitBody(): MiddlewareHandler {
   const tooLarge = (limit: number) => () => {
     throw new PortolanError('too-large', `the body is larger than the ${limit / 1024} KiB that this route takes`, {
       limit,
     });
   };
   return (c, next) => {
-    const limit = of(c.req.path);
+    const limit = bodyBounds(c.req.path).bytes;
     const length = c.req.header('content-length');
     // Node cuts a body at its announced length, so there is no need to read it twice. One without is counted.
     if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
@@ -19,4 +43,60 @@ export function limitBody(of: (path: string) => number): MiddlewareHandler {
     if (Number(length) > limit) tooLarge(limit)();
     return next();
   };
+}
+
+/** Refuses a body while others of the same token, or of the same host, are being worked on: before it is read, too. */
+export function shareBodies(): MiddlewareHandler<Env> {
+  const bytes = new Share(UNDER_WAY_BYTES);
+  const reports = new Share(REPORTS_UNDER_WAY);
+  return async (c, next) => {
+    if (c.req.method === 'GET') return next();
+    const { path } = c.req;
+    const who = c.get('principal')?.id ?? `stranger ${addressOf(c)}`;
+    const host = isReport(path) ? path : undefined;
+    const length = Number(c.req.header('content-length') ?? bodyBounds(path).bytes);
+    if (!bytes.take(who, length)) throw tooMany('this token has too much under way at once');
+    if (host !== undefined && !reports.take(host, 1)) {
+      bytes.give(who, length);
+      throw tooMany('reports of this host are still being worked on');
+    }
+    try {
+      await next();
+    } finally {
+      bytes.give(who, length);
+      if (host !== undefined) reports.give(host, 1);
+    }
+  };
+}
+
+/** How much of something each may have at once; who has nothing takes no memory. */
+class Share {
+  readonly #most: number;
+  readonly #taken = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns false when it would be too much */
+  take(who: string, amount: number): boolean {
+    const taken = (this.#taken.get(who) ?? 0) + amount;
+    if (taken > this.#most) return false;
+    this.#taken.set(who, taken);
+    return true;
+  }
+
+  give(who: string, amount: number): void {
+    const left = (this.#taken.get(who) ?? 0) - amount;
+    if (left > 0) this.#taken.set(who, left);
+    else this.#taken.delete(who);
+  }
+}
+
+function isReport(path: string): boolean {
+  return path.endsWith('/report');
+}
+
+function tooMany(why: string): PortolanError {
+  return new PortolanError('too-many', `${why}; try again in ${TRY_AGAIN_AFTER} s`, { retryAfter: TRY_AGAIN_AFTER });
 }

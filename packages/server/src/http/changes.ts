@@ -14,9 +14,14 @@ import {
 import { streamSSE } from 'hono/streaming';
 import { may } from '../access/principal.ts';
 import { HistoryLostError } from '../store/store.ts';
+import type { Page } from '../stream/hub.ts';
 import type { Sink } from '../stream/subscriber.ts';
 import { type Context, callerOf } from './context.ts';
 import { operations } from './operation.ts';
+import { Turns } from './turns.ts';
+
+/** Of one page. */
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 const Query = z.object({
   after: Position.optional().openapi({
@@ -88,7 +93,7 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
         const { signal } = c.req.raw;
         const page = await hub.page({ ...wanted, position: query.after }, query.limit, signal);
         if (!page) throw new PortolanError('not-ready', 'the request was cancelled');
-        return page;
+        return await encoded(page);
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;
         throw new PortolanError(
@@ -103,6 +108,25 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
     },
   });
   return app;
+}
+
+/** In portions, and not more than fits: the position then is that of the last commit that did. */
+async function encoded({ commits, position, more }: Page): Promise<Response> {
+  const turns = new Turns();
+  const texts: string[] = [];
+  let bytes = 0;
+  for (const commit of commits) {
+    const text = JSON.stringify(commit);
+    bytes += Buffer.byteLength(text);
+    if (bytes > ANSWER_BYTES_MAX && texts.length > 0) break;
+    texts.push(text);
+    if (turns.isOver) await turns.next();
+  }
+  const isCut = texts.length < commits.length;
+  const rest = isCut ? { position: commits[texts.length - 1]!.position, more: true } : { position, more };
+  return new Response(`{"commits":[${texts.join()}],${JSON.stringify(rest).slice(1)}`, {
+    headers: { 'content-type': 'application/json' },
+  });
 }
 
 function interestOf(query: z.infer<typeof Query>): { topics: TopicName[]; filter: Filter } {

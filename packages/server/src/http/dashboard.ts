@@ -50,7 +50,6 @@ const HEADERS = {
   'content-security-policy': POLICY,
   'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
 };
 
 /** A file of the page as it goes out, by the encodings that a browser may accept. */

@@ -7,14 +7,14 @@ import {
   findingStates,
   key,
   PortolanError,
-  page,
   pageOf,
   severities,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
-import { historyPage } from '../finding-history.ts';
+import { historyListing } from '../finding-history.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage, pageAnswer } from './page.ts';
 
 const tag = 'Findings';
 const FindingParams = z.object({ id: z.string().max(255) });
@@ -49,7 +49,7 @@ export function findingRoutes(context: Context) {
         (query.kind === undefined || value.kind === query.kind) &&
         (query.severity === undefined || value.severity === query.severity) &&
         (query.port === undefined || value.port === query.port);
-      return page(fleet, fleet.all('finding'), query, passes, ({ value }) => value);
+      return entryPage(fleet, query, fleet.all('finding'), { passes });
     },
   });
 
@@ -64,7 +64,8 @@ export function findingRoutes(context: Context) {
     }),
     answer: pageOf(FindingEvent),
     async run({ query }) {
-      return historyPage(await read(query), query);
+      const fleet = await read(query);
+      return pageAnswer(fleet, query, historyListing(fleet, query));
     },
   });
 

@@ -11,11 +11,13 @@ import {
   ProofRequest,
   ProvisionalRequest,
   ProvisionalResponse,
+  pageOf,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { seedsOf } from '../gossip/coordinator-gossip.ts';
 import type { Context } from './context.ts';
-import { operations } from './operation.ts';
+import { operations, Paging } from './operation.ts';
+import { pageAnswer } from './page.ts';
 
 const tag = 'Gossip';
 
@@ -56,8 +58,10 @@ export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }
     tag,
     summary: 'Who takes part in gossip, as this coordinator sees it',
     allow: may.read,
-    answer: z.object({ items: z.array(MemberView) }),
-    run: () => ({ items: cluster().members() }),
+    query: Paging,
+    answer: pageOf(MemberView),
+    run: ({ query }) =>
+      pageAnswer(fleet, query, { all: cluster().members(), cursor: ({ name }) => name, show: (member) => member }),
   });
 
   add({

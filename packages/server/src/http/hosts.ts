@@ -8,7 +8,6 @@ import {
   PortolanError,
   Position,
   Protocol,
-  page,
   pageOf,
   ReportRequest,
   ReportResponse,
@@ -18,8 +17,10 @@ import {
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { listenerSheet } from '../listener-sheet.ts';
+import { listenersFrom } from '../listener-walk.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage } from './page.ts';
 
 const tag = 'Hosts and listeners';
 const HostParams = z.object({ id: HostId });
@@ -40,13 +41,7 @@ export function hostRoutes(context: Context) {
     answer: pageOf(Host),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('host'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('host'));
     },
   });
 
@@ -147,12 +142,12 @@ export function hostRoutes(context: Context) {
     async run({ query }) {
       const fleet = await read(query);
       const host = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
-      const all = host === undefined ? fleet.all('listener') : fleet.listenersOf(host).values();
       const passes = ({ value }: { value: HostListener }) =>
         (query.protocol === undefined || value.protocol === query.protocol) &&
         (query.port === undefined || value.port === query.port) &&
         (query.service === undefined || value.identity?.service === query.service);
-      return page(fleet, all, query, passes, ({ value }) => listenerView(fleet, value));
+      const all = host === undefined ? listenersFrom(fleet, query, passes) : fleet.listenersOf(host).values();
+      return entryPage(fleet, query, all, { passes, show: ({ value }) => listenerView(fleet, value) });
     },
   });
 

@@ -1,6 +1,8 @@
 import { mcpOverHttp } from '@portolan/mcp';
+import { boundJson } from '@portolan/model';
 import { Hono } from 'hono';
 import manifest from '../../package.json' with { type: 'json' };
+import { bodyBounds } from './body-limit.ts';
 import type { Env } from './context.ts';
 
 /**
@@ -12,11 +14,11 @@ import type { Env } from './context.ts';
 export function mcpRoutes(ask: (request: Request, bindings: Env['Bindings']) => Response | Promise<Response>) {
   const mcp = mcpOverHttp(manifest.version);
   const app = new Hono<Env>();
-  app.all('/mcp', (c) => {
+  app.all('/mcp', async (c) => {
     const token = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
     const host = c.req.header('host') ?? '';
     const forwarded = c.req.header('x-forwarded-for');
-    return mcp.answer(c.req.raw, {
+    return mcp.answer(await bounded(c.req.raw), {
       token,
       fetch: async (input, init) => {
         const request = new Request(input, init);
@@ -27,4 +29,13 @@ export function mcpRoutes(ask: (request: Request, bindings: Env['Bindings']) => 
     });
   });
   return app;
+}
+
+/** The request with a body that is known not to cost too much to parse. */
+async function bounded(request: Request): Promise<Request> {
+  if (request.method !== 'POST') return request;
+  const { url, method, headers, signal } = request;
+  const body = await request.text();
+  boundJson(body, bodyBounds(new URL(url).pathname));
+  return new Request(url, { method, headers, body, signal });
 }

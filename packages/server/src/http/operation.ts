@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import {
   type AuditAction,
+  boundJson,
   type Fleet,
   HIGHEST_PORT,
   Port,
@@ -17,6 +18,7 @@ import { acting } from '../access/act.ts';
 import { checkRole, checkScope, type Scope } from '../access/bounds.ts';
 import { onBehalfOf } from '../access/sender.ts';
 import { lostCommit } from '../replica.ts';
+import { bodyBounds } from './body-limit.ts';
 import { type Context, callerOf, type Env } from './context.ts';
 import { invalid } from './problems.ts';
 
@@ -143,20 +145,25 @@ function parsed<S extends z.ZodType>(where: 'param' | 'query' | 'body', schema: 
 async function json(c: HonoContext<Env>): Promise<unknown> {
   const type = c.req.header('content-type') ?? '';
   if (!/^application\/json\b/i.test(type)) {
-    const told = type === '' ? 'none was given' : `it is ${type}`;
+    const told = type === '' ? 'none was given' : `it is ${type.slice(0, 100)}`;
     throw new PortolanError(
       'invalid-request',
       `the body has to be JSON with "content-type: application/json"; ${told}`,
     );
   }
+  let text: string;
   try {
-    return await c.req.json();
+    text = await c.req.text();
   } catch (error) {
-    if (!(error instanceof SyntaxError)) {
-      // A body that ends in the middle is no defect of ours.
-      c.get('sender').insistOnWaiting();
-      throw error;
-    }
+    // A body that ends in the middle is no defect of ours.
+    c.get('sender').insistOnWaiting();
+    throw error;
+  }
+  boundJson(text, bodyBounds(c.req.path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     throw new PortolanError('invalid-request', `the body is not valid JSON: ${error.message}`);
   }
 }

@@ -1,21 +1,12 @@
 import { z } from '@hono/zod-openapi';
-import {
-  HealthReport,
-  HostId,
-  Name,
-  Plan,
-  PlanDiff,
-  PlanRequest,
-  PlanView,
-  Position,
-  page,
-  pageOf,
-} from '@portolan/model';
+import { HealthReport, HostId, Name, Plan, PlanDiff, PlanRequest, PlanView, Position, pageOf } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { planView } from '../commands/declare.ts';
 import { prometheusTargets, TargetGroup } from '../discovery.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
+import { entryPage } from './page.ts';
+import { streamedArray } from './streamed.ts';
 
 const tag = 'Plans';
 const PlanParams = z.object({ project: Name });
@@ -58,13 +49,7 @@ export function planRoutes(context: Context) {
     answer: pageOf(Plan),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('plan'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('plan'));
     },
   });
 
@@ -116,7 +101,8 @@ export function planRoutes(context: Context) {
     }),
     answer: z.array(TargetGroup),
     async run({ query }) {
-      return prometheusTargets(await read(query), query);
+      const fleet = await read(query);
+      return streamedArray(fleet, prometheusTargets(fleet, query));
     },
   });
 

@@ -10,18 +10,18 @@ import {
   Position,
   ProjectName,
   Protocol,
-  page,
   pageOf,
   parseInterval,
   portReport,
   Range,
   ServiceView,
-  services,
+  serviceIds,
   serviceView,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { entryPage, pageAnswer } from './page.ts';
 
 const tag = 'Ports and ranges';
 
@@ -75,14 +75,12 @@ export function portRoutes(context: Context) {
     async run({ query }) {
       const fleet = await read(query);
       const { project } = query;
-      const all = services(
-        fleet,
-        (id) =>
-          (project === undefined || id.startsWith(`${project}/`)) && (query.after === undefined || id > query.after),
-        query.limit + 1,
-      );
-      const items = all.slice(0, query.limit);
-      return { items, position: fleet.position, next: all.length > items.length ? items.at(-1)!.id : null };
+      return pageAnswer(fleet, query, {
+        all: serviceIds(fleet),
+        cursor: (id) => id,
+        passes: (id) => project === undefined || id.startsWith(`${project}/`),
+        show: (id) => serviceView(fleet, id),
+      });
     },
   });
 
@@ -114,13 +112,7 @@ export function portRoutes(context: Context) {
     answer: pageOf(Range),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('range'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('range'));
     },
   });
 
@@ -142,6 +134,7 @@ export function portRoutes(context: Context) {
       owner: ProjectName.nullable().default(null),
       policy: Range.shape.policy.default('allocate'),
       reserved: Range.shape.reserved,
+      quota: Range.shape.quota,
     }),
     answer: rangeDone,
     async run({ params, body }) {
@@ -175,13 +168,7 @@ export function portRoutes(context: Context) {
     answer: pageOf(Block),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('block'),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      return entryPage(fleet, query, fleet.all('block'));
     },
   });
 

@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { EndRequest, EndResponse, HostListener, page, pageOf } from '@portolan/model';
+import { EndRequest, EndResponse, HostListener, pageOf } from '@portolan/model';
 import { may } from '../access/principal.ts';
-import { orphans } from '../commands/orphan.ts';
+import { orphanTest } from '../commands/orphan.ts';
 import type { Context } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
+import { entryPage } from './page.ts';
 
 const tag = 'Hosts and listeners';
 
@@ -40,13 +41,9 @@ export function processRoutes(context: Context) {
     async run({ query }) {
       const fleet = await read(query);
       const host = query.host === undefined ? undefined : (fleet.findHost(query.host)?.id ?? query.host);
-      return page(
-        fleet,
-        orphans(fleet, host),
-        query,
-        () => true,
-        ({ value }) => value,
-      );
+      const all = host === undefined ? fleet.all('listener') : fleet.listenersOf(host).values();
+      const isOrphan = orphanTest(fleet);
+      return entryPage(fleet, query, all, { passes: ({ value }) => isOrphan(value) });
     },
   });
 

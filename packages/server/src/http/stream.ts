@@ -1,5 +1,5 @@
 import { upgradeWebSocket } from '@hono/node-server';
-import { ClientFrame, closeCodes, PortolanError } from '@portolan/model';
+import { boundJson, ClientFrame, closeCodes, PortolanError } from '@portolan/model';
 import { Hono } from 'hono';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
@@ -15,6 +15,8 @@ const AUTH_WITHIN = 5_000;
 const PING_EVERY = 15_000;
 /** Frames of one connection, a second in the long run and at once. Each subscription costs a snapshot. */
 const FRAMES = { perSecond: 5, burst: 50 };
+/** Members and elements of one frame. */
+const FRAME_VALUES_MAX = 100;
 /** How long one that is cut off has to hear why, ms. */
 const LAST_WORD = 1_000;
 
@@ -40,7 +42,7 @@ export function streamRoute({ gate, hub, logger, newcomers, rates, serving, sess
 
       const refuse = (ws: WSContext, code: number, problem: PortolanError) => {
         unsubscribe();
-        ws.close(code, problem.message.slice(0, 120));
+        ws.close(code, reasonOf(problem));
       };
 
       const enter = (ws: WSContext, look: () => Principal) => {
@@ -130,14 +132,21 @@ function read(data: unknown): ClientFrame | PortolanError {
   if (typeof data !== 'string') return new PortolanError('invalid-request', 'frames are JSON texts');
   let json: unknown;
   try {
+    boundJson(data, { values: FRAME_VALUES_MAX });
     json = JSON.parse(data);
-  } catch {
+  } catch (error) {
+    if (error instanceof PortolanError) return error;
     return new PortolanError('invalid-request', 'the frame is not valid JSON');
   }
   const parsed = ClientFrame.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   return new PortolanError('invalid-request', `${issue?.path.join('.') || 'frame'}: ${issue?.message}`);
+}
+
+/** The message, in as many bytes as a closing frame may have. */
+function reasonOf({ message }: PortolanError): string {
+  return new TextDecoder().decode(new TextEncoder().encode(message).subarray(0, 120));
 }
 
 function sinkOf(socket: WebSocket): Sink {

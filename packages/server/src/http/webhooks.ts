@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { Name, Position, page, pageOf, WebhookRequest, WebhookSet, WebhookTest, WebhookView } from '@portolan/model';
+import { Name, Position, pageOf, WebhookRequest, WebhookSet, WebhookTest, WebhookView } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { webhookView } from '../alerts/webhooks.ts';
 import { type Context, callerOf } from './context.ts';
 import { Consistency, operations, Paging, reader } from './operation.ts';
+import { entryPage } from './page.ts';
 
 const tag = 'Webhooks';
 const WebhookParams = z.object({ name: Name });
@@ -23,13 +24,7 @@ export function webhookRoutes(context: Context) {
     answer: pageOf(WebhookView),
     async run({ query }) {
       const fleet = await read(query);
-      return page(
-        fleet,
-        fleet.all('webhook'),
-        query,
-        () => true,
-        ({ value }) => webhookView(fleet, value),
-      );
+      return entryPage(fleet, query, fleet.all('webhook'), { show: ({ value }) => webhookView(fleet, value) });
     },
   });
 

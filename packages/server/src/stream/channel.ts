@@ -5,6 +5,8 @@ import type { HostDirectory, HostNames } from './host-names.ts';
 
 /** Entries of one snapshot frame. */
 const CHUNK = 500;
+/** As many of these take the place of one finding, which may name a hundred parties. */
+const FINDING_WEIGHT = 25;
 /** A snapshot serves all who ask within this time, ms, so that a herd of subscribers costs one. */
 const SNAPSHOT_KEPT = 2_000;
 
@@ -129,15 +131,31 @@ export class Channel {
     for (const each of this.#entries([])) if (matches(this.#interest, names, each)) held.push(each);
     const { position } = this.#fleet;
     const encoded: Frame[] = [];
+    const starts = startsOf(held);
     return {
       position,
-      frames: Math.max(1, Math.ceil(held.length / CHUNK)),
+      frames: starts.length,
       frame(index) {
-        const entries = held.slice(index * CHUNK, (index + 1) * CHUNK).map(putEvent);
+        const entries = held.slice(starts[index], starts[index + 1]).map(putEvent);
         return (encoded[index] ??= frame({ type: 'snapshot', entries, position }));
       },
     };
   }
+}
+
+/** Where each frame of a snapshot begins; the first one is there without entries, too. */
+function startsOf(held: readonly Held[]): number[] {
+  const starts = [0];
+  let weight = 0;
+  for (const [index, { kind }] of held.entries()) {
+    const own = kind === 'finding' ? FINDING_WEIGHT : 1;
+    if (weight + own > CHUNK) {
+      starts.push(index);
+      weight = 0;
+    }
+    weight += own;
+  }
+  return starts;
 }
 
 /** What the touched entries were before the groups. */

@@ -1,0 +1,62 @@
+import type { Fleet } from './fleet.ts';
+import type { Interval } from './port.ts';
+import { DEFAULT_RANGE, type Range } from './range.ts';
+
+/** In any case so many ports, however small the range. */
+const PROJECT_MIN = 100;
+const HOST_MIN = 500;
+/** Of a range. */
+const PROJECT_SHARE = 0.5;
+const HOST_SHARE = 0.2;
+
+/** How much of a range one has of it, and how much that may be. */
+export interface Share {
+  readonly range: Range;
+  readonly held: number;
+  readonly most: number;
+}
+
+/** Ports of a range that one project may hold which does not own it. */
+export function quotaOf(range: Range): number {
+  return range.quota ?? Math.max(PROJECT_MIN, Math.floor(PROJECT_SHARE * sizeOf(range)));
+}
+
+/** Ports of a range, or of any number of ports, that the listeners of one host may keep from all others. */
+export function hostShareOf(ports: number): number {
+  return Math.max(HOST_MIN, Math.floor(HOST_SHARE * ports));
+}
+
+export function sizeOf({ from, to }: Pick<Range, 'from' | 'to'>): number {
+  return to - from + 1;
+}
+
+/** Ranges that ports are chosen from; the `default` range, where operators laid down nothing in its place. */
+export function openRanges(fleet: Fleet): Range[] {
+  const ranges: Range[] = [];
+  let replaced = false;
+  for (const { value } of fleet.all('range')) {
+    if (value.policy !== 'blocked') ranges.push(value);
+    replaced ||= value.name === DEFAULT_RANGE.name || (value.policy === 'dynamic' && value.owner === null);
+  }
+  return replaced ? ranges : [...ranges, DEFAULT_RANGE];
+}
+
+/**
+ * What a project holds of the ranges that it does not own, its own blocks within them apart.
+ *
+ * @param atLeast ports that it holds in all; of one with fewer nothing is told
+ */
+export function sharesOf(fleet: Fleet, project: string, atLeast = 0): Share[] {
+  const ports = fleet.portsOf(project);
+  if ((ports?.size ?? 0) < atLeast) return [];
+  const countIn = (interval: Interval) => ports?.countIn(interval) ?? 0;
+  const ranges = openRanges(fleet);
+  const own = ranges.filter(({ owner }) => owner === project);
+  return ranges
+    .filter(({ owner }) => owner !== project)
+    .map((range) => {
+      const inOwn = own.filter(({ from, to }) => from >= range.from && to <= range.to);
+      const held = inOwn.reduce((sum, block) => sum - countIn(block), countIn(range));
+      return { range, held, most: quotaOf(range) };
+    });
+}
