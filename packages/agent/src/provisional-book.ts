@@ -113,7 +113,10 @@ export class ProvisionalBook {
     }
     // Whether coordinators are alive is not left to gossip, in which any member may say so of another.
     if (await this.#options.isAttended()) {
-      throw new PortolanError('contention', 'a coordinator answers, so this agent gives no lease by itself: ask again');
+      throw new PortolanError(
+        'contention',
+        'a coordinator answers this agent, so it gives no lease by itself: ask that one, at the URL that the agent has',
+      );
     }
     if (request.host !== undefined && request.host !== host && request.host !== hostName) {
       throw new PortolanError('no-agent', `this agent gives leases for its own host ${hostName}, not ${request.host}`);
