@@ -43,8 +43,10 @@ export async function findAccess(
     if (error instanceof PortolanError) return undefined;
     throw error;
   });
-  if (told) keep(join(stateDirectory, FILE), told);
-  const known = told ?? keptAccess(stateDirectory);
+  const kept = keptAccess(stateDirectory);
+  // A coordinator of an earlier release tells no key, and takes none away.
+  const known = told ? { ...told, identity: told.identity ?? kept?.identity } : kept;
+  if (told) keep(join(stateDirectory, FILE), known);
   if (known) {
     const { label, keys } = known;
     const identity = given.identity ?? known.identity;

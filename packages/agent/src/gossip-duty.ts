@@ -222,10 +222,7 @@ export class GossipDuty {
       kindTag: 'kind',
       keySeal: {
         sign: () => undefined,
-        verify: (statement, signature) => {
-          const identity = this.#access?.identity;
-          return identity !== undefined && isSignedWith(identity, statement, signature);
-        },
+        verify: (statement, signature) => isSignedWith(this.#access?.identity, statement, signature),
       },
       defaultPort: GOSSIP_PORT,
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
@@ -309,11 +306,9 @@ export class GossipDuty {
   }
 
   readonly #isOurs: IsOurs = async (url, ask) => {
-    const identity = this.#access?.identity;
-    if (identity === undefined) return false;
     const request = { origin: url, nonce: randomBytes(32).toString('base64url') };
     const { signature } = await ask(request);
-    return isSignedWith(identity, proofStatement(request), Buffer.from(signature, 'base64url'));
+    return isSignedWith(this.#access?.identity, proofStatement(request), Buffer.from(signature, 'base64url'));
   };
 
   /** Says each trouble once. */

@@ -28,8 +28,8 @@ type Head = Pick<KeptRegistry, 'label' | 'version' | 'digest' | 'asOf'> & { read
  * @returns `undefined` when none was kept, it is damaged, or no coordinator of this fleet signed it
  */
 export function readRegistry(stateDirectory: string, identity: string | undefined): KeptRegistry | undefined {
-  const kept = identity === undefined ? undefined : parsed(stateDirectory);
-  if (!kept || !isSignedWith(identity as string, statementOf(kept), kept.signature)) return undefined;
+  const kept = parsed(stateDirectory);
+  if (!kept || !isSignedWith(identity, statementOf(kept), kept.signature)) return undefined;
   return new Sheet(kept.owner, kept.version, kept.records).digest === kept.digest ? kept : undefined;
 }
 

@@ -28,8 +28,8 @@ export const GossipAccess = z
     keys: z.array(GossipKey).min(1).max(32),
     /** Where coordinators gossip. */
     seeds: z.array(GossipAddress).max(100),
-    /** The public half of the key that only coordinators have. */
-    identity: PublicKey,
+    /** The public half of the key that only coordinators have; those of an earlier release have none. */
+    identity: PublicKey.optional(),
   })
   .meta({ id: 'GossipAccess' });
 export type GossipAccess = z.infer<typeof GossipAccess>;

@@ -34,8 +34,7 @@ export function keySeals(
       return key.sign(statement);
     },
     verify(owner, statement, signature) {
-      const publicKey = own(owner)?.publicKey ?? known(owner);
-      return publicKey !== undefined && isSignedWith(publicKey, statement, signature);
+      return isSignedWith(own(owner)?.publicKey ?? known(owner), statement, signature);
     },
   };
 }

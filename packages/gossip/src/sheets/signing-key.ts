@@ -25,8 +25,9 @@ export function readSigningKey({ publicKey, secret }: Pick<SigningKey, 'publicKe
 const known = new Map<string, KeyObject>();
 const KNOWN_MAX = 10_000;
 
-/** Whether a statement is signed with the private half of a key; false for what is no key. */
-export function isSignedWith(publicKey: string, statement: Uint8Array, signature: Uint8Array): boolean {
+/** Whether a statement is signed with the private half of a key; false for what is no key, and while none is known. */
+export function isSignedWith(publicKey: string | undefined, statement: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey === undefined) return false;
   try {
     return verify(null, statement, keyOf(publicKey), signature);
   } catch {

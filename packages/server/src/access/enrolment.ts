@@ -130,14 +130,15 @@ export class Enrolments {
   }
 
   /**
-   * Who shows a code, for the audit trail: the enrolment, on behalf of the host.
+   * Who shows a code, for the audit trail: the enrolment.
    *
    * @param address where the request came from
    * @throws PortolanError `unauthorized`
    */
-  actOf({ code, host }: EnrolRequest, address: string | null): Act {
+  actOf({ code }: EnrolRequest, address: string | null): Act {
     const { id, name, expiresAt } = this.#admit(code).value;
-    return { principal: { id, name, role: 'agent', projects: null, host, expiresAt }, address };
+    // Bound to nothing: what is committed for it is decided here alone.
+    return { principal: { id, name, role: 'agent', projects: null, host: null, expiresAt }, address };
   }
 
   #admit(code: string) {

@@ -90,8 +90,7 @@ export async function joinGossip(
     kindTag: 'kind',
     keySeal: {
       sign: (statement) => identity.known?.sign(statement),
-      verify: (statement, signature) =>
-        identity.known !== undefined && isSignedWith(identity.known.publicKey, statement, signature),
+      verify: (statement, signature) => isSignedWith(identity.known?.publicKey, statement, signature),
     },
     defaultPort: GOSSIP_PORT,
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
