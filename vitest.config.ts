@@ -11,6 +11,9 @@ const withBrowser = [
 /** What is promised has to hold the first time. */
 const promises = ['test/faults/**/*.test.ts', 'test/attacks/**/*.test.ts'];
 
+/** A thousand connections at once want the processors to themselves. */
+const alone = ['test/attacks/crowd.test.ts'];
+
 const shared = {
   // Real processes, sockets and stores on machines that may be slow and shared.
   testTimeout: 180_000,
@@ -38,8 +41,9 @@ export default defineConfig({
         },
       },
       { test: { ...whole, name: 'whole', include: ['test/**/*.test.ts'], exclude: [...withBrowser, ...promises] } },
-      { test: { ...shared, name: 'promises', include: promises } },
+      { test: { ...shared, name: 'promises', include: promises, exclude: alone } },
       { test: { ...whole, name: 'with a browser', include: withBrowser, sequence: { groupOrder: 1 } } },
+      { test: { ...shared, name: 'alone', include: alone, sequence: { groupOrder: 2 } } },
     ],
   },
 });
