@@ -37,7 +37,9 @@ export function admit(authorization: string | undefined, own: string, fleet: Fle
   }
   throw new PortolanError(
     'unauthorized',
-    'this agent does not know the token, and no coordinator is there to ask; "portolan token show" prints that of this machine',
+    fleet.count('token') === 0
+      ? 'this agent has no copy of the registry yet, so it cannot check the token; it gets one when a coordinator answers'
+      : 'this agent does not know the token, and no coordinator is there to ask; "portolan token show" prints that of this machine',
   );
 }
 

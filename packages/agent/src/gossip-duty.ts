@@ -197,6 +197,7 @@ export class GossipDuty {
     const reachable = isLoopback(address.host) ? seeds.filter((seed) => isLoopback(hostOf(seed))) : seeds;
     if (reachable.length > 0) await this.#cluster!.gossip.join(reachable);
     else if (seeds.length > 0) this.#tell(ONLY_HERE);
+    if (access.identity === undefined) this.#tell(UNKNOWN_IDENTITY);
     if (!isLoopback(address.host) && seeds.every((seed) => isLoopback(hostOf(seed)))) this.#tell(ONLY_THERE);
   }
 
@@ -318,6 +319,9 @@ export class GossipDuty {
     this.#options.logger.warn(text);
   }
 }
+
+const UNKNOWN_IDENTITY =
+  'no coordinator has told its public key yet, so nothing of the registry is taken from gossip: either none answers, or they are of an earlier release; --gossip-identity gives the key by hand';
 
 const ONLY_HERE =
   'gossip stays on this machine: the coordinators are on others; say --gossip-host ADDRESS to take part from this one';

@@ -267,7 +267,10 @@ function checkNames(host: string | undefined, origin: string | undefined): void 
 function checkHolder({ role, name, projects }: Caller, project: string): void {
   const may = role === 'admin' || role === 'operator' || (role === 'client' && projects?.includes(project));
   if (may) return;
-  throw new PortolanError('forbidden', `the token "${name}" (${role}) may hold no port of the project ${project}`);
+  throw new PortolanError(
+    'forbidden',
+    `the token "${name}" (${role}) may hold no port of the project ${project}; it takes one of the role client for that project`,
+  );
 }
 
 function queryOf(query: Record<string, string>): LocalQuery {

@@ -34,11 +34,12 @@ export const TokenRequest = z
     ttl: z.int().min(1).max(TOKEN_TTL_MAX).optional(),
   })
   .refine(({ role, projects }) => (role === 'client') === (projects !== null), {
-    error: 'a client is bound to projects, and nobody else is',
+    error: 'a token of the role client names its projects (--project), and those of other roles name none',
     path: ['projects'],
   })
   .refine(({ role, host }) => (role === 'agent') === (host !== null), {
-    error: 'an agent is bound to a host, and nobody else is',
+    error:
+      'a token of the role agent names its host (--host-id; "portolan hosts" shows the ids), and those of other roles name none',
     path: ['host'],
   })
   .meta({ id: 'TokenRequest' });

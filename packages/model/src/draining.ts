@@ -94,13 +94,18 @@ function usedUp(fleet: Fleet, range: Range, standing: Standing): Verdict[] {
 }
 
 function heldBy(project: string, share: Share, standing: Standing): Verdict[] {
-  const { range, most } = share;
+  const { range, held, most } = share;
   const id = `draining:project:${range.name}:${project}`;
   const part = partOf(share, standing(id) ? SHARE.clear : SHARE.raise);
   if (part === undefined) return [];
   return [
     {
-      ...verdict(id, `The project ${project} holds ${part} of the ${most} ports that it may hold of ${told(range)}.`),
+      ...verdict(
+        id,
+        held > most
+          ? `The project ${project} holds ${held} ports of ${told(range)}, and gets no more of it, since it may hold ${most}.`
+          : `The project ${project} holds ${part} of the ${most} ports that it may hold of ${told(range)}.`,
+      ),
       remedies: [
         `portolan ls --wide --project ${project} (what it holds)`,
         `portolan range set ${project} <ports> --owner ${project} (a range of its own)`,

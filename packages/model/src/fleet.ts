@@ -264,7 +264,8 @@ export class Fleet {
     for (const change of group) {
       const version: Version = `${change.epoch}.${change.revision}`;
       for (const { key: entryKey, value, decoded } of change.puts) {
-        touches.push(this.#put(entryKey, (decoded ?? JSON.parse(value)) as EntryValue, version));
+        const touch = this.#put(entryKey, (decoded ?? JSON.parse(value)) as EntryValue, version);
+        if (touch) touches.push(touch);
       }
       for (const entryKey of change.deletes) {
         const touch = this.#delete(entryKey);
@@ -276,8 +277,10 @@ export class Fleet {
     return { position: this.position, epoch: this.epoch, touches };
   }
 
-  #put(entryKey: string, value: Held['value'], version: Version): Touch {
+  /** @returns nothing for a kind that a later release writes: coordinators of two releases may share a store for a while */
+  #put(entryKey: string, value: Held['value'], version: Version): Touch | undefined {
     const kind = kindOf(entryKey);
+    if (!Object.hasOwn(this.#entries, kind)) return undefined;
     const entries = this.#entries[kind];
     const before = entries.get(entryKey);
     const after: Held = { key: entryKey, kind, value, version };
@@ -289,7 +292,7 @@ export class Fleet {
 
   #delete(entryKey: string): Touch | undefined {
     const kind = kindOf(entryKey);
-    const before = this.#entries[kind].get(entryKey);
+    const before = Object.hasOwn(this.#entries, kind) ? this.#entries[kind].get(entryKey) : undefined;
     if (!before) return undefined;
     this.#entries[kind].delete(entryKey);
     this.#unindex(before);
@@ -435,7 +438,7 @@ function ambiguous(name: string, hosts: readonly Host[]): PortolanError {
   const ids = hosts.map(({ id }) => id).sort();
   return new PortolanError(
     'ambiguous',
-    `${hosts.length} hosts are called ${name} (${ids.join(', ')}): name the one you mean by its id, and give the others names of their own with "portolan agent --name NAME"`,
+    `${hosts.length} hosts are called ${name} (${ids.join(', ')}): say which by its id, and to end this give them names of their own with "portolan agent --name NAME"`,
     { name, hosts: ids },
   );
 }

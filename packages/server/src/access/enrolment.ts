@@ -87,7 +87,7 @@ export class Enrolments {
         if (before || fleet.host(host) || Array.from(fleet.all('token')).some(({ value }) => value.host === host)) {
           throw new PortolanError(
             'forbidden',
-            `the host ${host} is known already, and an enrolment lets in new ones alone: revoke its token and forget the host first, or give it a token with "portolan token create"`,
+            `the host ${host} has been in the fleet before, and an enrolment lets in new ones alone: an admin lets it in again with "portolan hosts --forget ${host}" (and "portolan token revoke", if it has one), or gives it a token with "portolan token create"; a copy of another machine starts with --host-id`,
             { host },
           );
         }

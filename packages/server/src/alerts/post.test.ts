@@ -44,7 +44,7 @@ test('nothing is sent to a link-local address, however it is written or whatever
     '[fd00:ec2::254]',
   ]) {
     const { status, error } = await send(webhook(`http://${host}:9/`), [event], forever, leadingTo('127.0.0.1'));
-    expect([host, status, error]).toEqual([host, null, expect.stringContaining('link-local')]);
+    expect([host, status, error]).toEqual([host, null, expect.stringMatching(/link-local|no address to send to/)]);
   }
   expect(asked).toEqual([]);
   for (const address of ['169.254.169.254', 'fe80::1', '::ffff:a9fe:a9fe', '0.0.0.0', 'fd00:ec2::254']) {
@@ -55,7 +55,7 @@ test('nothing is sent to a link-local address, however it is written or whatever
       forever,
       leadingTo('127.0.0.1', address),
     );
-    expect([address, status, error]).toEqual([address, null, expect.stringContaining('link-local')]);
+    expect([address, status, error]).toEqual([address, null, expect.stringMatching(/link-local|no address to send to/)]);
   }
 });
 

@@ -81,8 +81,11 @@ function guarded(resolve: Resolve): LookupFunction {
 }
 
 /** Loopback and private addresses may be: alerts go to tools of one's own. @throws Error */
-function checkAddress(address: string): void {
-  if (!isLinkLocal(address) && !isUnspecified(address) && addressBytes(address)?.join() !== METADATA) return;
+export function checkAddress(address: string): void {
+  if (isUnspecified(address)) {
+    throw new Error(`${address} is no address to send to; write 127.0.0.1 for this machine`);
+  }
+  if (!isLinkLocal(address) && addressBytes(address)?.join() !== METADATA) return;
   throw new Error(
     `its address is ${address}, and nothing is sent to link-local addresses, where clouds tell machines their secrets; name a receiver at another address`,
   );

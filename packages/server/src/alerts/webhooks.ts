@@ -16,6 +16,7 @@ import type { Executor } from '../executor.ts';
 import { sampleEvent } from './payload.ts';
 import { send } from './post.ts';
 import { pendingFor } from './queue.ts';
+import { checkAddress } from './receiver.ts';
 
 const WEBHOOKS_MAX = 50;
 
@@ -35,6 +36,7 @@ export class Webhooks {
 
   /** Makes one, or changes it: what waits to be delivered stays. */
   set(name: string, request: WebhookRequest, by: string): Promise<WebhookSet> {
+    checkReceiver(request.url);
     const made = randomBytes(32).toString('base64url');
     return this.#executor.execute(() => {
       const held = this.#fleet.get('webhook', key.webhook(name));
@@ -107,4 +109,13 @@ function shown({ url }: Pick<StoredWebhook, 'url'>): string {
 
 function tooMany(): PortolanError {
   return new PortolanError('too-many', `there are ${WEBHOOKS_MAX} webhooks already; remove those that nobody needs`);
+}
+
+/** What a name resolves to is looked at each time; an address is known now. @throws PortolanError `invalid-request` */
+function checkReceiver(url: string): void {
+  try {
+    checkAddress(new URL(url).hostname);
+  } catch (error) {
+    throw new PortolanError('invalid-request', `Nothing can be sent to ${url}: ${(error as Error).message}`);
+  }
 }
