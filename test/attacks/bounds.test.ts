@@ -55,7 +55,9 @@ async function assignmentsOf(service: string): Promise<AssignmentView[]> {
 
 type Attempt = readonly [method: string, path: string, body?: unknown];
 
-const provisional = (at: { project: string; service: string; port: number }, more: object = {}) => ({
+/** @param token of whoever asked the agent for it */
+const provisional = (at: { project: string; service: string; port: number }, more: object = {}, token = agent) => ({
+  tokens: [token],
   assignments: [
     {
       protocol: 'tcp',
@@ -130,9 +132,7 @@ test.each(Object.entries(ways))(
       if (own) expect(after.map(termsOf), told).toEqual(before.map(termsOf));
       else expect(after, told).toEqual(before);
       if (path === '/v1/leases/renew') expect(status, told).toBe(own || !each.leased ? 200 : 403);
-      else if (body && path.endsWith('/provisional') && !own && JSON.stringify(body).includes(at.service))
-        expect(status, told).toBe(403);
-      else if (!path.endsWith('/provisional')) expect(status, told).toBe(403);
+      else expect(status, told).toBe(403);
     }
   },
 );
@@ -150,27 +150,53 @@ test.each(Object.entries(ways))('a client of another project cannot %s', async (
   }
 });
 
-test('an agent is given what nobody has, once, and the same again when the answer was lost', async () => {
-  const at = { project: 'foreign', service: 'new', port: next++ };
+test('what a client asked an agent for is given, once, and the same again when the answer was lost', async () => {
+  const at = { project: 'own', service: 'new', port: next++ };
   for (let i = 0; i < 2; i++) {
-    const { status, body } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', provisional(at));
+    const asked = provisional(at, {}, client);
+    const { status, body } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', asked);
     expect({ status, body }).toMatchObject({
       status: 200,
       body: { granted: [{ port: at.port, host: 'mine' }], lost: [] },
     });
   }
   const before = await assignmentsOf('new');
-  const another = provisional(at, { holder: 'somebody else', lease: { id: 'l', ttl: 60 } });
+  const another = provisional(at, { holder: 'somebody else', lease: { id: 'l', ttl: 60 } }, client);
   const { body } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', another);
   expect(body).toMatchObject({ granted: [], lost: [{ detail: expect.stringContaining('evil was granted port') }] });
   expect(await assignmentsOf('new')).toEqual(before);
 });
 
+test('an agent makes real nothing that nobody asked it for: neither with its own token, nor beyond that of the asker', async () => {
+  const viewer = await coordinator.token('viewer', {});
+  for (const [project, token, status] of [
+    ['own', agent, 403],
+    ['foreign', agent, 403],
+    ['foreign', client, 403],
+    ['own', viewer, 403],
+    ['own', 'ptn_made_up_by_the_agent_itself_0123456789', 200],
+  ] as const) {
+    const at = { project, service: `nobody${next}`, port: next++ };
+    const asked = provisional(at, {}, token);
+    const answer = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', asked);
+    expect(answer.status, `${project} ${token}`).toBe(status);
+    if (status === 200) expect(answer.body).toMatchObject({ granted: [], lost: [{ finding: null }] });
+    expect(await assignmentsOf(at.service)).toEqual([]);
+  }
+  const never = await coordinator.token('agent', { host: 'never-joined' });
+  const { status } = await coordinator.ask(never, 'POST', '/v1/hosts/never-joined/provisional', {
+    assignments: [],
+    tokens: [],
+  });
+  expect(status).toBe(400);
+});
+
 test('one that is refused keeps no other of its kind from being settled', async () => {
   const foreign = await stand({ project: 'foreign', leased: false, host: undefined });
   const good = { project: 'own', service: 'good', port: next++ };
-  const assignments = [foreign, good].flatMap((at) => provisional(at).assignments);
-  const { status } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', { assignments });
+  const both = [foreign, good].map((at) => provisional(at, {}, client));
+  const asked = { assignments: both.flatMap((each) => each.assignments), tokens: both.flatMap((each) => each.tokens) };
+  const { status } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', asked);
   expect(status).toBe(403);
   expect(await assignmentsOf('good')).toMatchObject([{ port: good.port, host: 'mine' }]);
 });
@@ -178,7 +204,7 @@ test('one that is refused keeps no other of its kind from being settled', async 
 test('a port that is another one becomes a finding that names both', async () => {
   const foreign = await stand({ project: 'foreign', leased: false, host: undefined });
   const at = { project: 'own', service: 'loser', port: foreign.port };
-  const { body } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', provisional(at));
+  const { body } = await coordinator.ask(agent, 'POST', '/v1/hosts/mine/provisional', provisional(at, {}, client));
   expect(body).toMatchObject({ granted: [], lost: [{ finding: 'lost-assignment:tcp:own/loser:default' }] });
   const { body: finding } = await coordinator.ask<{ parties: { service: string }[] }>(
     coordinator.admin,

@@ -18,7 +18,7 @@ import {
  * @throws PortolanError `unauthorized`
  */
 export function admit(authorization: string | undefined, own: string, fleet: Fleet): Caller {
-  const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  const token = bearerOf(authorization);
   if (token === undefined) {
     throw new PortolanError('unauthorized', 'this needs the header "authorization: Bearer <token>"');
   }
@@ -41,6 +41,10 @@ export function admit(authorization: string | undefined, own: string, fleet: Fle
       ? 'this agent has no copy of the registry yet, so it cannot check the token; it gets one when a coordinator answers'
       : 'this agent does not know the token, and no coordinator is there to ask; "portolan token show" prints that of this machine',
   );
+}
+
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
 }
 
 function digestOf(token: string): Buffer {

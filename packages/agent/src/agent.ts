@@ -4,6 +4,7 @@ import {
   HOST_LISTENERS_MAX,
   type HostInfo,
   PortolanError,
+  type ProvisionalRequest,
   type Task,
   type TaskAnswer,
 } from '@portolan/model';
@@ -146,8 +147,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const copy = new FleetCopy({ now: clock.now, found });
     const own = new OwnSheet(hostId, described, copy);
     own.update(first.listeners);
-    const settle = async (assignments: readonly Assignment[]) => {
-      if (gossip) return gossip.coordinator.settle(hostId, assignments);
+    const settle = async (request: ProvisionalRequest) => {
+      if (gossip) return gossip.coordinator.settle(hostId, request);
       throw new PortolanError('unreachable', 'this agent knows no coordinator');
     };
     const tell = (assignments: readonly Assignment[]) => own.promise(assignments);
@@ -189,7 +190,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         copy,
         members: () => duty?.members ?? [],
         leftOut: () => duty?.leftOut ?? [],
-        promise: (request) => book.give(request),
+        promise: (request, token) => book.give(request, token),
         logger,
       }).catch((error: unknown) => {
         logger.warn({ err: error }, 'the local API could not be started: "portolan" here needs a coordinator');

@@ -11,7 +11,6 @@ import {
   startSheetCluster,
 } from '@portolan/gossip';
 import {
-  type Assignment,
   type CoordinatorProof,
   GOSSIP_PORT,
   type GossipAccess,
@@ -22,6 +21,7 @@ import {
   memberView,
   PortolanError,
   type ProofRequest,
+  type ProvisionalRequest,
   type ProvisionalResponse,
   proofStatement,
   REGISTRY_SHEET,
@@ -49,7 +49,7 @@ export interface AgentGossipOptions extends GivenAccess {
   readonly coordinator: {
     /** @throws PortolanError */
     access(): Promise<GossipAccess>;
-    settle(host: string, assignments: readonly Assignment[]): Promise<ProvisionalResponse>;
+    settle(host: string, request: ProvisionalRequest): Promise<ProvisionalResponse>;
     /** There may be coordinators at these URLs, too. They are shown a token once they have proved to be of this fleet. */
     learn(urls: readonly string[], isOurs: IsOurs): void;
   };

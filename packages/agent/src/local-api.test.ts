@@ -8,6 +8,7 @@ import {
   formatToken,
   key,
   PortolanError,
+  type ProvisionalRequest,
   type ProvisionalResponse,
   packEntry,
   REGISTRY_SHEET,
@@ -37,7 +38,7 @@ let copy: FleetCopy;
 let book: ProvisionalBook;
 let api: LocalApi;
 let told: readonly Assignment[];
-let settle: (assignments: readonly Assignment[]) => Promise<ProvisionalResponse>;
+let settle: (request: ProvisionalRequest) => Promise<ProvisionalResponse>;
 
 beforeEach(async () => {
   attended = false;
@@ -54,7 +55,7 @@ beforeEach(async () => {
     copy,
     members: () => [],
     leftOut: () => ['h9'],
-    promise: (wanted) => book.give(wanted),
+    promise: (wanted, token) => book.give(wanted, token),
     logger,
   });
   for (const [name, token] of Object.entries(tokens)) know(name, token);
@@ -156,7 +157,8 @@ test('it survives a restart, is settled once, and what was lost is let go, too',
   expect(again.leases.map(({ port }) => port)).toEqual([20_201, 20_202]);
 
   const asked: number[][] = [];
-  settle = async (assignments) => {
+  settle = async ({ assignments, tokens: shown }) => {
+    expect(shown, 'with the rights of whoever asked').toEqual(assignments.map(() => tokens.admin));
     asked.push(assignments.map(({ port }) => port));
     const [first, second] = assignments;
     return { granted: [first!], lost: [{ assignment: second!, detail: 'somebody has it', finding: 'f' }] };
@@ -208,7 +210,7 @@ function openBook(): ProvisionalBook {
       copy.take({ owner: 'h1', puts: new Map(records), deletes: [], gone: false });
     },
     isAttended: async () => attended,
-    settle: (assignments) => settle(assignments),
+    settle: (request) => settle(request),
     clock: { ...systemClock, wait: (ms, signal) => systemClock.wait(Math.min(ms, 20), signal) },
     random: () => 0.5,
     logger,

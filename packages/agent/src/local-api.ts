@@ -26,7 +26,7 @@ import {
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
-import { admit } from './admission.ts';
+import { admit, bearerOf } from './admission.ts';
 import type { FleetCopy } from './fleet-copy.ts';
 
 export interface LocalApiOptions {
@@ -40,8 +40,8 @@ export interface LocalApiOptions {
   readonly members: () => MemberView[];
   /** Hosts whose sheets there is no room for. */
   readonly leftOut: () => string[];
-  /** Gives a lease without a coordinator. */
-  readonly promise: (request: ReserveRequest) => Promise<Reservation>;
+  /** Gives a lease without a coordinator, with the rights of a token. */
+  readonly promise: (request: ReserveRequest, token: string) => Promise<Reservation>;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
@@ -237,7 +237,7 @@ function createLocalApp({ host, token, copy, members, leftOut, promise, logger }
     const request = ReserveSchema.safeParse(body);
     if (!request.success) throw invalid(request.error.issues);
     checkHolder(c.get('caller'), request.data.project);
-    return c.json(await promise(request.data), 201);
+    return c.json(await promise(request.data, bearerOf(c.req.header('authorization')) as string), 201);
   });
 
   app.notFound((c) =>

@@ -35,7 +35,7 @@ export interface ProvisionalBookOptions {
   /** Whether a coordinator answers, which gives real ones. */
   readonly isAttended: () => Promise<boolean>;
   /** Has a coordinator make them real. @throws PortolanError `unreachable` and its kin */
-  readonly settle: (assignments: readonly Assignment[]) => Promise<ProvisionalResponse>;
+  readonly settle: (request: ProvisionalRequest) => Promise<ProvisionalResponse>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
@@ -58,13 +58,16 @@ export class ProvisionalBook {
   readonly #options: ProvisionalBookOptions;
   readonly #file: string;
   #leases: readonly Assignment[];
+  /** What asked for each, which has to show it again when it is made real. */
+  readonly #tokens = new Map<Assignment, string>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ProvisionalBookOptions) {
     this.#options = options;
     this.#file = join(options.stateDirectory, FILE);
-    const kept = ProvisionalRequest.safeParse(readKept(this.#file)).data?.assignments ?? [];
-    this.#leases = kept.filter(({ provisional }) => provisional === options.host);
+    const { assignments = [], tokens = [] } = ProvisionalRequest.safeParse(readKept(this.#file)).data ?? {};
+    this.#leases = assignments.filter(({ provisional }) => provisional === options.host);
+    for (const [i, lease] of assignments.entries()) this.#tokens.set(lease, tokens[i]!);
     if (this.#leases.length > 0) options.tell(this.#leases);
   }
 
@@ -73,8 +76,8 @@ export class ProvisionalBook {
   }
 
   /** One after the other, so that two that ask at once are not given one port. @throws PortolanError as a reservation */
-  give(request: ReserveRequest): Promise<Reservation> {
-    const given = this.#last.then(() => this.#give(request));
+  give(request: ReserveRequest, token: string): Promise<Reservation> {
+    const given = this.#last.then(() => this.#give(request, token));
     this.#last = given.catch(() => {});
     return given;
   }
@@ -87,7 +90,7 @@ export class ProvisionalBook {
       if (this.#leases.length === 0 || signal.aborted) continue;
       const asked = this.#leases;
       try {
-        const { granted, lost } = await this.#options.settle(asked);
+        const { granted, lost } = await this.#options.settle(this.#requestOf(asked));
         this.#write(this.#leases.filter((lease) => !asked.includes(lease)));
         for (const { endpoint, port } of granted) {
           logger.info({ port, endpoint: formatEndpoint(endpoint) }, 'a provisional lease is a real one now');
@@ -106,7 +109,7 @@ export class ProvisionalBook {
     }
   }
 
-  async #give(request: ReserveRequest): Promise<Reservation> {
+  async #give(request: ReserveRequest, token: string): Promise<Reservation> {
     const { host, hostName, copy } = this.#options;
     if (request.onTaken === 'takeover') {
       throw new PortolanError('invalid-request', 'a provisional lease takes nothing over: leave out --on-taken');
@@ -155,6 +158,7 @@ export class ProvisionalBook {
         provisional: host,
       }),
     );
+    for (const each of given) this.#tokens.set(each, token);
     this.#write([...this.#leases, ...given]);
     return this.#told(given, { created: true, attempts, obstacle });
   }
@@ -228,9 +232,14 @@ export class ProvisionalBook {
 
   #write(leases: readonly Assignment[]): void {
     this.#leases = leases;
+    for (const lease of this.#tokens.keys()) if (!leases.includes(lease)) this.#tokens.delete(lease);
     if (leases.length === 0) forget(this.#file);
-    else keep(this.#file, { assignments: leases });
+    else keep(this.#file, this.#requestOf(leases));
     this.#options.tell(leases);
+  }
+
+  #requestOf(leases: readonly Assignment[]): ProvisionalRequest {
+    return { assignments: [...leases], tokens: leases.map((lease) => this.#tokens.get(lease)!) };
   }
 }
 

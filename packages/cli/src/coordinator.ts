@@ -35,7 +35,7 @@ export function coordinatorOf(client: PortolanClient): Coordinator {
 export function gossipSourceOf(client: PortolanClient): AgentGossipOptions['coordinator'] {
   return {
     access: () => client.gossip(),
-    settle: (host, assignments) => client.settleProvisional(host, assignments),
+    settle: (host, request) => client.settleProvisional(host, request),
     learn: (urls, isOurs) => client.learn(urls, isOurs),
   };
 }

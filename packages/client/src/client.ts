@@ -409,9 +409,12 @@ export class PortolanClient implements AsyncDisposable {
   }
 
   /** Has leases made real that the agent of a host gave while no coordinator could be reached. */
-  settleProvisional(host: string, assignments: readonly Assignment[]): Promise<ProvisionalResponse> {
+  settleProvisional(
+    host: string,
+    { assignments, tokens }: { assignments: readonly Assignment[]; tokens: readonly string[] },
+  ): Promise<ProvisionalResponse> {
     const path = hostPath(host, '/provisional');
-    return this.#ask(ProvisionalResponse, { method: 'POST', path, body: { assignments }, repeatable: true });
+    return this.#ask(ProvisionalResponse, { method: 'POST', path, body: { assignments, tokens }, repeatable: true });
   }
 
   /** Makes a token. The answer is the only one that has the token itself. */

@@ -147,7 +147,15 @@ export type KeyReport = z.infer<typeof KeyReport>;
 
 /** Leases that the agent of a host gave while no coordinator could be reached, to be made real. */
 export const ProvisionalRequest = z
-  .strictObject({ assignments: z.array(Assignment).min(1).max(100) })
+  .strictObject({
+    assignments: z.array(Assignment).min(1).max(100),
+    /** The token that asked for each: it is its rights that count, and not those of the agent. */
+    tokens: z.array(z.string().max(512)).max(100),
+  })
+  .refine(({ assignments, tokens }) => assignments.length === tokens.length, {
+    error: 'each assignment comes with the token that asked for it',
+    path: ['tokens'],
+  })
   .meta({ id: 'ProvisionalRequest' });
 export type ProvisionalRequest = z.infer<typeof ProvisionalRequest>;
 

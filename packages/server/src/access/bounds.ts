@@ -11,7 +11,6 @@ import {
   parseEndpoint,
   type Role,
   sameValue,
-  serviceId,
 } from '@portolan/model';
 import { hostLease } from '../commands/hosts.ts';
 import type { Alternative, Put } from '../store/store.ts';
@@ -46,8 +45,6 @@ interface Change {
   readonly before: EntryValue | undefined;
   /** Absent where it is deleted. */
   readonly after: EntryValue | undefined;
-  /** The assignments that the same transaction puts. */
-  readonly granted: readonly Assignment[];
 }
 
 /** @throws PortolanError `forbidden` */
@@ -71,12 +68,11 @@ export function checkCommit(principal: Principal, alternatives: readonly Alterna
     if (conditions.some((each) => 'key' in each && fleet.version(kindOf(each.key), each.key) !== each.version))
       continue;
     const written = puts.map((each) => ({ key: each.key, after: decodedOf(each) }));
-    const granted = written.flatMap(({ key, after }) => (kindOf(key) === 'assignment' ? [after as Assignment] : []));
     const removed = deletes.map((key) => ({ key, after: undefined }));
     for (const each of [...written, ...removed]) {
       const kind = kindOf(each.key);
       const before = fleet.get(kind, each.key)?.value;
-      (rules[kind] ?? outOfReach)(principal, { ...each, before, granted }, fleet);
+      (rules[kind] ?? outOfReach)(principal, { ...each, before }, fleet);
     }
     for (const { id, ttl } of leases) checkLease(principal, id, ttl, fleet);
   }
@@ -110,28 +106,16 @@ const ofProjects: Partial<Record<EntryKind, Rule>> = {
 /**
  * What an agent may change: what is of its host, by the host's id. A name gives no right, for it is the agent that says it.
  *
- * An assignment of its host it may renew, and give when nobody has the port: it never takes away what stands.
+ * An assignment that names its host it may renew, on the terms that stand. It gives none: leases that it gave without a
+ * coordinator are made real with the rights of whoever asked for them.
  */
 const ofHost: Partial<Record<EntryKind, Rule>> = {
   assignment: (principal, { key, before, after }) => {
     const [stands, wanted] = [before, after] as (Assignment | undefined)[];
-    if (stands) checkRunsOn(principal, stands);
-    if (!wanted) return outOfReach(principal, { key });
-    checkRunsOn(principal, wanted);
-    if (stands && !sameValue(termsOf(stands), termsOf(wanted))) outOfReach(principal, { key });
+    if (!stands || !wanted) return outOfReach(principal, { key });
+    checkRunsOn(principal, stands);
+    if (!sameValue(termsOf(stands), termsOf(wanted))) outOfReach(principal, { key });
   },
-  endpoint: (principal, { key, before, granted }) => {
-    const given = granted.some(({ endpoint }) => formatEndpoint(endpoint) === textOf(key));
-    if (before || !given) outOfReach(principal, { key });
-  },
-  // It rests for a service that is given it again.
-  resting: (principal, { key, before, after, granted }) => {
-    const rest = before as EntryValue<'resting'> | undefined;
-    const given = granted.some(({ endpoint }) => rest && serviceId(endpoint) === serviceId(rest.endpoint));
-    if (after || (rest && !given)) outOfReach(principal, { key });
-  },
-  finding: checkLoss,
-  event: checkNew,
   token: checkLogin,
   host: checkHostOfKey,
   sync: checkHostOfKey,

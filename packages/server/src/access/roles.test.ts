@@ -163,6 +163,7 @@ const table: Record<string, { may: readonly Role[]; path?: string; body?: unknow
           provisional: 'own',
         },
       ],
+      tokens: [bootstrap],
     },
   },
   'get /v1/changes': { may: everybody },

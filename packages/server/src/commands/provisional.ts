@@ -6,11 +6,15 @@ import {
   type ProvisionalRequest,
   type ProvisionalResponse,
 } from '@portolan/model';
+import { type Act, acting } from '../access/act.ts';
+import { checkRole, checkScope } from '../access/bounds.ts';
+import { may, type Principal } from '../access/principal.ts';
 import type { Executor } from '../executor.ts';
 import type { Leases } from './leases.ts';
 
 /** For findings: no grant of a store has this one, since nothing was promised yet. */
 const NO_TOKEN = '0.0';
+const NO_LONGER_ACCEPTED = 'the token that asked for it is no longer accepted';
 
 /** Makes real what agents promised while no coordinator could be reached. */
 export class Provisionals {
@@ -26,27 +30,45 @@ export class Provisionals {
    * Each one becomes a real assignment of the same port, or a finding that names both parties. What stands is never
    * changed: an endpoint that has a port is granted only where that is this very lease, whose answer may have been lost.
    *
-   * @throws PortolanError `forbidden` when one is about an endpoint that is not of this host, once the others are settled
+   * It is settled with the rights of whoever asked for it: an agent may hold no port, so that its machine is worth none.
+   *
+   * @param admit tells whose token it is, and throws `unauthorized`
+   * @throws PortolanError `forbidden` when one may not be settled, once the others are
    */
-  async settle(host: string, { assignments }: ProvisionalRequest): Promise<ProvisionalResponse> {
+  async settle(
+    host: string,
+    { assignments, tokens }: ProvisionalRequest,
+    { act, admit }: { readonly act: Act; readonly admit: (token: string) => Principal },
+  ): Promise<ProvisionalResponse> {
     const granted: Assignment[] = [];
     const lost: ProvisionalResponse['lost'] = [];
     let refused: PortolanError | undefined;
     await this.#executor.catchUp();
-    for (const assignment of assignments) {
+    this.#checkJoined(host);
+    for (const [i, assignment] of assignments.entries()) {
       try {
         checkGiver(host, assignment);
-        granted.push(await this.#settleOne(host, assignment));
+        const principal = admit(tokens[i]!);
+        checkRole(principal, may.hold);
+        checkScope(principal, { project: assignment.endpoint.project });
+        granted.push(await acting({ ...act, principal }, () => this.#settleOne(host, assignment)));
       } catch (error) {
         if (!(error instanceof PortolanError)) throw error;
         if (error.code === 'forbidden') refused ??= error;
-        else if (error.code === 'assignment-lost')
+        else if (error.code === 'unauthorized') lost.push({ assignment, detail: NO_LONGER_ACCEPTED, finding: null });
+        else if (error.code === 'assignment-lost' || error.code === 'quota')
           lost.push({ assignment, detail: error.message, finding: findingIn(error) });
         else throw error;
       }
     }
     if (refused) throw refused;
     return { granted, lost };
+  }
+
+  /** @throws PortolanError `unknown-host`: the agent joins first */
+  #checkJoined(host: string): void {
+    if (this.#executor.fleet.host(host)) return;
+    throw new PortolanError('unknown-host', `host ${host} is not known here: join first`, { host });
   }
 
   async #settleOne(host: string, assignment: Assignment): Promise<Assignment> {

@@ -15,13 +15,13 @@ import {
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
 import { seedsOf } from '../gossip/coordinator-gossip.ts';
-import type { Context } from './context.ts';
+import { type Context, callerOf } from './context.ts';
 import { operations, Paging } from './operation.ts';
 import { pageAnswer } from './page.ts';
 
 const tag = 'Gossip';
 
-export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }: Context) {
+export function gossipRoutes({ gate, gossip, identity, keyrings, provisionals, fleet }: Context) {
   const { app, add } = operations();
 
   add({
@@ -100,7 +100,11 @@ export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }
     params: z.object({ id: HostId }),
     body: ProvisionalRequest,
     answer: ProvisionalResponse,
-    run: ({ params, body }) => provisionals.settle(params.id, body),
+    run: ({ params, body }, c) =>
+      provisionals.settle(params.id, body, {
+        act: { ...callerOf(c), action: 'reassert' },
+        admit: (token) => gate.admit(token),
+      }),
   });
 
   return app;
