@@ -33,7 +33,7 @@ const assignments = async () => {
 test('what runs here is not put on another machine of the same name', async () => {
   const command = ['run', 'shop/web', '--ttl', '60s', '--', process.execPath, '-e', 'setTimeout(() => {}, 60_000)'];
   const running = bench.portolan(command, { environment });
-  await expect.poll(assignments, { timeout: 20_000 }).toEqual(['web undefined']);
+  await expect.poll(assignments, { timeout: 60_000 }).toEqual(['web undefined']);
   await running.end('SIGTERM');
 });
 

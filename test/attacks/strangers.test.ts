@@ -16,6 +16,13 @@ afterEach(async () => {
   await bench.clear();
 });
 
+/** Where the commands of the workbench look for the local API. */
+function agentAt(port: number): void {
+  const state = join(bench.directory, 'state');
+  mkdirSync(state, { recursive: true });
+  writeFileSync(join(state, 'local-api.json'), JSON.stringify({ url: `http://127.0.0.1:${port}` }));
+}
+
 async function strangerAt(port: number) {
   const program = await stranger(port);
   ends.push(() => program.end('SIGKILL'));
@@ -30,6 +37,8 @@ describe.skipIf(strangersUnavailable)('another user of this machine', () => {
     const args = ['--data', data, '--no-gossip', '--port', port];
     const { program, url } = await bench.coordinator(args);
     await bench.agent(url, 'harbour', ['--no-gossip', '--no-local-api', '--interval', '50']);
+    // Not that of an agent of another test, which knows the same token.
+    agentAt(await freePort());
     const client = connect({ url, token: bench.token, patience: 0, timeout: 2_000 });
     const renewals: string[] = [];
     await using _reserved = await client.reserve(
@@ -88,9 +97,7 @@ describe.skipIf(strangersUnavailable)('another user of this machine', () => {
   test('who has the port of the local API is shown no token when no coordinator answers', async () => {
     bench = new Workbench();
     const [away, local] = [await freePort(), await freePort()];
-    const state = join(bench.directory, 'state');
-    mkdirSync(state);
-    writeFileSync(join(state, 'local-api.json'), JSON.stringify({ url: `http://127.0.0.1:${local}` }));
+    agentAt(local);
     const thief = await strangerAt(local);
     const asked = ['ls', 'who 3050', 'hosts', 'doctor', 'findings'].map(
       (line) => bench.portolan([...line.split(' '), '--url', `http://127.0.0.1:${away}`]).ended,
