@@ -30,12 +30,12 @@ export class Authority {
     openssl('req', '-x509', ...FRESH, '-keyout', this.#key, '-out', this.cert, '-days', '2', '-subj', `/CN=${name}`);
   }
 
-  /** Issues a certificate for `localhost` and 127.0.0.1. @param file without its ending */
-  issue(file: string): Pair {
+  /** Issues a certificate for `localhost` and 127.0.0.1, unless it is for others. @param file without its ending */
+  issue(file: string, names = 'DNS:localhost,IP:127.0.0.1'): Pair {
     const pair = { cert: join(this.#directory, `${file}.pem`), key: join(this.#directory, `${file}.key`) };
     const request = join(this.#directory, `${file}.csr`);
     const extensions = join(this.#directory, `${file}.ext`);
-    writeFileSync(extensions, 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
     openssl('req', ...FRESH, '-keyout', pair.key, '-out', request, '-subj', `/CN=${file}`);
     const signing = ['-CA', this.cert, '-CAkey', this.#key, '-CAcreateserial', '-extfile', extensions];
     openssl('x509', '-req', '-in', request, '-out', pair.cert, '-days', '2', ...signing);

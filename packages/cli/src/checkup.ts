@@ -1,13 +1,14 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { keptHostId } from '@portolan/agent';
 import { allItems, type PortolanClient } from '@portolan/client';
-import { readToken, stateDir, tokenPath } from '@portolan/client/node';
+import { ownHost, readToken, stateDir, tokenPath } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, type Host, LEASE_VARIABLE, PortolanError, type Status } from '@portolan/model';
 import { type Check, failure, ok, warning } from './check.ts';
 import { askLocalApi, checkGossip, checkLocalApi } from './gossip-checkup.ts';
 import { describe as describeOccupant, occupantsOf } from './occupant.ts';
 import { plain } from './output.ts';
+import { strangerRemedy } from './stranger.ts';
+import { variables } from './variables.ts';
 
 const NODE_WANTED = 24;
 const DEFAULT_PORT = 7678;
@@ -32,15 +33,9 @@ function checkNode(): Check {
   return failure('node', `Node ${node} is too old`, `install Node ${NODE_WANTED} or later`);
 }
 
-const VARIABLES = new Set(
-  'URL TOKEN STATE_DIR JOIN GOSSIP_KEY REDIS PROJECT DEBUG CA CERT KEY TRUST_USER ENROLMENT LAUNCHED TEST_REDIS'
-    .split(' ')
-    .map((name) => `PORTOLAN_${name}`),
-);
-
 function checkEnvironment(): Check {
   const set = Object.keys(process.env).filter((name) => name.startsWith('PORTOLAN_'));
-  const unknown = set.filter((name) => !VARIABLES.has(name) && name !== ENDPOINTS_VARIABLE && name !== LEASE_VARIABLE);
+  const unknown = set.filter((name) => !variables.has(name) && name !== ENDPOINTS_VARIABLE && name !== LEASE_VARIABLE);
   if (unknown.length > 0) {
     return warning(
       'environment',
@@ -90,8 +85,8 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
     if (!(error instanceof PortolanError)) throw error;
     return [
       whyNot(error, client.url),
-      // Whatever answered with a problem is the coordinator: nothing else has its port.
-      ...(error.code === 'unreachable' || error.code === 'stranger' ? [await checkPort(client.url)] : []),
+      // Whatever answered with a problem is the coordinator: nothing else has its port. A stranger is told of already.
+      ...(error.code === 'unreachable' ? [await checkPort(client.url)] : []),
       ...checkLocalApi(await askLocalApi(client.token), false),
     ];
   }
@@ -137,7 +132,7 @@ function whyNot(error: PortolanError, url: string): Check {
     case 'unreachable':
       return failure('coordinator', error.message, 'portolan up, or PORTOLAN_URL with the right address');
     case 'stranger':
-      return failure('coordinator', error.message, 'end what listens there, then start the coordinator');
+      return failure('coordinator', error.message, strangerRemedy(error, 'coordinator'));
     case 'not-ready':
       return failure('coordinator', error.message, 'ask again in a moment; see its log');
     default:
@@ -175,12 +170,9 @@ async function checkRole(client: PortolanClient): Promise<Check> {
 
 async function checkAgent(client: PortolanClient, version: string): Promise<Check[]> {
   const local = await askLocalApi(client.token);
-  // One that was started with an id of its own keeps none.
-  const ids = [local.source instanceof PortolanError ? null : local.source.agent, keptHostId(stateDir())];
-  const hosts = await allItems((query) => client.hosts(query), {});
-  const known = hosts.filter(({ id }) => ids.includes(id));
-  // Another machine may be called as this one's system is.
-  const own = known.length > 0 ? known : hosts.filter(({ name }) => name === hostname());
+  const id = await ownHost(client);
+  const own =
+    id === undefined ? [] : (await allItems((query) => client.hosts(query), {})).filter((each) => each.id === id);
   const alive = own.find(({ state }) => state === 'alive');
   if (!alive) {
     const last = own[0]

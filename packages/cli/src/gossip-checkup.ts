@@ -1,10 +1,11 @@
 import type { PortolanClient } from '@portolan/client';
+import { localAgent } from '@portolan/client/node';
 import { GOSSIP_PORT, type Host, type MemberView, PortolanError, type Source } from '@portolan/model';
 import { ago } from './age.ts';
 import { type Check, ok, warning } from './check.ts';
 import { describe, occupantsOf } from './occupant.ts';
 import { plain } from './output.ts';
-import { localClient } from './reading.ts';
+import { strangerRemedy } from './stranger.ts';
 
 /**
  * How this host takes part in gossip, as the coordinator and its own agent see it.
@@ -68,7 +69,7 @@ export interface LocalAnswer {
 }
 
 export async function askLocalApi(token: string): Promise<LocalAnswer> {
-  const client = await localClient(token);
+  const client = await localAgent(token);
   const source = await client.source().catch((error: unknown) => {
     if (error instanceof PortolanError) return error;
     throw error;
@@ -83,6 +84,7 @@ export async function askLocalApi(token: string): Promise<LocalAnswer> {
  */
 export function checkLocalApi({ url, source }: LocalAnswer, hasAgent: boolean): Check[] {
   if (source instanceof PortolanError) {
+    if (source.code === 'stranger') return [warning('local', source.message, strangerRemedy(source, 'agent'))];
     if (source.code !== 'unreachable')
       return [warning('local', `${url}: ${source.message}`, 'see the log of the agent')];
     const detail = `no agent answers at ${url}, so nobody will while no coordinator does`;

@@ -23,7 +23,7 @@ export function rendering(thrown: unknown, json: boolean): Rendering {
   const error = asProblem(thrown);
   const exit = exitCodeOf(error.code);
   if (json) return { text: '', problem: error.toProblem(), exit };
-  return { text: `${[sentence(error.message), ...advice(error)].join('\n')}\n`, exit };
+  return { text: `${[sentence(forPeople(error)), ...advice(error)].join('\n')}\n`, exit };
 }
 
 /** Commander has written its message already, unless it is to be JSON. */
@@ -32,6 +32,17 @@ function usage(error: CommanderError, json: boolean): Rendering {
   const problem = new PortolanError('invalid-request', error.message.replace(/^error: /, ''));
   return { text: '', ...(json && { problem: problem.toProblem() }), exit: exitCodes.usage.code };
 }
+
+/** What a coordinator answered to a request that the command line made: nobody typed the paths of its interface. */
+function forPeople({ code, message, data }: PortolanError): string {
+  if (code === 'not-found' && /^there is nothing at [A-Z]+ \/v1\//.test(message)) return `${OLDER} (${message})`;
+  if (code !== 'invalid-request') return message;
+  if (/(^|; )(body|query)(\.[^\s:;]+)*: Unrecognized key/.test(message)) return `${OLDER} (${message})`;
+  if (!Array.isArray(data.issues)) return message;
+  return message.replace(/(^|; )(body|query|param)(\.[^\s:;]+)*: /g, '$1');
+}
+
+const OLDER = 'the coordinator is older than this command, and does not know what it asks for: update it';
 
 function advice(error: PortolanError): string[] {
   const lines: string[] = [];

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { PortolanClient } from '@portolan/client';
-import { LOCAL_API_PORT, PortolanError, type Source } from '@portolan/model';
+import { PortolanError, type Source } from '@portolan/model';
 import { ago } from './age.ts';
 import { plain } from './output.ts';
+import { stopped } from './problem-text.ts';
 import { clientOf, type RemoteOptions } from './remote.ts';
 import { writeError } from './terminal.ts';
 
@@ -17,7 +16,6 @@ export interface Answer<T> {
 const PATIENCE = 400;
 /** So long it is waited for in all, where the agent knows by gossip that a coordinator lives, ms. */
 const PATIENCE_ATTENDED = 1_500;
-const LOCAL_TIMEOUT = 2_000;
 
 /**
  * Reads from a coordinator; where none can be reached, from the agent of this machine, and says so on stderr. One that
@@ -41,10 +39,14 @@ export async function reading<T>(
   const first = await Promise.race([remote, slowAfter(PATIENCE)]);
   if (first !== 'slow' && !(first instanceof PortolanError)) return first;
 
-  const local = await readHere(client.token, read).catch(() => undefined);
-  const second = first === 'slow' ? await later(remote, local?.source) : first;
+  const local = await readHere(client.token, read).catch((error: unknown) => {
+    if (error instanceof PortolanError) return error;
+    throw error;
+  });
+  const second =
+    first === 'slow' ? await later(remote, local instanceof PortolanError ? undefined : local.source) : first;
   if (second !== 'slow' && !(second instanceof PortolanError)) return second;
-  if (!local) throw second === 'slow' ? await failureOf(remote) : second;
+  if (local instanceof PortolanError) throw neither(second === 'slow' ? await failureOf(remote) : second, local);
   // Else the command would end only when the coordinator does.
   abandon.abort();
   const { asOf, leftOut } = local.source;
@@ -65,35 +67,25 @@ function slowAfter(ms: number): Promise<'slow'> {
   return new Promise((resolve) => setTimeout(resolve, ms, 'slow').unref());
 }
 
-/** The local API of this machine's agent. */
-export async function localClient(token: string, timeout = LOCAL_TIMEOUT): Promise<PortolanClient> {
-  const { connect } = await import('@portolan/client');
-  return connect({ url: await localUrl(), token, patience: 0, timeout });
-}
-
 export function isAway({ code }: PortolanError): boolean {
   return code === 'unreachable' || code === 'stranger' || code === 'not-ready' || code === 'store-unavailable';
 }
 
 async function readHere<T>(token: string, read: (client: PortolanClient) => Promise<T>) {
-  const client = await localClient(token);
+  const { localAgent } = await import('@portolan/client/node');
+  const client = await localAgent(token);
   const [answer, source] = await Promise.all([read(client), client.source()]);
   return { answer, source };
 }
 
-/** Where the agent of this state directory says, else the usual place. */
-async function localUrl(): Promise<string> {
-  const { stateDir } = await import('@portolan/client/node');
-  try {
-    const { url } = JSON.parse(readFileSync(join(stateDir(), 'local-api.json'), 'utf8')) as { url?: unknown };
-    if (typeof url === 'string' && /^http:\/\/127\.0\.0\.1:\d+$/.test(url)) return url;
-  } catch {
-    // Another user's agent, or none.
-  }
-  return `http://127.0.0.1:${LOCAL_API_PORT}`;
+/** Where there is no agent to ask, nothing is said of it. */
+function neither(error: PortolanError, local: PortolanError): PortolanError {
+  if (local.code === 'unreachable') return error;
+  const told = `${stopped(error.message)} Nor did the agent of this machine answer: ${local.message}`;
+  return new PortolanError(error.code, told, error.data, { cause: error });
 }
 
-async function failureOf(remote: Promise<unknown>): Promise<unknown> {
+async function failureOf(remote: Promise<unknown>): Promise<PortolanError> {
   const outcome = await remote;
   return outcome instanceof PortolanError ? outcome : new PortolanError('unreachable', 'No coordinator answered.');
 }

@@ -22,7 +22,9 @@ export async function startToken(): Promise<string> {
   throw new PortolanError(
     'invalid-request',
     `${from} ${weakness}. Whoever guesses this token may do everything, and it can be tried out without asking anybody: ` +
-      `its SHA-256 goes to each agent by gossip. Make one with "openssl rand -base64 32", ${instead}`,
+      `its SHA-256 goes to each agent by gossip. Make one with "openssl rand -base64 32", ${instead}. ` +
+      'Whoever shows it now (agents, scripts) needs the new one, or a token of their own (portolan token create); ' +
+      'coordinators on one Redis change together.',
   );
 }
 

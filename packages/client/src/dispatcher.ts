@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { PortolanError } from '@portolan/model';
-import type { Agent, buildConnector } from 'undici';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
 import type { ConnectOptions } from './connect.ts';
-import { lookout } from './own-socket.ts';
+import { isOwnHost } from './own-address.ts';
+import { lookout, type Whose } from './own-socket.ts';
 
 export interface TlsFiles {
   /** PEM: an authority that is trusted beside those that Node trusts. */
@@ -15,11 +16,18 @@ export interface TlsFiles {
 
 type Platform = Pick<ConnectOptions, 'fetch' | 'WebSocket'>;
 
-let plain: Platform | undefined;
+/** What the files hold. */
+interface Tls {
+  ca?: string[];
+  cert?: string;
+  key?: string;
+}
+
+const plain: Partial<Record<Whose, Platform>> = {};
 
 /** Node's own fetch and WebSocket, on connections of which it is known whose they are. */
-export function guarded(): Platform {
-  return (plain ??= platform({}));
+export function guarded(whose: Whose = 'coordinator'): Platform {
+  return (plain[whose] ??= platform({}, whose));
 }
 
 /**
@@ -33,45 +41,98 @@ export async function guardedWith({ ca, cert, key }: TlsFiles): Promise<Platform
     throw new PortolanError('invalid-request', 'PORTOLAN_CERT and PORTOLAN_KEY go together: name both files, or none.');
   }
   const { getCACertificates } = await import('node:tls');
-  return platform({
-    ...(ca && { ca: [...getCACertificates('default'), await read('PORTOLAN_CA', ca)] }),
-    ...(cert && { cert: await read('PORTOLAN_CERT', cert) }),
-    ...(key && { key: await read('PORTOLAN_KEY', key) }),
-  });
+  return platform(
+    {
+      ...(ca && { ca: [...getCACertificates('default'), await read('PORTOLAN_CA', ca)] }),
+      ...(cert && { cert: await read('PORTOLAN_CERT', cert) }),
+      ...(key && { key: await read('PORTOLAN_KEY', key) }),
+    },
+    'coordinator',
+  );
 }
 
-function platform(tls: buildConnector.BuildOptions): Platform {
-  let made: Agent | undefined;
-  const dispatcher = () => (made ??= agent(tls)) as unknown as NonNullable<RequestInit['dispatcher']>;
+/** @param whose what listens at the other end, for errors */
+function platform(tls: Tls, whose: Whose): Platform {
+  const routes = new Routes(tls, whose);
+  const dispatcher = routes as unknown as NonNullable<RequestInit['dispatcher']>;
   return {
-    fetch: (input, init) => globalThis.fetch(input, { ...init, dispatcher: dispatcher() }),
+    fetch: (input, init) => globalThis.fetch(input, { ...init, dispatcher }),
     WebSocket: class extends globalThis.WebSocket {
       constructor(url: string | URL) {
-        super(url, { dispatcher: dispatcher() });
+        super(url, { dispatcher });
       }
     } as typeof WebSocket,
   };
 }
 
-function agent(tls: buildConnector.BuildOptions): Agent {
-  const require = createRequire(import.meta.url);
+/**
+ * Ways to coordinators. Those on this machine are gone to directly. To others it is the way that Node itself goes: by the
+ * proxy that NODE_USE_ENV_PROXY has it use, or by the dispatcher that the program has set for all.
+ */
+class Routes {
+  readonly #tls: Tls;
+  readonly #whose: Whose;
+  #direct: Agent | undefined;
+  #proxied: Dispatcher | undefined;
+
+  constructor(tls: Tls, whose: Whose) {
+    this.#tls = tls;
+    this.#whose = whose;
+  }
+
+  /** The part of undici's dispatchers that requests and streams need; theirs may begin later than they ask for. */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const direct = (this.#direct ??= agent(this.#tls, this.#whose));
+    const away = this.#away();
+    if (away === undefined) return direct.dispatch(options, handler);
+    const { hostname } = new URL(String(options.origin));
+    void isOwnHost(hostname).then((own) => (own ? direct : away).dispatch(options, handler));
+    return true;
+  }
+
+  /** How Node goes to other machines, where that is not directly. */
+  #away(): Dispatcher | undefined {
+    const global = (globalThis as { [NODES_OWN]?: Dispatcher })[NODES_OWN];
+    const kind = global?.constructor.name;
+    // Node's usual one does what ours does, and looks at nothing.
+    if (kind === undefined || kind === 'Agent') return undefined;
+    if (Object.keys(this.#tls).length === 0) return global;
+    // It knows none of the files.
+    return kind === 'EnvHttpProxyAgent' ? (this.#proxied ??= proxied(this.#tls)) : undefined;
+  }
+}
+
+/** Where Node, and any undici, keeps the dispatcher of requests that name none. */
+const NODES_OWN = Symbol.for('undici.globalDispatcher.1');
+
+const require = createRequire(import.meta.url);
+
+function agent(tls: Tls, whose: Whose): Agent {
   // All of undici takes three times as long to load as these two parts of it, and each command waits for it.
   const { Agent, buildConnector }: Pick<typeof import('undici'), 'Agent' | 'buildConnector'> = {
     Agent: require('undici/lib/dispatcher/agent.js'),
     buildConnector: require('undici/lib/core/connect.js'),
   };
   const connector = buildConnector(tls);
-  return new Agent({ connect: (options, done) => void connectTo(connector, options, done) });
+  return new Agent({ connect: (options, done) => void connectTo(connector, whose, options, done) });
+}
+
+/** By the proxy of the environment, which is shown no certificate of ours. */
+function proxied(tls: Tls): Dispatcher {
+  // It needs all of undici.
+  const { EnvHttpProxyAgent }: typeof import('undici') = require('undici');
+  return new EnvHttpProxyAgent({ connect: tls, requestTls: tls, proxyTls: tls.ca ? { ca: tls.ca } : {} });
 }
 
 async function connectTo(
   connector: buildConnector.connector,
+  whose: Whose,
   options: buildConnector.Options,
   done: buildConnector.Callback,
 ): Promise<void> {
   // A certificate tells whose it is.
   if (options.protocol === 'https:') return connector(options, done);
-  const guard = await lookout(Number(options.port) || 80);
+  const guard = await lookout(Number(options.port) || 80, whose);
   connector(options, (error, socket) => {
     if (error) return done(error, null);
     guard.check(socket).then(

@@ -18,7 +18,7 @@ export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Pr
     throw new PortolanError(
       'unauthorized',
       `There is no token: PORTOLAN_TOKEN is not set and ${tokenPath()} does not exist. ` +
-        'Run "portolan up" here, or copy the token from the machine where "portolan token show" prints it.',
+        'Ask whoever runs the coordinator for a token ("portolan token create"), or start one of your own with "portolan up".',
     );
   }
   const { PORTOLAN_CA: ca, PORTOLAN_CERT: cert, PORTOLAN_KEY: key } = process.env;

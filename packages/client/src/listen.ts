@@ -4,7 +4,7 @@ import { PortolanError, type ReserveInput } from '@portolan/model';
 import type { PortolanClient } from './client.ts';
 import { releaseOnExit } from './exit-release.ts';
 import { fromEnvironment } from './from-environment.ts';
-import { ownHost } from './own-host.ts';
+import { hostFor } from './own-host.ts';
 import { explainOverride, type PortOverride, portOverride } from './port-override.ts';
 import type { Reserved, ReserveOptions } from './reserved.ts';
 
@@ -77,7 +77,7 @@ async function reserveBindable(
   const client = options.client ?? (await fromEnvironment());
   const named = request.port !== undefined || request.preferred !== undefined || request.range !== undefined;
   const override = named || options.override === false ? undefined : await portOverride();
-  const host = request.host ?? (await ownHost());
+  const host = await hostFor(request, client);
   let wish: ReserveInput = { ttl: TTL, ...request, host, ...(override && { port: override.port }) };
   for (let attempt = 1; ; attempt++) {
     const reserved = await reserve(client, wish, override, options);

@@ -1,6 +1,7 @@
 export { fromEnvironment } from './from-environment.ts';
 export { type BindOptions, bindPort, listenOn, withPort } from './listen.ts';
-export { ownHost } from './own-host.ts';
+export { localAgent } from './local-agent.ts';
+export { hostFor, ownHost } from './own-host.ts';
 export { explainOverride, type PortOverride, portOverride } from './port-override.ts';
 export { readState, writeStateOnce } from './state-file.ts';
 export { ensureToken, readToken, stateDir, tokenPath } from './token.ts';

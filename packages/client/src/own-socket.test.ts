@@ -109,6 +109,19 @@ describe.skipIf(strangersUnavailable)('a port of this machine that another user 
     await expect(ask(`http://127.0.0.1:${port}`)).rejects.toMatchObject(refused);
   });
 
+  test.each([
+    ['a;b', 'set PORTOLAN_TRUST_USER=nobody: PORTOLAN_TRUST_USER=a;b was read, but no user here is called "a;b"'],
+    ['Nobody,root', 'set PORTOLAN_TRUST_USER=root,nobody: .* no user here is called "Nobody"'],
+    ['daemon', 'set PORTOLAN_TRUST_USER=daemon,nobody: .* it names somebody else'],
+  ])('is told with what PORTOLAN_TRUST_USER says now: %s', async (value, advice) => {
+    const port = await freePort();
+    await strangerAt(port);
+    vi.stubEnv('PORTOLAN_TRUST_USER', value);
+    await expect(ask(`http://127.0.0.1:${port}`)).rejects.toThrow(
+      new RegExp(`If that is your coordinator, ${advice}$`),
+    );
+  });
+
   test('is shown nothing by a stream', async () => {
     const port = await freePort();
     const program = await strangerAt(port);

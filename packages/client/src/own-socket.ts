@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { PortolanError } from '@portolan/model';
 import { closestTo, endAt, listenersOn, type SocketAddress } from './socket-table.ts';
-import { isTrusted, trustsAnybody, userName } from './trusted-user.ts';
+import { isTrusted, trustAdvice, trustsAnybody, userName } from './trusted-user.ts';
+
+/** What the other end is asked as: a coordinator, or the local API of this machine's agent. */
+export type Whose = 'coordinator' | 'agent';
 
 /**
  * Makes sure whose program is at the other end of a connection within this machine, before anything is sent. While a
@@ -25,25 +28,31 @@ export interface Lookout {
 }
 
 /** To be called before the connection is made. Off Linux nothing is looked at. */
-export async function lookout(port: number): Promise<Lookout> {
+export async function lookout(port: number, whose: Whose = 'coordinator'): Promise<Lookout> {
   if (process.platform !== 'linux' || trustsAnybody()) return { check: async () => {} };
   const before = new Set((await listenersOn(port).catch(() => [])).map(({ inode }) => inode));
   return {
     async check({ localAddress, localPort, remoteAddress, remotePort }) {
       if (!localAddress || !localPort || !remoteAddress || !remotePort) throw lost('the connection was closed at once');
       const there = { address: remoteAddress, port: remotePort };
-      if (isWithin(localAddress, remoteAddress)) await judge(there, { address: localAddress, port: localPort }, before);
+      if (!isWithin(localAddress, remoteAddress)) return;
+      await judge(there, { address: localAddress, port: localPort }, before, whose);
     },
   };
 }
 
-async function judge(there: SocketAddress, here: SocketAddress, before: ReadonlySet<string>): Promise<void> {
+async function judge(
+  there: SocketAddress,
+  here: SocketAddress,
+  before: ReadonlySet<string>,
+  whose: Whose,
+): Promise<void> {
   const { rows, family } = closestTo(there.address, await looked(there, () => listenersOn(there.port)));
-  for (const { uid } of rows) await refuseStranger(uid, there);
+  for (const { uid } of rows) await refuseStranger(uid, there, whose);
   if (family === 'sure' && rows.every(({ inode }) => before.has(inode))) return;
   const end = await looked(there, () => endAt(there, here));
   if (!end) return;
-  await refuseStranger(end.uid, there);
+  await refuseStranger(end.uid, there, whose);
   if (rows.length === 0) throw lost(`${written(there)} no longer listens`);
 }
 
@@ -52,14 +61,15 @@ function isWithin(local: string, remote: string): boolean {
   return local === remote || /^(::ffff:)?127\./.test(remote) || remote === '::1';
 }
 
-async function refuseStranger(uid: number, at: SocketAddress): Promise<void> {
+async function refuseStranger(uid: number, at: SocketAddress, whose: Whose): Promise<void> {
   if (await isTrusted(uid)) return;
   const user = await userName(uid);
+  const { value, why } = await trustAdvice(user);
   throw new PortolanError(
     'stranger',
     `${written(at)} is held by the user ${user} (uid ${uid}), not by you or root, so the token was not shown. ` +
-      `If that is your coordinator, set PORTOLAN_TRUST_USER=${user}`,
-    { ...at, uid, mayHaveBeenDone: false },
+      `If that is your ${whose}, set PORTOLAN_TRUST_USER=${value}${why ? `: ${why}` : ''}`,
+    { ...at, uid, trust: value, mayHaveBeenDone: false },
   );
 }
 

@@ -27,6 +27,24 @@ export async function isTrusted(uid: number, environment: NodeJS.ProcessEnv = pr
   return false;
 }
 
+/**
+ * How to have a user trusted that is not: `PORTOLAN_TRUST_USER=` what, and why what it says now does not do.
+ *
+ * @returns `{ value: 'ada,nobody', why: 'PORTOLAN_TRUST_USER=ada was read, and names somebody else' }`
+ */
+export async function trustAdvice(
+  user: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<{ value: string; why?: string }> {
+  const list = named(environment);
+  if (list.length === 0) return { value: user };
+  const known = await Promise.all(list.map(async (name) => /^\d+$/.test(name) || (await account(name)) !== undefined));
+  const value = [...list.filter((_, i) => known[i]), user].join(',');
+  const slips = list.filter((_, i) => !known[i]).map((name) => `"${name}"`);
+  const names = slips.length > 0 ? `no user here is called ${slips.join(', ')}` : 'it names somebody else';
+  return { value, why: `PORTOLAN_TRUST_USER=${list.join(',')} was read, but ${names}` };
+}
+
 /** `nobody`, or the number of a user without a name. */
 export async function userName(uid: number): Promise<string> {
   return (await account(String(uid)))?.name ?? String(uid);

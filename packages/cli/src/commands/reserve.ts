@@ -1,12 +1,12 @@
 import { hostname, userInfo } from 'node:os';
-import type { Reserved } from '@portolan/client';
-import { ownHost } from '@portolan/client/node';
+import type { PortolanClient, Reserved } from '@portolan/client';
+import { hostFor, localAgent } from '@portolan/client/node';
 import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
 import { stopped } from '../problem-text.ts';
-import { isAway, localClient } from '../reading.ts';
+import { isAway } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
 import { writeError } from '../terminal.ts';
@@ -55,13 +55,7 @@ export function reserve(): Command {
     )
     .action(async (text: string, options: RemoteOptions & ChoiceOptions & Manner) => {
       const client = await clientOf(options);
-      // To take over is to end a process here, not wherever the service runs.
-      const hostName = options.hostName ?? (options.onTaken === 'takeover' ? await ownHost() : undefined);
-      const request = requestOf(text, { ...options, hostName });
-      const reserving = client.reserve(request, { renewing: false }).catch((error: unknown) => {
-        if (!(error instanceof PortolanError && isAway(error))) throw error;
-        return options.provisional ? provisionally(client.token, request, error) : refuse(error);
-      });
+      const reserving = reserveWith(client, requestOf(text, options), options);
       const { reservation } = await waiting('reserving', reserving);
       for (const difference of differences(reservation, options)) writeError(`portolan: ${difference}.\n`);
       if (options.json) sayJson(reservation);
@@ -75,6 +69,18 @@ interface Manner {
   provisional?: boolean;
 }
 
+async function reserveWith(client: PortolanClient, wish: ReserveInput, { provisional }: Manner): Promise<Reserved> {
+  let request = wish;
+  try {
+    // To take over is to end a process here, not wherever the service runs.
+    if (wish.onTaken === 'takeover') request = { ...wish, host: await hostFor(wish, client) };
+    return await client.reserve(request, { renewing: false });
+  } catch (error) {
+    if (!(error instanceof PortolanError && isAway(error))) throw error;
+    return provisional ? provisionally(client.token, request, error) : refuse(error);
+  }
+}
+
 function refuse(error: PortolanError): never {
   const told = `${stopped(error.message)} Nothing was reserved. With --provisional the agent of this machine gives a lease until a coordinator is back.`;
   throw new PortolanError(error.code, told, error.data, { cause: error });
@@ -82,7 +88,7 @@ function refuse(error: PortolanError): never {
 
 /** @throws PortolanError of the agent, or that of the coordinator with the reason why the agent is of no help */
 async function provisionally(token: string, request: ReserveInput, error: PortolanError): Promise<Reserved> {
-  const agent = await localClient(token, 10_000);
+  const agent = await localAgent(token, { timeout: 10_000 });
   const given = await agent.reserve(request, { renewing: false }).catch((refusal: unknown) => {
     if (!(refusal instanceof PortolanError) || !isAway(refusal)) throw refusal;
     throw new PortolanError(

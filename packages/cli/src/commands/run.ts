@@ -1,5 +1,5 @@
 import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
-import { ownHost, portOverride } from '@portolan/client/node';
+import { hostFor, portOverride } from '@portolan/client/node';
 import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { runChild } from '../child.ts';
@@ -50,7 +50,7 @@ export function run(): Command {
     .action(async (_service: string, _command: string[], options: Options, { args }: Command) => {
       const { service = ownService(), command } = parted(args, process.argv.slice(2));
       const client = await clientOf(options);
-      const host = options.hostName ?? (await ownHost());
+      const host = await hostFor({ host: options.hostName, onTaken: options.onTaken }, client);
       const request = requestOf(service, { ...options, ttl: options.ttl ?? TTL, hostName: host });
       const chosen =
         [options.port, options.preferred, options.range].some((each) => each !== undefined) || !options.env;
@@ -120,7 +120,7 @@ function environmentOf({ port, ports, lease, reservation }: Reserved): NodeJS.Pr
 }
 
 /** A lease follows the evidence, not the wrapper: what goes on in the background keeps it. */
-async function letGo(client: PortolanClient, reserved: Reserved, host: string): Promise<void> {
+async function letGo(client: PortolanClient, reserved: Reserved, host: string | undefined): Promise<void> {
   const { afterlifeOf } = await import('../afterlife.ts');
   const left = await afterlifeOf(reserved);
   if (left.kind === 'none') return release(reserved);
@@ -132,9 +132,12 @@ async function letGo(client: PortolanClient, reserved: Reserved, host: string): 
       : `processes that it left behind live on (pid ${left.pids.slice(0, 5).join(', ')})`;
   try {
     await reserved.handOver();
-    const kept = (await hasAgent(client, host))
-      ? 'it keeps the lease as long as it listens'
-      : `no agent on ${host} sees to it, so its lease ends in ${reserved.lease?.ttl} s`;
+    const kept =
+      host === undefined
+        ? 'it keeps the lease as long as an agent sees it listen'
+        : (await hasAgent(client, host))
+          ? 'it keeps the lease as long as it listens'
+          : `no agent on ${plain(host)} sees to it, so its lease ends in ${reserved.lease?.ttl} s`;
     warn(`the command ended, but ${what}: ${kept}. "portolan kill ${reserved.port}" ends it.`);
   } catch (error) {
     warn(`could not hand over: ${error instanceof Error ? error.message : error}`);
