@@ -30,6 +30,10 @@ interface Waiting {
 
 /** Errors of the store after which nothing of the group was applied. */
 const UNDONE: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'too-large']);
+/** What the requests of one account may have waiting here; the store gets through it in about a second. */
+const ACCOUNT_OPERATIONS = 50_000;
+/** Seconds */
+const TRY_AGAIN_AFTER = 1;
 const GROUP_MAX = 200;
 /** Large groups hold up the store for all; a report of a big host travels alone. */
 const GROUP_OPERATIONS = 6_000;
@@ -48,6 +52,8 @@ export class Committer {
   /** Since the last turn of the event loop. */
   readonly #arrived: Waiting[] = [];
   readonly #queue: Waiting[] = [];
+  /** Operations that wait or are under way, by the account whose requests they are of. */
+  readonly #owed = new Map<string, number>();
   #inFlight = 0;
   #scheduled = false;
   #turnedAt = 0;
@@ -62,13 +68,28 @@ export class Committer {
   /**
    * @param sender of the request that it is of; without one it is done whoever waits
    * @throws PortolanError as `Store.commit` does: then for every transaction of the group; `abandoned` when it is of a
-   * request whose sender has gone: then it was not sent
+   * request whose sender has gone: then it was not sent; `too-many` when its account has too much waiting already
    */
   commit(transaction: Transaction, sender?: Sender): Promise<Committed> {
+    const operations = operationsOf(transaction);
+    const account = sender?.limitedAs;
+    if (account === undefined) return this.#enqueue(transaction, operations, sender);
+    const owed = this.#owed.get(account) ?? 0;
+    // What is begun is carried through, and a transaction that is large by itself has to get through some time.
+    if (owed > 0 && owed + operations > ACCOUNT_OPERATIONS && !sender?.begun) return Promise.reject(tooMany());
+    this.#owed.set(account, owed + operations);
+    return this.#enqueue(transaction, operations, sender).finally(() => {
+      const left = this.#owed.get(account)! - operations;
+      if (left > 0) this.#owed.set(account, left);
+      else this.#owed.delete(account);
+    });
+  }
+
+  #enqueue(transaction: Transaction, operations: number, sender: Sender | undefined): Promise<Committed> {
     return new Promise((resolve, reject) => {
       this.#arrived.push({
         transaction,
-        operations: operationsOf(transaction),
+        operations,
         sender,
         changes: changesSomething(transaction),
         resolve,
@@ -107,7 +128,7 @@ export class Committer {
       const group = this.#take().filter(admitted);
       if (group.length > 0) void this.#send(group);
     }
-    this.#queue.push(...this.#arrived.splice(0));
+    for (const waiting of this.#arrived.splice(0)) this.#queue.push(waiting);
     this.#schedule();
   }
 
@@ -171,8 +192,17 @@ function changesSomething({ alternatives }: Transaction): boolean {
   return alternatives.some(({ puts, deletes, leases }) => puts.length + deletes.length + leases.length > 0);
 }
 
+function tooMany(): PortolanError {
+  return new PortolanError(
+    'too-many',
+    `requests with this token have too many changes waiting for the store; try again in ${TRY_AGAIN_AFTER} s`,
+    { retryAfter: TRY_AGAIN_AFTER },
+  );
+}
+
+/** At least one: to look at the head alone costs something, too. */
 function operationsOf({ alternatives }: Transaction): number {
-  let operations = 0;
+  let operations = 1;
   for (const { conditions, puts, deletes, leases } of alternatives) {
     operations += conditions.length + puts.length + deletes.length + leases.length;
   }

@@ -40,6 +40,8 @@ export class Executor {
   readonly #store: Store;
   /** The replica has all that was committed before this time, ms of the monotonic clock. */
   #provenAt = Number.NEGATIVE_INFINITY;
+  /** One that is not sent to the store yet. */
+  #look: Promise<void> | undefined;
 
   constructor(store: Store, replica: Replica, committer: Committer) {
     this.#store = store;
@@ -125,10 +127,21 @@ export class Executor {
    * answer it.
    */
   async catchUp(): Promise<void> {
-    const asked = performance.now();
+    const sender = currentSender();
+    sender?.admit(false);
+    await (this.#look ??= this.#lookAtStore());
+    sender?.admit(false);
+  }
+
+  /** All that ask in one turn of the event loop share one: the committer sends it in the next turn at the earliest. */
+  async #lookAtStore(): Promise<void> {
+    let asked = performance.now();
+    setImmediate(() => {
+      asked = performance.now();
+      this.#look = undefined;
+    });
     try {
-      const look = { alternatives: [alternative({})] };
-      const { position, epoch } = await this.#committer.commit(look, currentSender());
+      const { position, epoch } = await this.#committer.commit({ alternatives: [alternative({})] });
       await this.#replica.reached(position, epoch);
     } catch (error) {
       throw error instanceof PortolanError && error.code === 'durability-unknown' ? unproven(error) : error;

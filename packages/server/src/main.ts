@@ -21,6 +21,7 @@ import { drainOf } from './drain.ts';
 import { type GossipSettings, joinGossip } from './gossip/coordinator-gossip.ts';
 import { createApp } from './http/app.ts';
 import { Gate } from './http/gate.ts';
+import { cutUnread } from './http/unread.ts';
 import { openRedisStore } from './store/redis-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
@@ -86,6 +87,8 @@ const WEBSOCKET_FRAME_MAX = 64 * 1024;
 /** For who dribbles: how long headers, a whole request and a TLS handshake may take, and how often that is looked at, ms. */
 const PACE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 const HANDSHAKE_TIMEOUT = 10_000;
+/** How long the other end may take nothing of an answer, ms. */
+const UNREAD_WITHIN = 30_000;
 /** How soon a coordinator that could not join the gossip tries again, ms. */
 const REJOIN_EVERY = 5_000;
 
@@ -157,6 +160,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       : { ...base, createServer: serveHttp, serverOptions: { ...PACE, shouldUpgradeCallback } },
   ) as Server;
   server.maxConnections = limits.connections;
+  cutUnread(server, UNREAD_WITHIN);
   const drain = drainOf(server);
   const renew = (contents: TlsContents) => (server as TlsServer).setSecureContext(contents);
   const unwatch = tls && secure && watchTls(tls, secure, renew, logger);

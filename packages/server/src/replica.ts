@@ -166,7 +166,7 @@ export class Replica {
   /** A connection that hangs holds up the feed, and need not hold up those who wait. */
   #fetchLate(): void {
     this.#fetching ??= setTimeout(() => {
-      const wanted = Math.max(...this.#waiters.map(({ position }) => revisionOf(position)));
+      const wanted = this.#waiters.reduce((most, { position }) => Math.max(most, revisionOf(position)), 0);
       void this.#fetch(wanted, this.#diverged.signal).finally(() => {
         this.#fetching = undefined;
         if (this.#waiters.length > 0 && !this.#stopping.signal.aborted) this.#fetchLate();

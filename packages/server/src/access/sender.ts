@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { PortolanError } from '@portolan/model';
+import { accountOf, type Principal } from './principal.ts';
 
 /** The connection that a request came by. */
 type Line = Pick<Socket, 'destroyed' | 'readableEnded'>;
@@ -13,6 +14,10 @@ type Line = Pick<Socket, 'destroyed' | 'readableEnded'>;
  * One that is begun is carried through whoever is gone, so that a command of several steps is not left half done.
  */
 export class Sender {
+  /** Where the work of many requests is shared out, this is whose it is; `undefined` for a stranger. */
+  readonly account: string | undefined;
+  /** The account, where what it may have under way is limited; an admin's is not. */
+  readonly limitedAs: string | undefined;
   readonly #line: Line;
   /** ms */
   readonly #timeout: number | undefined;
@@ -21,7 +26,9 @@ export class Sender {
   #changes = 0;
 
   /** @param timeout how long the sender said that it waits, ms */
-  constructor(line: Line, timeout?: number) {
+  constructor(line: Line, timeout?: number, principal?: Pick<Principal, 'id' | 'parent' | 'role'>) {
+    this.account = principal && accountOf(principal);
+    this.limitedAs = principal?.role === 'admin' ? undefined : this.account;
     this.#line = line;
     this.#timeout = timeout;
   }

@@ -68,7 +68,7 @@ export class Courier {
 
   /** @param events of one commit */
   add(events: readonly Held<'event'>[]): void {
-    this.#queue.push(...[...events].sort((a, b) => compareMarks(markOf(a), markOf(b))));
+    for (const event of [...events].sort((a, b) => compareMarks(markOf(a), markOf(b)))) this.#queue.push(event);
     this.#trim();
     this.#wake.abort();
   }

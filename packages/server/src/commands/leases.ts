@@ -18,12 +18,16 @@ import {
   rewritten,
   serviceId,
 } from '@portolan/model';
-import type { Executor, Plan } from '../executor.ts';
+import type { Executor, Plan, Settled } from '../executor.ts';
+import type { Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
 import { lostFinding, lostFindingId, openLosses, resolvedLoss } from './lost-finding.ts';
 import { endpointOf, fenced, type Reserver } from './reserve.ts';
 
 type RenewOutcome = RenewResponse['renewed'][number] | RenewResponse['lost'][number];
+
+/** Leases that are renewed by one plan. */
+const RENEWED_AT_ONCE = 200;
 
 /** What the holder of an assignment may do with it: renew, release, take it back after an outage. */
 export class Leases {
@@ -40,34 +44,55 @@ export class Leases {
   }
 
   async renew({ leases }: RenewRequest): Promise<RenewResponse> {
-    const outcomes = await Promise.all(leases.map((lease) => this.#renewOne(lease)));
+    const parts: RenewRequest['leases'][] = [];
+    for (let from = 0; from < leases.length; from += RENEWED_AT_ONCE)
+      parts.push(leases.slice(from, from + RENEWED_AT_ONCE));
+    const outcomes = await allOf(parts.map((part) => this.#renewTogether(part)));
     return {
       renewed: outcomes.flatMap((outcome) => ('ttl' in outcome ? [outcome] : [])),
       lost: outcomes.flatMap((outcome) => ('code' in outcome ? [outcome] : [])),
     };
   }
 
-  #renewOne({ id, token, handOver }: RenewRequest['leases'][number]): Promise<RenewOutcome> {
-    return this.#executor.execute<RenewOutcome>(() => {
+  /** @throws PortolanError `forbidden` when the token may not renew all; those that it may are renewed all the same */
+  async #renewTogether(leases: RenewRequest['leases']): Promise<RenewOutcome[]> {
+    try {
+      return await this.#executor.execute(() => this.#renewal(leases));
+    } catch (error) {
+      if (!(error instanceof PortolanError) || error.code !== 'forbidden' || leases.length === 1) throw error;
+      return allOf(leases.map((lease) => this.#renewTogether([lease])));
+    }
+  }
+
+  #renewal(leases: RenewRequest['leases']): Plan<RenewOutcome[]> | Settled<RenewOutcome[]> {
+    // By their keys: a request may name a lease twice, and then the last one counts.
+    const conditions = new Map<string, Condition>();
+    const puts = new Map<string, Put>();
+    const renewed = new Map<string, number>();
+    const outcomes = leases.map(({ id, token, handOver }): RenewOutcome => {
       const held = this.#fleet.leased(id);
       const [first] = held;
-      if (!first)
-        return { result: { id, code: 'not-found', detail: 'there is no such lease: it ended or was released' } };
-      if (held.some((each) => isFenced(each, token))) {
-        return { result: { id, code: 'fenced', detail: `the token ${token} is older than the grant of this lease` } };
-      }
+      if (!first) return { id, code: 'not-found', detail: 'there is no such lease: it ended or was released' };
+      if (held.some((each) => isFenced(each, token)))
+        return { id, code: 'fenced', detail: `the token ${token} is older than the grant of this lease` };
       const ttl = first.value.lease!.ttl;
-      const conditions = [...held.map(({ key, version }) => ({ key, version })), { lease: id }];
       // Whoever renews looks after it, save that it says otherwise.
       const unattended = handOver ? 'handed-over' : undefined;
-      const puts = held
-        .filter(({ value }) => value.unattended !== unattended)
-        .map((each) => put<'assignment'>(each.key, rewritten(each, { unattended })));
-      return {
-        alternatives: [alternative({ conditions, puts, leases: [{ id, ttl: ttl * 1000 }] })],
-        answer: () => ({ id, ttl }),
-      };
+      for (const each of held) {
+        conditions.set(each.key, { key: each.key, version: each.version });
+        if (each.value.unattended === unattended) puts.delete(each.key);
+        else puts.set(each.key, put<'assignment'>(each.key, rewritten(each, { unattended })));
+      }
+      renewed.set(id, ttl);
+      return { id, ttl };
     });
+    if (renewed.size === 0) return { result: outcomes };
+    const only = alternative({
+      conditions: [...conditions.values(), ...[...renewed.keys()].map((lease) => ({ lease }))],
+      puts: [...puts.values()],
+      leases: [...renewed].map(([id, ttl]) => ({ id, ttl: ttl * 1000 })),
+    });
+    return { alternatives: [only], answer: () => outcomes };
   }
 
   /** @throws PortolanError `not-found`, `fenced` */
@@ -193,6 +218,12 @@ export class Leases {
     }
     return this.#fleet.assignmentsOf(serviceId({ project: request.project!, service: request.service! }));
   }
+}
+
+/** Waits for all, whatever becomes of some. @throws the first error */
+async function allOf<T>(parts: readonly Promise<T[]>[]): Promise<T[]> {
+  await Promise.allSettled(parts);
+  return (await Promise.all(parts)).flat();
 }
 
 function nothingToRelease(request: ReleaseRequest): PortolanError {

@@ -25,6 +25,7 @@ import { processRoutes } from './processes.ts';
 import { statusRoutes } from './status.ts';
 import { countStranger, hold } from './strangers.ts';
 import { streamRoute } from './stream.ts';
+import { shareAnswers } from './unread.ts';
 import { webhookRoutes } from './webhooks.ts';
 
 /** Reachable without a token. Everything else is behind the gate, whatever is added later. */
@@ -92,6 +93,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     c.set('sender', senderOf(c));
     return next();
   });
+  app.use(shareAnswers());
   app.use(limitBody());
   app.use(shareBodies());
 

@@ -1,7 +1,9 @@
 import { PortolanError } from '@portolan/model';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { accountOf } from '../access/principal.ts';
 import { addressOf, type Env } from './context.ts';
+import { Share } from './share.ts';
 
 /** What a route takes. */
 export interface BodyBounds {
@@ -14,7 +16,7 @@ const USUAL: BodyBounds = { bytes: 64 * 1024, values: 10_000 };
 const REPORT: BodyBounds = { bytes: 4 * 1024 * 1024, values: 100_000 };
 const PLAN: BodyBounds = { bytes: 2 * 1024 * 1024, values: 200_000 };
 
-/** Of the bodies that are being worked on at once, for one token: what they cost in memory is some ten times as much. */
+/** Of the bodies that are being worked on at once, for one token with its logins: what they cost in memory is some ten times as much. */
 const UNDER_WAY_BYTES = 16 * 1024 * 1024;
 /** An agent sends one report after the other; a second one may have overtaken an answer that got lost. */
 const REPORTS_UNDER_WAY = 2;
@@ -45,15 +47,19 @@ export function limitBody(): MiddlewareHandler {
   };
 }
 
-/** Refuses a body while others of the same token, or of the same host, are being worked on: before it is read, too. */
+/**
+ * Refuses a body while others of the same token are being worked on, and reports of a host that it sent: before it is read,
+ * too. What counts is who sends it: anybody can name a host and then say no more.
+ */
 export function shareBodies(): MiddlewareHandler<Env> {
   const bytes = new Share(UNDER_WAY_BYTES);
   const reports = new Share(REPORTS_UNDER_WAY);
   return async (c, next) => {
     if (c.req.method === 'GET') return next();
     const { path } = c.req;
-    const who = c.get('principal')?.id ?? `stranger ${addressOf(c)}`;
-    const host = isReport(path) ? path : undefined;
+    const principal = c.get('principal');
+    const who = principal ? accountOf(principal) : `stranger ${addressOf(c)}`;
+    const host = isReport(path) ? `${who} ${path}` : undefined;
     const length = Number(c.req.header('content-length') ?? bodyBounds(path).bytes);
     if (!bytes.take(who, length)) throw tooMany('this token has too much under way at once');
     if (host !== undefined && !reports.take(host, 1)) {
@@ -67,30 +73,6 @@ export function shareBodies(): MiddlewareHandler<Env> {
       if (host !== undefined) reports.give(host, 1);
     }
   };
-}
-
-/** How much of something each may have at once; who has nothing takes no memory. */
-class Share {
-  readonly #most: number;
-  readonly #taken = new Map<string, number>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** @returns false when it would be too much */
-  take(who: string, amount: number): boolean {
-    const taken = (this.#taken.get(who) ?? 0) + amount;
-    if (taken > this.#most) return false;
-    this.#taken.set(who, taken);
-    return true;
-  }
-
-  give(who: string, amount: number): void {
-    const left = (this.#taken.get(who) ?? 0) - amount;
-    if (left > 0) this.#taken.set(who, left);
-    else this.#taken.delete(who);
-  }
 }
 
 function isReport(path: string): boolean {

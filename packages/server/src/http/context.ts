@@ -59,5 +59,5 @@ export function senderOf(c: HonoContext<Env>): Sender {
   const header = c.req.header(TIMEOUT_HEADER);
   const timeout = header === undefined ? undefined : RequestTimeout.safeParse(header);
   if (timeout?.success === false) throw invalid('header', timeout.error.issues, TIMEOUT_HEADER);
-  return new Sender(c.env.incoming.socket, timeout?.data);
+  return new Sender(c.env.incoming.socket, timeout?.data, c.get('principal'));
 }

@@ -96,7 +96,7 @@ export function gossipRoutes({ gate, gossip, identity, keyrings, provisionals, f
     description: 'Each becomes an assignment of the same port, or, where somebody else has it, a finding.',
     allow: may.report,
     act: 'reassert',
-    scope: ({ params }) => ({ host: params.id }),
+    place: ({ id }) => ({ host: id }),
     params: z.object({ id: HostId }),
     body: ProvisionalRequest,
     answer: ProvisionalResponse,

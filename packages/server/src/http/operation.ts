@@ -48,6 +48,8 @@ interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.Zo
   readonly answer: R;
   /** What the request says that it is about: a token that is bound to something else is refused before anything is done. */
   readonly scope?: (input: { readonly params: z.output<A>; readonly body: z.output<B> }) => Scope;
+  /** The same, as far as the path says it: such a token is refused before the body is read. */
+  readonly place?: (params: z.output<A>) => Scope;
   /** What it is in the audit trail, if it belongs there. */
   readonly act?: AuditAction;
   /** Whether success means that something was made anew: 201 instead of 200. */
@@ -73,13 +75,15 @@ export function operations(): {
   return {
     app,
     add(operation) {
-      const { method, path, params, query, body, created, run, allow, scope, act } = operation;
+      const { method, path, params, query, body, created, run, allow, place, scope, act } = operation;
       app.openAPIRegistry.registerPath(documented(operation, created !== undefined));
       app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
         const caller = callerOf(c);
         if (allow !== 'anybody') checkRole(caller.principal, allow);
+        const named = (params ? parsed('param', params, c.req.param()) : {}) as Parameters<typeof run>[0]['params'];
+        if (place) checkScope(caller.principal, place(named));
         const input = {
-          params: params ? parsed('param', params, c.req.param()) : {},
+          params: named,
           query: query ? parsed('query', query, singles(c.req.queries())) : {},
           body: body ? parsed('body', body, await json(c)) : undefined,
         };

@@ -56,7 +56,10 @@ export async function pageAnswer<T>(
   const last = items[texts.length - 1];
   const next = last !== undefined && (more || texts.length < items.length) ? cursor(last) : null;
   const rest = JSON.stringify({ position, next }).slice(1);
-  return new Response(`{"items":[${texts.join()}],${rest}`, { headers: { 'content-type': 'application/json' } });
+  const answer = `{"items":[${texts.join()}],${rest}`;
+  return new Response(answer, {
+    headers: { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(answer)}` },
+  });
 }
 
 /** A page of entries in the order of their keys. */

@@ -27,7 +27,7 @@ export function planRoutes(context: Context) {
       'Where somebody else has what the plan wants it answers 409 `plan-conflict`, says who, and changes nothing.',
     allow: may.operate,
     act: 'declare',
-    scope: ({ params }) => ({ project: params.project }),
+    place: ({ project }) => ({ project }),
     params: PlanParams,
     query: z.object({
       dryRun: z.enum(['true', 'false']).default('false'),
@@ -74,7 +74,7 @@ export function planRoutes(context: Context) {
     summary: 'Tell what became of health checks on a host',
     description: 'For agents: they are given the checks of their host on the topic `health` of the stream.',
     allow: may.report,
-    scope: ({ params }) => ({ host: params.id }),
+    place: ({ id }) => ({ host: id }),
     params: z.object({ id: HostId }),
     body: HealthReport,
     answer: z.object({ position: Position }),

@@ -12,7 +12,8 @@ export function streamedArray(fleet: Fleet, items: Iterable<unknown>): Response 
   const { generation } = fleet;
   const iterator = items[Symbol.iterator]();
   const encoder = new TextEncoder();
-  const turns = new Turns();
+  // An answer that has begun can only be broken off.
+  const turns = new Turns({ begun: true });
   let separator = '[';
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {

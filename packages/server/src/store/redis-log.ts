@@ -52,7 +52,7 @@ export async function* readChanges(redis: Redis, keys: FleetKeys, options: ReadO
     for (const { id, text } of records) {
       checkSuccessor(position, previousOf(text));
       position = id;
-      if (!has?.(id)) changes.push(...decodeRecord(id, text).changes);
+      if (!has?.(id)) for (const change of decodeRecord(id, text).changes) changes.push(change);
     }
     if (records.length > 0) yield changes;
   }

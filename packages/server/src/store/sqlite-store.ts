@@ -116,7 +116,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
           const id = `${revision}-${nonce}`;
           checkSuccessor(position, previousOf(record));
           position = id;
-          if (!has?.(id)) changes.push(...decodeRecord(id, record).changes);
+          if (!has?.(id)) for (const change of decodeRecord(id, record).changes) changes.push(change);
         }
         yield changes;
       }
