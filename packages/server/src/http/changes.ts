@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import { z } from '@hono/zod-openapi';
 import {
   type Filter,
@@ -60,6 +61,8 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
     async run({ query }, c) {
       const wanted = interestOf(query);
       if (c.req.header('accept')?.includes('text/event-stream')) {
+        // A HEAD runs this, too, and nobody would read what a subscription sends.
+        if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' });
         const lastId = Position.safeParse(c.req.header('last-event-id')).data;
         const position = lastId ?? query.after;
         let revoked = () => {};
@@ -83,7 +86,9 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
             sink.close('unauthorized');
           };
           stream.onAbort(end);
+          const unwatch = onClosed(c.env, end);
           await ended;
+          unwatch();
           unsubscribe();
           leave();
         });
@@ -108,6 +113,23 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
     },
   });
   return app;
+}
+
+/**
+ * Calls `end` when nobody can read the answer any more. The stream alone does not tell: of an answer whose turn on its
+ * connection never came it is neither read nor cancelled.
+ *
+ * @returns what stops watching
+ */
+function onClosed({ incoming, outgoing }: HttpBindings, end: () => void): () => void {
+  const { socket } = incoming;
+  if (socket.destroyed) end();
+  socket.once('close', end);
+  outgoing.once('close', end);
+  return () => {
+    socket.off('close', end);
+    outgoing.off('close', end);
+  };
 }
 
 /** In portions, and not more than fits: the position then is that of the last commit that did. */

@@ -3,13 +3,6 @@ import { deleteEvent, eventOf, type Interest, matches, putEvent } from './filter
 import type { Group } from './history.ts';
 import type { HostDirectory, HostNames } from './host-names.ts';
 
-/** Entries of one snapshot frame. */
-const CHUNK = 500;
-/** As many of these take the place of one finding, which may name a hundred parties. */
-const FINDING_WEIGHT = 25;
-/** A snapshot serves all who ask within this time, ms, so that a herd of subscribers costs one. */
-const SNAPSHOT_KEPT = 2_000;
-
 /** A frame as it goes out: encoded once, for everybody who wants the same. */
 export interface Frame {
   readonly text: string;
@@ -23,22 +16,14 @@ export interface Commit {
   readonly events: StreamEvent[];
 }
 
-export interface Snapshot {
-  readonly position: Position;
-  readonly frames: number;
-  /** The frames are encoded when they are wanted, and kept. */
-  frame(index: number): Frame;
-}
-
-/** Everything that subscribers with one interest share: the encoding of each tick, and of the snapshot. */
+/** Everything that subscribers with one interest share: the encoding of each tick. */
 export class Channel {
-  readonly #interest: Interest;
+  readonly interest: Interest;
   readonly #fleet: Fleet;
   readonly #directory: HostDirectory;
-  #snapshot: { readonly takenAt: number; readonly epoch: number; readonly snapshot: Snapshot } | undefined;
 
   constructor(interest: Interest, fleet: Fleet, directory: HostDirectory) {
-    this.#interest = interest;
+    this.interest = interest;
     this.#fleet = fleet;
     this.#directory = directory;
   }
@@ -50,7 +35,7 @@ export class Channel {
    * @throws HistoryLostError when what the filter's host was called then is no longer known
    */
   commits(groups: readonly Group[], later: () => readonly Group[] = () => []): Commit[] {
-    const { filter } = this.#interest;
+    const { filter } = this.interest;
     const toNow = filter.host === undefined ? groups : [...groups, ...later()];
     const names =
       filter.host === undefined ? undefined : this.#directory.namesAround(filter.host, toNow, groups.length);
@@ -71,22 +56,8 @@ export class Channel {
     return frame({ type: 'changes', commits }, commits.at(-1)!.position);
   }
 
-  snapshot(): Snapshot {
-    const fleet = this.#fleet;
-    const kept = this.#snapshot;
-    if (kept && kept.epoch === fleet.epoch && performance.now() - kept.takenAt < SNAPSHOT_KEPT) return kept.snapshot;
-    const snapshot = this.#take();
-    this.#snapshot = { takenAt: performance.now(), epoch: fleet.epoch, snapshot };
-    return snapshot;
-  }
-
-  /** A kept snapshot may lie before a reset of the replica; then nothing leads on from it. */
-  forget(): void {
-    this.#snapshot = undefined;
-  }
-
   #touched({ touches, logged }: Group, names: HostNames | undefined): StreamEvent[] {
-    return touches.flatMap((touch) => eventOf(this.#interest, names, touch, logged) ?? []);
+    return touches.flatMap((touch) => eventOf(this.interest, names, touch, logged) ?? []);
   }
 
   /** With its host's names the filter's meaning changed, so every entry may have come to match, or match no longer. */
@@ -98,17 +69,17 @@ export class Channel {
   ): StreamEvent[] {
     const was = firstBefore([{ touches }]);
     const events: StreamEvent[] = [];
-    const had = (held: Held | undefined) => held && matches(this.#interest, before, held);
+    const had = (held: Held | undefined) => held && matches(this.interest, before, held);
     const stays = new Set<string>();
     for (const held of this.#entries(later)) {
       stays.add(held.key);
       const earlier = was.has(held.key) ? was.get(held.key) : held;
-      if (matches(this.#interest, after, held)) {
+      if (matches(this.interest, after, held)) {
         if (earlier !== held || !had(held)) events.push(putEvent(held));
       } else if (had(earlier)) events.push(deleteEvent(earlier!));
     }
     for (const held of was.values()) {
-      if (held && !stays.has(held.key) && this.#interest.topics.has(held.kind) && had(held))
+      if (held && !stays.has(held.key) && this.interest.topics.has(held.kind) && had(held))
         events.push(deleteEvent(held));
     }
     return events;
@@ -117,45 +88,11 @@ export class Channel {
   /** The entries of these topics as they were before some groups that were the last. */
   *#entries(later: readonly Group[]): Generator<Held> {
     const was = firstBefore(later);
-    for (const topic of this.#interest.topics) {
+    for (const topic of this.interest.topics) {
       for (const held of this.#fleet.all(topic as EntryKind)) if (!was.has(held.key)) yield held;
     }
-    for (const held of was.values()) if (held && this.#interest.topics.has(held.kind)) yield held;
+    for (const held of was.values()) if (held && this.interest.topics.has(held.kind)) yield held;
   }
-
-  #take(): Snapshot {
-    // Entries never change in place, so holding on to them is a snapshot at this position, however long sending takes.
-    const { host } = this.#interest.filter;
-    const names = host === undefined ? undefined : this.#directory.namesNow(host);
-    const held: Held[] = [];
-    for (const each of this.#entries([])) if (matches(this.#interest, names, each)) held.push(each);
-    const { position } = this.#fleet;
-    const encoded: Frame[] = [];
-    const starts = startsOf(held);
-    return {
-      position,
-      frames: starts.length,
-      frame(index) {
-        const entries = held.slice(starts[index], starts[index + 1]).map(putEvent);
-        return (encoded[index] ??= frame({ type: 'snapshot', entries, position }));
-      },
-    };
-  }
-}
-
-/** Where each frame of a snapshot begins; the first one is there without entries, too. */
-function startsOf(held: readonly Held[]): number[] {
-  const starts = [0];
-  let weight = 0;
-  for (const [index, { kind }] of held.entries()) {
-    const own = kind === 'finding' ? FINDING_WEIGHT : 1;
-    if (weight + own > CHUNK) {
-      starts.push(index);
-      weight = 0;
-    }
-    weight += own;
-  }
-  return starts;
 }
 
 /** What the touched entries were before the groups. */

@@ -30,11 +30,6 @@ export class HostDirectory {
     }
   }
 
-  /** @param wanted id or name */
-  namesNow(wanted: string): HostNames {
-    return namesOf(wanted, this.#called(wanted));
-  }
-
   /**
    * The names before the first of these groups and after each.
    *
@@ -67,6 +62,13 @@ export class HostDirectory {
     ids?.delete(id);
     if (ids?.size === 0) this.#byName.delete(name);
   }
+}
+
+/** The names when these are all hosts that there are. */
+export function namesAmong(wanted: string, hosts: Iterable<Host>): HostNames {
+  const called = new Map<string, string>();
+  for (const { id, name } of hosts) if (id === wanted || name === wanted) called.set(id, name);
+  return namesOf(wanted, called);
 }
 
 /** Id to name of the hosts that a filter calls by either. */

@@ -11,10 +11,12 @@ import type { Logger } from 'pino';
 import type { Replica } from '../replica.ts';
 import { HistoryLostError, type Store } from '../store/store.ts';
 import { Channel, type Commit } from './channel.ts';
-import { isStreamed } from './filter.ts';
+import { type Interest, isStreamed } from './filter.ts';
 import { type Group, History } from './history.ts';
 import { HostDirectory } from './host-names.ts';
 import { Past } from './past.ts';
+import { type Picture, Pictures } from './picture.ts';
+import { LastFrames, Snapshot } from './snapshot.ts';
 import { type Sink, Subscriber } from './subscriber.ts';
 
 export type Subscription = Pick<Extract<ClientFrame, { type: 'subscribe' }>, 'topics' | 'filter' | 'position'>;
@@ -30,6 +32,8 @@ export interface Page {
 const BOOKMARK_EVERY = 10_000;
 /** How often those behind are looked at, ms; a socket tells nobody when it has drained. */
 const CATCH_UP_EVERY = 50;
+/** How long those behind may keep everybody else waiting, ms. */
+const TURN = 10;
 
 /**
  * Streams the fleet's changes: what was applied in one turn of the event loop goes out as one frame, encoded once for
@@ -42,9 +46,13 @@ export class Hub {
   readonly #past: Past;
   readonly #directory: HostDirectory;
   readonly #channels = new Map<string, { channel: Channel; subscribers: Set<Subscriber> }>();
+  /** Whoever waits longest first. */
   readonly #behind = new Set<Subscriber>();
+  readonly #pictures: Pictures;
+  readonly #lastFrames = new LastFrames();
   #tick: Group[] = [];
   #timers: NodeJS.Timeout[] = [];
+  #soon: NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(
@@ -56,6 +64,7 @@ export class Hub {
     this.#logger = logger;
     this.#directory = new HostDirectory(replica.fleet);
     this.#past = new Past(replica, store, this.#history);
+    this.#pictures = new Pictures(replica.fleet, (position) => this.#history.has(position));
   }
 
   start(): void {
@@ -65,11 +74,10 @@ export class Hub {
       reset: (reason) => {
         this.#tick = [];
         this.#turn();
-        for (const { channel, subscribers } of this.#channels.values()) {
-          channel.forget();
+        for (const { subscribers } of this.#channels.values()) {
           for (const subscriber of subscribers) {
             if (subscriber.joining) continue;
-            subscriber.reset(reason, channel.snapshot());
+            subscriber.reset(reason);
             this.#behind.add(subscriber);
           }
         }
@@ -85,6 +93,7 @@ export class Hub {
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
+    clearImmediate(this.#soon);
     for (const { subscribers } of this.#channels.values()) for (const each of subscribers) each.close('going-away');
   }
 
@@ -133,17 +142,17 @@ export class Hub {
     this.#history.begin(this.#replica.fleet.position);
     this.#directory.begin();
     this.#past.turn();
+    this.#pictures.forget();
   }
 
   async #begin(subscriber: Subscriber, position: Position | undefined): Promise<void> {
-    const { channel, ended } = subscriber;
-    const snapshot = () => channel.snapshot();
+    const { ended } = subscriber;
     try {
-      if (position === undefined) subscriber.load(snapshot());
+      if (position === undefined) subscriber.load();
       else await this.#past.join(position, ended, (way, later) => subscriber.resume(position, way, later));
     } catch (error) {
       if (ended.aborted) return;
-      if (error instanceof HistoryLostError) subscriber.reset(error.reason, snapshot());
+      if (error instanceof HistoryLostError) subscriber.reset(error.reason);
       else {
         // Whoever comes again with its position may find a coordinator that can tell; a snapshot of a copy that may
         // be behind would take it back.
@@ -159,14 +168,7 @@ export class Hub {
 
   #channel(topics: readonly Topic[], filter: Filter) {
     const sorted = [...new Set(topics)].sort();
-    const id = JSON.stringify([
-      sorted,
-      filter.project,
-      filter.service,
-      filter.host,
-      filter.ports?.from,
-      filter.ports?.to,
-    ]);
+    const id = nameOf({ topics: new Set(sorted), filter });
     let found = this.#channels.get(id);
     if (!found) {
       this.#channels.set(id, (found = { channel: this.#newChannel(sorted, filter), subscribers: new Set() }));
@@ -206,15 +208,45 @@ export class Hub {
     // Whoever is brought to the head now must not be sent the waiting tick again.
     this.#flush();
     const replay = (after: Position, limit: number) => this.#history.after(after, limit);
-    for (const subscriber of this.#behind) {
-      subscriber.catchUp(replay, () => subscriber.channel.snapshot(), this.#history.head);
-      if (subscriber.live || subscriber.ended.aborted) this.#behind.delete(subscriber);
+    const end = performance.now() + TURN;
+    const isOver = () => performance.now() > end;
+    for (const subscriber of [...this.#behind]) {
+      this.#behind.delete(subscriber);
+      subscriber.catchUp(replay, (channel) => this.#snapshot(channel), this.#history.head, isOver);
+      if (!subscriber.live && !subscriber.ended.aborted) this.#behind.add(subscriber);
+      if (!isOver()) continue;
+      this.#catchUpSoon();
+      return;
     }
   }
 
+  #catchUpSoon(): void {
+    if (this.#soon) return;
+    this.#soon = setImmediate(() => {
+      this.#soon = undefined;
+      this.#catchUp();
+    });
+  }
+
+  #snapshot(channel: Channel): Snapshot {
+    const { interest } = channel;
+    return new Snapshot(this.#pictures.now(this.#read), interest, nameOf(interest), this.#lastFrames);
+  }
+
+  /** The pictures that are being read. */
+  readonly #read = (): Picture[] =>
+    Array.from(this.#behind, ({ picture }) => picture).filter((each) => each !== undefined);
+
   #bookmark(): void {
+    this.#pictures.tidy(this.#read);
+    if (this.#behind.size === 0) this.#lastFrames.clear();
     for (const { subscribers } of this.#channels.values()) {
       for (const subscriber of subscribers) subscriber.bookmark(BOOKMARK_EVERY);
     }
   }
+}
+
+/** The same for the same interest, where its topics are in order. */
+function nameOf({ topics, filter: { project, service, host, ports } }: Interest): string {
+  return JSON.stringify([[...topics], project, service, host, ports?.from, ports?.to]);
 }

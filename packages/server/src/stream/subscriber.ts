@@ -1,6 +1,8 @@
 import { ORIGIN, type Position, type ResetReason } from '@portolan/model';
-import { type Channel, type Frame, frame, type Snapshot } from './channel.ts';
+import { type Channel, type Frame, frame } from './channel.ts';
 import type { Group } from './history.ts';
+import type { Picture } from './picture.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Where frames go: a WebSocket, or a response that streams events. */
 export interface Sink {
@@ -37,7 +39,8 @@ export class Subscriber {
   readonly #sink: Sink;
   /** Everything up to here was sent, or did not concern it. */
   #position: Position = ORIGIN;
-  #snapshot: { readonly snapshot: Snapshot; next: number } | undefined;
+  /** What it is being sent; `wanted` until it can take any of it. */
+  #snapshot: Snapshot | 'wanted' | undefined;
   #state: 'joining' | 'catching-up' | 'live' = 'joining';
   readonly #ended = new AbortController();
   #synced = false;
@@ -62,10 +65,14 @@ export class Subscriber {
     return this.#ended.signal;
   }
 
+  /** What it still reads of. */
+  get picture(): Picture | undefined {
+    return this.#snapshot instanceof Object ? this.#snapshot.picture : undefined;
+  }
+
   /** Begins with a snapshot. */
-  load(snapshot: Snapshot): void {
-    this.#snapshot = { snapshot, next: 0 };
-    this.#position = snapshot.position;
+  load(): void {
+    this.#snapshot = 'wanted';
     this.#state = 'catching-up';
     this.#synced = false;
   }
@@ -84,9 +91,9 @@ export class Subscriber {
     this.#state = 'catching-up';
   }
 
-  reset(reason: ResetReason, snapshot: Snapshot): void {
+  reset(reason: ResetReason): void {
     this.#send(frame({ type: 'reset', reason }));
-    this.load(snapshot);
+    this.load();
   }
 
   /** What the tick brought, for a live subscriber; `undefined`: nothing that concerns it. */
@@ -99,41 +106,54 @@ export class Subscriber {
     this.#position = head;
   }
 
-  /** Sends as much of what is missing as the network takes. */
-  catchUp(replay: Replay, snapshot: () => Snapshot, head: Position): void {
-    while (this.#state === 'catching-up' && this.#sink.backlog() < BACKLOG_LOW) {
-      if (this.#snapshot) {
-        const { snapshot, next } = this.#snapshot;
-        this.#send(snapshot.frame(next));
-        this.#snapshot.next++;
-        if (this.#snapshot.next === snapshot.frames) {
-          this.#snapshot = undefined;
-          this.#sync();
-        }
-        continue;
-      }
-      const groups = replay(this.#position, REPLAY_GROUPS);
-      if (!groups) {
-        if (this.#tooOftenSlow()) {
-          this.close('slow');
-          return;
-        }
-        this.reset('slow', snapshot());
-        continue;
-      }
-      if (groups.length > 0) {
-        const missed = this.channel.changes(
-          groups,
-          () => replay(groups.at(-1)!.position, Number.POSITIVE_INFINITY) ?? [],
-        );
-        if (missed) this.#send(missed);
-        this.#position = groups.at(-1)!.position;
-      }
-      if (groups.length === 0 || this.#position === head) {
-        this.#sync();
-        this.#state = 'live';
-      }
+  /** Sends as much of what is missing as the network takes, and at least one step until it is `isOver`. */
+  catchUp(replay: Replay, snapshot: (channel: Channel) => Snapshot, head: Position, isOver: () => boolean): void {
+    while (this.#state === 'catching-up' && !this.ended.aborted && this.#sink.backlog() < BACKLOG_LOW) {
+      if (this.#snapshot) this.#load(snapshot);
+      else this.#follow(replay, head);
+      if (isOver()) return;
     }
+  }
+
+  #load(take: (channel: Channel) => Snapshot): void {
+    if (this.picture?.dropped) {
+      this.#beginAnew();
+      return;
+    }
+    if (!(this.#snapshot instanceof Object)) this.#snapshot = take(this.channel);
+    const snapshot = this.#snapshot;
+    const next = snapshot.next();
+    if (next) this.#send(next);
+    if (!snapshot.done) return;
+    this.#position = snapshot.picture.position;
+    this.#snapshot = undefined;
+    this.#sync();
+  }
+
+  #follow(replay: Replay, head: Position): void {
+    const groups = replay(this.#position, REPLAY_GROUPS);
+    if (!groups) {
+      this.#beginAnew();
+      return;
+    }
+    if (groups.length > 0) {
+      const missed = this.channel.changes(
+        groups,
+        () => replay(groups.at(-1)!.position, Number.POSITIVE_INFINITY) ?? [],
+      );
+      if (missed) this.#send(missed);
+      this.#position = groups.at(-1)!.position;
+    }
+    if (groups.length === 0 || this.#position === head) {
+      this.#sync();
+      this.#state = 'live';
+    }
+  }
+
+  /** It was so slow that what it missed, or was about to read, is not there any more. */
+  #beginAnew(): void {
+    if (this.#tooOftenSlow()) this.close('slow');
+    else this.reset('slow');
   }
 
   /** Moves a quiet subscriber on, and shows that the line is alive. */
