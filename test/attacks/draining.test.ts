@@ -75,6 +75,30 @@ test('one host cannot keep a whole range from all others, nor does what it liste
   await vi.waitFor(async () => expect(await finding('draining:host:field:flood')).toBeUndefined(), 20_000);
 });
 
+test('nor can one project take what lies outside every range', async () => {
+  const allocate = { purpose: '', owner: 'others', policy: 'allocate' } as const;
+  await client.putRange({ name: 'low', from: 1_024, to: 40_999, ...allocate });
+  await client.putRange({ name: 'middle', from: 41_300, to: 41_999, ...allocate });
+  await client.putRange({ name: 'high', from: 43_300, to: 65_535, ...allocate });
+  const block = (n: number) =>
+    reserve({ project: 'grabber', service: `s${n}`, port: 43_000 + 64 * n, labels: labels(64) });
+  expect(await Promise.all([0, 1, 2, 3].map(block))).toEqual(['201', '201', 'quota', 'quota']);
+  await expect(
+    client.reserve({ project: 'grabber', service: 'x', port: 43_128, labels: labels(23) }),
+  ).rejects.toMatchObject({
+    code: 'quota',
+    message: expect.stringContaining('of the 150 ports that one project may hold of the ports outside every range'),
+    data: { range: null, held: 128, quota: 150 },
+  });
+  expect(await reserve({ project: 'modest', service: 'web', port: 43_200 })).toBe('201');
+  // A number that it holds already is no further one.
+  expect(await reserve({ project: 'grabber', service: 'y', port: 43_128, labels: labels(22) })).toBe('201');
+  expect(await reserve({ project: 'grabber', service: 'y', port: 43_128, labels: labels(22), protocol: 'udp' })).toBe(
+    '201',
+  );
+  await told('draining:project:-:grabber', 'all of the 150 ports');
+});
+
 async function reserve(request: ReserveInput): Promise<string> {
   return client.reserve(request).then(
     () => '201',

@@ -8,7 +8,7 @@ interface RefusalData {
   /** `port` is what the service has, `wanted` what was asked for. */
   'endpoint-elsewhere': { port?: number; wanted?: number; held?: Record<string, number> };
   /** Somebody else has the port now; the finding with this id tells the story. */
-  'assignment-lost': { port: number; owner: string | null; finding: string };
+  'assignment-lost': { port: number; owner: string | null; finding: string | null };
 }
 
 interface Taken {

@@ -17,6 +17,9 @@ import { Ending, GRACE_DEFAULT, Grace, ProcessId, TASK_SIZE_MAX } from './task.t
 export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
 export type Acknowledgement = z.infer<typeof Acknowledgement>;
 
+/** Ports of one grant. */
+const LABELS_MAX = 64;
+
 /** One port, or a contiguous block for several labels, for an endpoint. */
 export const ReserveRequest = z
   .strictObject({
@@ -24,7 +27,7 @@ export const ReserveRequest = z
     service: Name,
     label: Name.optional(),
     /** Several labels ask for a contiguous block, in this order, all or nothing. */
-    labels: z.array(Name).min(1).max(64).optional(),
+    labels: z.array(Name).min(1).max(LABELS_MAX).optional(),
     instance: z.int().min(1).max(65535).default(1),
     protocol: Protocol.default('tcp'),
     /** This port (or a block that starts there) and no other, unless `onTaken` says otherwise. */
@@ -127,7 +130,12 @@ export const ReassertRequest = z
     service: Name,
     instance: z.int().min(1).max(65535).default(1),
     protocol: Protocol.default('tcp'),
-    ports: z.record(Name, Port).refine((ports) => Object.keys(ports).length > 0, { error: 'name at least one port' }),
+    ports: z
+      .record(Name, Port)
+      .refine((ports) => Object.keys(ports).length > 0, { error: 'name at least one port' })
+      .refine((ports) => Object.keys(ports).length <= LABELS_MAX, {
+        error: `one grant has at most ${LABELS_MAX} ports; re-assert each grant by itself`,
+      }),
     token: Version,
     lease: z.string().max(64).optional(),
     ttl: Ttl.optional(),

@@ -3,15 +3,15 @@ import { type Interval, protocols } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { hostShareOf, sizeOf } from './quota.ts';
 
-/** Where so many listen it is not one host that crowds out all others. */
-const LISTENERS_MAX = 16;
+/** Where so many hosts listen it is not one that crowds out all others. */
+const HOSTS_MAX = 16;
 
 /**
  * Ports that nothing keeps from being given but listeners of hosts which take more than their share of these intervals, each
  * beyond that share. They are for whoever would be given none otherwise.
  *
  * An honest host may have that many listeners. So these ports are the last choice and never the first: as long as there is
- * a port on which nobody is seen, that one is given. The cost grows with the intervals, not with the fleet.
+ * a port on which nobody is seen, that one is given. The cost grows with the intervals and with who listens there.
  */
 export function crowdedOut(fleet: Fleet, intervals: readonly Interval[]): number[] {
   const most = hostShareOf(intervals.reduce((sum, interval) => sum + sizeOf(interval), 0));
@@ -38,16 +38,17 @@ export function crowdedOut(fleet: Fleet, intervals: readonly Interval[]): number
     .map(([port]) => port);
 }
 
-/** @returns the hosts of those who listen on a port, if nothing else is in its way and they are few */
+/** @returns the hosts of those who listen on a port, if nothing else is in its way and these hosts are few */
 function onlyListenersOn(fleet: Fleet, port: number): Set<string> | undefined {
   const reasons = fleet.use.reasonsAgainst(port);
-  if (reasons === 0 || reasons > LISTENERS_MAX) return undefined;
+  if (reasons === 0) return undefined;
   const hosts = new Set<string>();
   let listeners = 0;
   for (const protocol of protocols) {
     for (const { value } of fleet.listeners(protocol, port)) {
       if (isContainerInternal(value)) continue;
       hosts.add(value.host);
+      if (hosts.size > HOSTS_MAX) return undefined;
       listeners++;
     }
   }

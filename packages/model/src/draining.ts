@@ -2,7 +2,7 @@ import type { Verdict } from './finding.ts';
 import type { Fleet } from './fleet.ts';
 import { formatInterval } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
-import { hostShareOf, openRanges, quotaOf, type Share, sharesOf, sizeOf } from './quota.ts';
+import { hostShareOf, nameOfShare, openRanges, quotaOf, type Share, sharesOf, sizeOf } from './quota.ts';
 import type { Range } from './range.ts';
 import { clipped } from './verdict.ts';
 
@@ -14,6 +14,9 @@ const RANGE_MIN = 100;
 /** Nothing is told of less: 80 % of the smallest quota, and of the smallest share of a host. */
 const PROJECT_MIN = 70;
 const HOST_MIN = 350;
+
+/** In the id of a finding, where else a range's name stands: no range can have it. */
+const OUTSIDE = '-';
 
 /** Whether a finding of this id stands. */
 export type Standing = (id: string) => boolean;
@@ -95,7 +98,8 @@ function usedUp(fleet: Fleet, range: Range, standing: Standing): Verdict[] {
 
 function heldBy(project: string, share: Share, standing: Standing): Verdict[] {
   const { range, held, most } = share;
-  const id = `draining:project:${range.name}:${project}`;
+  const told = nameOfShare(share);
+  const id = `draining:project:${range?.name ?? OUTSIDE}:${project}`;
   const part = partOf(share, standing(id) ? SHARE.clear : SHARE.raise);
   if (part === undefined) return [];
   return [
@@ -103,13 +107,13 @@ function heldBy(project: string, share: Share, standing: Standing): Verdict[] {
       ...verdict(
         id,
         held > most
-          ? `The project ${project} holds ${held} ports of ${told(range)}, and gets no more of it, since it may hold ${most}.`
-          : `The project ${project} holds ${part} of the ${most} ports that it may hold of ${told(range)}.`,
+          ? `The project ${project} holds ${held} ports of ${told}, and gets no more of it, since it may hold ${most}.`
+          : `The project ${project} holds ${part} of the ${most} ports that it may hold of ${told}.`,
       ),
       remedies: [
         `portolan ls --wide --project ${project} (what it holds)`,
         `portolan range set ${project} <ports> --owner ${project} (a range of its own)`,
-        raiseQuota(range),
+        ...(range === null ? [] : [raiseQuota(range)]),
       ],
     },
   ];
@@ -122,13 +126,13 @@ export function raiseQuota(range: Range): string {
 }
 
 /** In steps, so that not every port that comes or goes changes the finding. */
-function partOf({ held, most }: Share, from: number): string | undefined {
+function partOf({ held, most }: Pick<Share, 'held' | 'most'>, from: number): string | undefined {
   if (held < from * most) return undefined;
   return held >= most ? 'all' : `more than ${Math.floor((10 * held) / most) * 10} %`;
 }
 
 function told(range: Range): string {
-  return `the range ${range.name} (${formatInterval(range)})`;
+  return nameOfShare({ range });
 }
 
 function verdict(id: string, summary: string): Verdict {

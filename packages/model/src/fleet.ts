@@ -8,7 +8,7 @@ import { type Host, hostNameKey } from './host.ts';
 import { type Endpoint, type ServiceId, serviceId } from './identity.ts';
 import { listenerFingerprint } from './listener.ts';
 import { PlanIndex } from './plan-index.ts';
-import { HIGHEST_PORT, type Interval, type Protocol } from './port.ts';
+import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { PortTally } from './port-tally.ts';
 import { PortUse } from './port-use.ts';
@@ -155,12 +155,12 @@ export class Fleet {
     return this.#assignmentsByService.keys();
   }
 
-  /** The projects that hold ports. */
+  /** The projects that hold ports, or for which some rest. */
   projects(): MapIterator<string> {
     return this.#portsByProject.keys();
   }
 
-  /** The port numbers that a project holds, each counted once; `undefined` for none. */
+  /** The port numbers that a project holds or that rest for it, each counted once; `undefined` for none. */
   portsOf(project: string): PortTally | undefined {
     return this.#portsByProject.get(project);
   }
@@ -312,9 +312,10 @@ export class Fleet {
         break;
       }
       case 'resting': {
-        const { protocol, port } = held.value as RestingPort;
+        const { protocol, port, endpoint } = held.value as RestingPort;
         this.#resting[protocol][port] = held as Held<'resting'>;
         this.use.add(port);
+        this.#countPort(endpoint.project, port);
         break;
       }
       case 'block':
@@ -355,15 +356,16 @@ export class Fleet {
         const { protocol, port, lease, endpoint } = held.value as Assignment;
         this.#assignments[protocol][port] = undefined;
         this.use.remove(port);
-        this.#uncountPort(endpoint.project, protocol, port);
+        this.#uncountPort(endpoint.project, port);
         removeFrom(this.#assignmentsByService, serviceId(endpoint), held.key);
         if (lease) removeFrom(this.#leases, lease.id, held.key);
         break;
       }
       case 'resting': {
-        const { protocol, port } = held.value as RestingPort;
+        const { protocol, port, endpoint } = held.value as RestingPort;
         this.#resting[protocol][port] = undefined;
         this.use.remove(port);
+        this.#uncountPort(endpoint.project, port);
         break;
       }
       case 'block':
@@ -403,9 +405,11 @@ export class Fleet {
     ports.add(port);
   }
 
-  #uncountPort(project: string, protocol: Protocol, port: number): void {
-    const other = this.assignment(protocol === 'tcp' ? 'udp' : 'tcp', port);
-    if (other?.value.endpoint.project === project) return;
+  #uncountPort(project: string, port: number): void {
+    for (const each of protocols) {
+      if (this.assignment(each, port)?.value.endpoint.project === project) return;
+      if (this.resting(each, port)?.value.endpoint.project === project) return;
+    }
     const ports = this.#portsByProject.get(project);
     ports?.delete(port);
     if (ports?.size === 0) this.#portsByProject.delete(project);

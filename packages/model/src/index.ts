@@ -40,7 +40,7 @@ export * from './position.ts';
 export * from './problem.ts';
 export { isAtLeast, isEvidenceFor, nameByProof, type Proof, proofOf, proofs } from './proof.ts';
 export * from './public-key.ts';
-export { quotaOf, type Share, sharesOf } from './quota.ts';
+export { nameOfShare, quotaOf, type Share, sharesOf } from './quota.ts';
 export * from './range.ts';
 export * from './reads.ts';
 export * from './rules.ts';

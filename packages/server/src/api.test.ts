@@ -202,13 +202,27 @@ describe('the API over an embedded store', () => {
     const body = { project: 'shop', service: 'loser', ports: { default: 4300 }, token: mine.token };
     expect((await call<Reservation>('POST', '/v1/assignments/reassert', body)).body.port).toBe(4300);
     await call('POST', '/v1/assignments/release', { port: 4300 });
-    await reserve({ project: 'shop', service: 'winner', port: 4300 });
+    const theirs = (await reserve({ project: 'shop', service: 'winner', port: 4300 })).body;
     const lost = await call<Problem>('POST', '/v1/assignments/reassert', body);
     expect(lost.body).toMatchObject({ status: 409, code: 'assignment-lost', owner: 'shop/winner:default' });
     const findings = await call<Page<Finding>>('GET', '/v1/findings?kind=lost-assignment');
     expect(findings.body.items).toHaveLength(1);
     await reserve({ project: 'shop', service: 'loser', port: 4301 });
     expect((await call<Page<Finding>>('GET', '/v1/findings?kind=lost-assignment')).body.items).toHaveLength(0);
+
+    // The token of a grant, and not of one to whoever shows it.
+    const made = { ...body, service: 'never', token: theirs.token };
+    const refused = await call<Problem>('POST', '/v1/assignments/reassert', made);
+    expect(refused.body).toMatchObject({ status: 409, code: 'assignment-lost', finding: null });
+    expect((await call<Page<Finding>>('GET', '/v1/findings?kind=lost-assignment')).body.items).toHaveLength(0);
+  });
+
+  test('more ports than one grant can have are not taken back', async () => {
+    const ports = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`l${i}`, 4400 + i]));
+    const body = { project: 'shop', service: 'wide', ports, token: '1.1' };
+    const refused = await call<Problem>('POST', '/v1/assignments/reassert', body);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid-request' });
+    expect(refused.body.detail).toContain('at most 64 ports');
   });
 
   test('bad input is refused with what is wrong with it', async () => {

@@ -1,5 +1,5 @@
 import type { Endpoint, Protocol } from '@portolan/model';
-import { openLosses, resolvedLoss } from './commands/lost-finding.ts';
+import { endedFurtherLosses, openLosses, resolvedLoss } from './commands/lost-finding.ts';
 import type { Duty, Term } from './leader.ts';
 import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
@@ -25,7 +25,7 @@ export class LossesDuty implements Duty {
   async #settle(term: Term): Promise<void> {
     const { fleet } = this.#replica;
     const hasPort = (endpoint: Endpoint, protocol: Protocol) => fleet.assignmentOf(endpoint, protocol) !== undefined;
-    for (const held of openLosses(fleet, hasPort)) {
+    for (const held of [...openLosses(fleet, hasPort), ...endedFurtherLosses(fleet)]) {
       const conditions = [{ key: held.key, version: held.version }];
       await term.commit({ conditions, puts: [resolvedLoss(held)] });
     }

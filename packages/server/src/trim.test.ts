@@ -1,6 +1,7 @@
+import { declaredParty, type Finding, type Party, type ServiceId } from '@portolan/model';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Owned, surplus } from './trim.ts';
+import { causeOf, type Owned, surplus } from './trim.ts';
 
 const KEPT = 20;
 
@@ -57,4 +58,31 @@ test('a full trail is trimmed within a few turns of an event loop', () => {
   const began = performance.now();
   expect(surplus(trail, 10_000)).toHaveLength(2_000);
   expect(performance.now() - began).toBeLessThan(1_000);
+});
+
+test('who makes many findings loses its own history, and nobody else theirs', () => {
+  const declared = (project: string, service: string): Party =>
+    declaredParty(`${project}/${service}`, {
+      endpoint: { project, service, label: 'default', instance: 1 },
+      place: null,
+      since: null,
+    });
+  const seen = (host: string, service: ServiceId): Party => ({
+    ...declared('x', 'y'),
+    service,
+    claim: 'observed',
+    endpoint: null,
+    host: { id: host, name: host },
+  });
+  const cause = (kind: Finding['kind'], parties: Party[]) => causeOf({ kind, parties } as Finding);
+  const events = [
+    ...Array.from({ length: 30 }, () => cause('lost-assignment', [declared('shop', 'db')])),
+    ...Array.from({ length: 5_000 }, (_, n) => cause('lost-assignment', [declared('junk', `s${n}`)])),
+    // An agent may invent any project.
+    ...Array.from({ length: 5_000 }, (_, n) => cause('collision', [seen('evil', `q${n}/a`), seen('evil', `q${n}/b`)])),
+  ].map((owner, i) => ({ key: `${i}`.padStart(6, '0'), owner }));
+  const gone = new Set(surplus(events, 1_000));
+  const left = events.filter(({ key }) => !gone.has(key));
+  expect(left.filter(({ owner }) => owner === 'project shop')).toHaveLength(30);
+  expect(left.filter(({ owner }) => owner === 'project junk')).toHaveLength(485);
 });

@@ -1,4 +1,4 @@
-import { type EntryValue, type Fleet, key } from '@portolan/model';
+import { type EntryValue, type Finding, type Fleet, key } from '@portolan/model';
 import type { Logger } from 'pino';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
@@ -7,7 +7,7 @@ import type { Replica } from './replica.ts';
 export const KEPT = 10_000;
 const KEPT_FOR = 30 * 86_400_000;
 /** So many more may gather until the oldest go: trimming looks at all, so it is not done for each. */
-const SLACK = 2_000;
+export const SLACK = 2_000;
 const LOOK_EVERY = 60_000;
 
 /** What happened: who did what, and what became of findings. The ids of both begin with the time. */
@@ -77,9 +77,23 @@ function overdue(fleet: Fleet, trail: Trail): string[] {
   return [...aged, ...surplus(others, KEPT)];
 }
 
-/** An act is of the token that it was done with, or that a login was made with; a step of a finding is of that finding. */
+/**
+ * An act is of the token that it was done with, or that a login was made with; a step of a finding is of whoever it is
+ * about: anybody may cause any number of findings.
+ */
 function ownerOf(event: EntryValue<Trail>): string {
-  return 'finding' in event ? event.finding.id : (event.actor.parent ?? event.actor.id);
+  return 'finding' in event ? causeOf(event.finding) : (event.actor.parent ?? event.actor.id);
+}
+
+/**
+ * Who has a finding counted as its own. What is seen is told by the agent of a host, which may invent services of any
+ * project: so it is that host's. What is only declared is of its project.
+ */
+export function causeOf({ kind, parties }: Finding): string {
+  const seen = parties.find(({ claim, host }) => claim === 'observed' && host !== null);
+  if (seen) return `host ${seen.host!.id}`;
+  const endpoint = parties.find((party) => party.endpoint !== null)?.endpoint;
+  return endpoint ? `project ${endpoint.project}` : kind;
 }
 
 export interface Owned {

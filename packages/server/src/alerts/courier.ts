@@ -3,7 +3,7 @@ import { type Delivery, type Fleet, type Held, isWanted, isWatched, key } from '
 import type { Logger } from 'pino';
 import { put } from '../commands/entries.ts';
 import type { Term } from '../leader.ts';
-import { KEPT } from '../trim.ts';
+import { causeOf, KEPT, SLACK, surplus } from '../trim.ts';
 import { STANDS_FOR } from './payload.ts';
 import { type Outcome, send } from './post.ts';
 import { compareMarks, isAfter, type Mark, markOf, pendingFor } from './queue.ts';
@@ -129,12 +129,16 @@ export class Courier {
     this.#delivery = { ...this.#delivery, ...parts, done: markOf(held) };
   }
 
-  /** What the store has forgotten need not be held here for a receiver that takes nothing. */
+  /** What the store has forgotten need not be held here for a receiver that takes nothing. It forgets by the same rule. */
   #trim(): void {
-    if (this.#queue.length <= KEPT) return;
+    if (this.#queue.length <= KEPT + SLACK) return;
     const webhook = this.#fleet.get('webhook', key.webhook(this.#webhook))?.value;
     // The first one may be on its way.
-    const lost = this.#queue.splice(1, this.#queue.length - KEPT);
+    const [first, ...others] = this.#queue;
+    const owned = others.map(({ key, value }) => ({ key, owner: causeOf(value.finding) }));
+    const going = new Set(surplus(owned, KEPT));
+    const lost = others.filter((held) => going.has(held.key));
+    this.#queue = [first!, ...others.filter((held) => !going.has(held.key))];
     const dropped = lost.filter(({ value }) => webhook && isWanted(webhook, value)).length;
     this.#delivery = { ...this.#delivery, dropped: this.#delivery.dropped + dropped };
   }

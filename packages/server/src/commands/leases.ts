@@ -21,7 +21,17 @@ import {
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
-import { lostFinding, lostFindingId, openLosses, resolvedLoss } from './lost-finding.ts';
+import {
+  furtherLosses,
+  furtherLossesId,
+  isToldOfFurther,
+  LOSSES_MAX,
+  lostFinding,
+  lostFindingId,
+  mayBeLost,
+  openLosses,
+  resolvedLoss,
+} from './lost-finding.ts';
 import { endpointOf, fenced, type Reserver } from './reserve.ts';
 
 type RenewOutcome = RenewResponse['renewed'][number] | RenewResponse['lost'][number];
@@ -138,8 +148,8 @@ export class Leases {
   /**
    * Takes back the ports that a holder has under an old token, after an outage or a lost history.
    *
-   * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too. `fenced` when
-   * its own endpoint was granted the port anew, so that somebody holds it under a newer token
+   * @throws PortolanError `assignment-lost` when another one has a port by now; then there is a finding, too, if
+   * it may have had it. `fenced` when its own endpoint was granted the port anew, so that somebody holds it under a newer token
    * @param isGrant whether the token is that of a grant, and fences
    * @param onlyNew whether an endpoint that has ports is left as it stands
    */
@@ -178,24 +188,38 @@ export class Leases {
     }
   }
 
-  /** What was promised and cannot be kept is never lost silently: it becomes a finding. */
+  /**
+   * What was promised and cannot be kept is never lost silently: it becomes a finding. A token may be made up, though: so one
+   * that the history refutes makes none, and a project has only so many, and one that tells of all further ones.
+   */
   async #lost(request: ReassertRequest, wanted: [string, number][], cause: PortolanError): Promise<PortolanError> {
     const port = typeof cause.data.port === 'number' ? cause.data.port : wanted[0]![1];
     const label = wanted.find(([, each]) => each === port)?.[0] ?? wanted[0]![0];
     const { protocol, token } = request;
     const endpoint = endpointOf(request, label);
+    const loss = { endpoint, protocol, port, token, why: cause.message };
     const owner = this.#fleet.assignment(protocol, port)?.value;
-    await this.#executor.execute<void>(() => {
-      const loss = { endpoint, protocol, port, token, why: cause.message };
-      const { put, condition } = lostFinding(this.#fleet, loss, new Date().toISOString());
-      return { alternatives: [alternative({ conditions: [condition], puts: [put] })], answer: () => undefined };
+    const finding = await this.#executor.execute<string | null>(() => {
+      if (!mayBeLost(this.#fleet, loss)) return { result: null };
+      const now = new Date().toISOString();
+      const id = lostFindingId(endpoint, protocol);
+      const open = openLosses(this.#fleet, ({ project }) => project === endpoint.project);
+      if (open.length >= LOSSES_MAX && !open.some(({ value }) => value.id === id)) {
+        if (isToldOfFurther(this.#fleet, endpoint.project)) return { result: furtherLossesId(endpoint.project) };
+        return this.#told(furtherLosses(this.#fleet, endpoint.project, now), furtherLossesId(endpoint.project));
+      }
+      return this.#told(lostFinding(this.#fleet, loss, now), id);
     });
     return new PortolanError(
       'assignment-lost',
       `${formatEndpoint(endpoint)} cannot get ${protocol} port ${port} back: ${cause.message}`,
-      { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding: lostFindingId(endpoint, protocol) },
+      { port, owner: owner ? formatEndpoint(owner.endpoint) : null, finding },
       { cause },
     );
+  }
+
+  #told({ put, condition }: { put: Put; condition: Condition }, id: string): Plan<string> {
+    return { alternatives: [alternative({ conditions: [condition], puts: [put] })], answer: () => id };
   }
 
   #matching(request: ReleaseRequest): Held<'assignment'>[] {

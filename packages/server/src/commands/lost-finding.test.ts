@@ -1,10 +1,10 @@
-import { type Endpoint, key, ReserveRequest } from '@portolan/model';
+import { type Endpoint, formatVersion, key, ReserveRequest, revisionOf } from '@portolan/model';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { alternative } from './entries.ts';
-import { lostFinding, lostFindingId } from './lost-finding.ts';
+import { furtherLossesId, LOSSES_MAX, lostFinding, lostFindingId } from './lost-finding.ts';
 
 const patient = { timeout: 60_000, interval: 20 };
 let coordinator: Coordinator;
@@ -47,4 +47,45 @@ test('what was lost and is no longer needed can be released', async () => {
   await expect(coordinator.leases.release({ project: 'p', service: 'over' })).rejects.toMatchObject({
     code: 'not-found',
   });
+});
+
+test('whatever tokens a client shows, its project has only so many open losses, and one for all further ones', async () => {
+  const lose = (n: number) =>
+    coordinator.leases.reassert({
+      project: 'junk',
+      service: `s${n}`,
+      instance: 1,
+      protocol: 'tcp',
+      ports: { default: 22 },
+      token: '1.1',
+    });
+  const open = () =>
+    Array.from(coordinator.fleet.all('finding'), ({ value }) => value).filter(
+      ({ id, state }) => state !== 'resolved' && /^lost-assignment:(?:further:junk$|tcp:junk\/)/.test(id),
+    );
+  for (let n = 0; n < LOSSES_MAX; n++) {
+    await expect(lose(n)).rejects.toMatchObject({ code: 'assignment-lost' });
+  }
+  expect(open()).toHaveLength(LOSSES_MAX);
+  const further = furtherLossesId('junk');
+  for (let n = 0; n < 20; n++) {
+    await expect(lose(LOSSES_MAX + n)).rejects.toMatchObject({ code: 'assignment-lost', data: { finding: further } });
+  }
+  expect(open()).toHaveLength(LOSSES_MAX + 1);
+  // Once there is room again, the next ones are told by themselves.
+  await coordinator.leases.release({ project: 'junk', service: 's0' });
+  await vi.waitFor(() => expect(open()).toHaveLength(LOSSES_MAX - 1), patient);
+});
+
+test('a token that the history would show makes no finding', async () => {
+  const { epoch, position } = coordinator.fleet;
+  const lost = coordinator.leases.reassert({
+    project: 'made',
+    service: 'up',
+    instance: 1,
+    protocol: 'tcp',
+    ports: { default: 22 },
+    token: formatVersion(epoch, revisionOf(position)),
+  });
+  await expect(lost).rejects.toMatchObject({ code: 'assignment-lost', data: { finding: null } });
 });

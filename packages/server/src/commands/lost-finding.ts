@@ -8,6 +8,7 @@ import {
   type Held,
   key,
   type Protocol,
+  revisionOf,
   serviceId,
 } from '@portolan/model';
 import type { Condition, Put } from '../store/store.ts';
@@ -24,8 +25,77 @@ export interface Loss {
   readonly why: string;
 }
 
+/** Open losses of one project that are told each by itself. */
+export const LOSSES_MAX = 100;
+
+/**
+ * Whether what is missed was promised at all, as far as can be told: a token of the history that stands is good if the audit
+ * trail has that very grant. Of another history nobody knows.
+ */
+export function mayBeLost(fleet: Fleet, { endpoint, protocol, port, token }: Loss): boolean {
+  const [epoch, revision] = token.split('.').map(Number);
+  if (epoch !== fleet.epoch || revision! > revisionOf(fleet.position)) return true;
+  const granted = key.assignment(protocol, port);
+  const holder = formatEndpoint(endpoint);
+  for (const { version, value } of fleet.all('audit')) {
+    if (version === token) return value.targets.some((target) => target.key === granted && target.of === holder);
+  }
+  return false;
+}
+
 export function lostFindingId(endpoint: Endpoint, protocol: string): string {
   return `lost-assignment:${protocol}:${formatEndpoint(endpoint)}`;
+}
+
+export function furtherLossesId(project: string): string {
+  return `lost-assignment:further:${project}`;
+}
+
+/** Whether the finding stands that tells of all further losses of a project. */
+export function isToldOfFurther(fleet: Fleet, project: string): boolean {
+  const held = fleet.get('finding', key.finding(furtherLossesId(project)));
+  return held !== undefined && held.value.state !== 'resolved';
+}
+
+/** The one finding for what a project lost beyond `LOSSES_MAX`. */
+export function furtherLosses(fleet: Fleet, project: string, now: string): { put: Put; condition: Condition } {
+  const id = furtherLossesId(project);
+  const finding: Finding = {
+    id,
+    kind: 'lost-assignment',
+    severity: 'error',
+    class: null,
+    maskedBy: null,
+    protocol: null,
+    port: null,
+    parties: [],
+    summary: `The project ${project} lost more than ${LOSSES_MAX} ports, or a client of it says so; the further ones are not told one by one.`,
+    remedies: [
+      `portolan ls --wide --project ${project} (what it still holds)`,
+      `portolan release ${project}/<service> (each that is no longer needed)`,
+    ],
+    state: 'open',
+    firstSeen: now,
+    lastChanged: now,
+  };
+  return {
+    put: put<'finding'>(key.finding(id), finding),
+    condition: { key: key.finding(id), version: fleet.version('finding', key.finding(id)) },
+  };
+}
+
+/** The findings of further losses whose projects have fewer open losses than are told by themselves. */
+export function endedFurtherLosses(fleet: Fleet): Held<'finding'>[] {
+  const open = new Map<string, number>();
+  for (const { value } of openLosses(fleet, () => true)) {
+    const { project } = value.parties[0]!.endpoint!;
+    open.set(project, (open.get(project) ?? 0) + 1);
+  }
+  return Array.from(fleet.all('finding')).filter(({ value: { id, state } }) => {
+    const [kind, what, project] = id.split(':');
+    if (kind !== 'lost-assignment' || what !== 'further' || state === 'resolved') return false;
+    return (open.get(project!) ?? 0) < LOSSES_MAX;
+  });
 }
 
 /** The finding that tells of a loss, to be written if it is still as the fleet shows it. */

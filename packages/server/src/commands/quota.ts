@@ -6,6 +6,7 @@ import {
   formatInterval,
   HIGHEST_PORT,
   type Interval,
+  nameOfShare,
   type Obstacle,
   PortolanError,
   PortSet,
@@ -41,16 +42,23 @@ export class Quotas {
 
   /** @param count ports that are asked for @throws PortolanError `quota` when the project may be given none of the field */
   allowed({ project, port }: Pick<ReserveRequest, 'project' | 'port'>, count: number, field: Field): Allowed {
+    const fleet = this.#fleet();
     const pending = this.#pending.get(project) ?? 0;
-    const full = sharesOf(this.#fleet(), project).filter(({ held, most }) => held + pending + count > most);
+    // What is asked for by its number may be its own already: on the other protocol, or since it rests for it.
+    const has = port === undefined ? 0 : (fleet.portsOf(project)?.countIn({ from: port, to: port + count - 1 }) ?? 0);
+    const full = sharesOf(fleet, project).filter(({ held, most }) => held + pending + count - has > most);
     const [first] = full;
-    if (first === undefined) return { field, obstacle: () => null, exhausted: () => undefined };
+    if (first === undefined || has === count) return { field, obstacle: () => null, exhausted: () => undefined };
     const shareOf = (start: number) =>
-      full.find(({ range }) => contains(range, start) || contains(range, start + count - 1));
+      full.find(({ intervals }) =>
+        intervals.some((each) => contains(each, start) || contains(each, start + count - 1)),
+      );
     const taken = port === undefined ? undefined : shareOf(port);
     if (taken) throw quotaReached(project, count, taken);
-    const intervals = full.reduce<readonly Interval[]>((left, { range }) => without(left, range), field.intervals);
-    const inField = full.find(({ range }) => field.intervals.some((each) => without([each], range)[0] !== each));
+    const intervals = full.flatMap((share) => share.intervals).reduce<readonly Interval[]>(without, field.intervals);
+    const inField = full.find((share) =>
+      field.intervals.some((each) => share.intervals.some((part) => without([each], part)[0] !== each)),
+    );
     if (intervals.length === 0 && port === undefined && inField) throw quotaReached(project, count, inField);
     return {
       field: { ...field, intervals },
@@ -98,11 +106,13 @@ export class Quotas {
   }
 }
 
-function quotaReached(project: string, count: number, { range, held, most }: Share): PortolanError {
+function quotaReached(project: string, count: number, share: Share): PortolanError {
+  const { range, held, most } = share;
   const asked = count === 1 ? '' : `, and asks for ${count} more`;
+  const raise = range === null ? '' : ` or raise the quota (${raiseQuota(range)})`;
   return new PortolanError(
     'quota',
-    `the project ${project} holds ${held} of the ${most} ports that one project may hold of the range ${range.name} (${formatInterval(range)})${asked}. Release some (portolan ls --wide --project ${project}), or have an operator give it a range of its own (portolan range set ${project} <ports> --owner ${project}) or raise the quota (${raiseQuota(range)})`,
-    { project, range: range.name, held, quota: most },
+    `the project ${project} holds ${held} of the ${most} ports that one project may hold of ${nameOfShare(share)}${asked}. Release some (portolan ls --wide --project ${project}), or have an operator give it a range of its own (portolan range set ${project} <ports> --owner ${project})${raise}`,
+    { project, range: range?.name ?? null, held, quota: most },
   );
 }
