@@ -290,20 +290,20 @@ export class GossipDuty {
   }
 
   /**
-   * Coordinators that gossip names are tried, too, when those named by hand fail. Any member may name one, so it is shown
-   * this agent's token only after it has proved to be of the fleet. What another machine calls its loopback, or all its
-   * addresses, is none here.
+   * Coordinators that gossip names are tried, too, when those named by hand fail; one that it cannot hear may still answer
+   * calls. Any member may name one, so it counts only after it has proved to be of the fleet. What another machine calls
+   * its loopback, or all its addresses, is none here.
    */
   #learn({ gossip }: SheetCluster): void {
     if (this.#options.gossip.cluster !== undefined) return;
     const urls = gossip.members().flatMap(({ status, tags, address }) => {
-      const url = status === 'alive' && isCoordinator(tags) ? URL.parse(tags.api ?? '') : null;
+      const url = (status === 'alive' || status === 'failed') && isCoordinator(tags) ? URL.parse(tags.api ?? '') : null;
       if (!url || !/^https?:$/.test(url.protocol) || /^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) return [];
       return isLoopback(url.hostname) && !isLoopback(address.host) && address.host !== gossip.address.host
         ? []
         : [url.origin];
     });
-    if (urls.length > 0) this.#options.gossip.coordinator.learn(urls, this.#isOurs);
+    this.#options.gossip.coordinator.learn(urls, this.#isOurs);
   }
 
   readonly #isOurs: IsOurs = async (url, ask) => {

@@ -105,7 +105,10 @@ function readCommand(pid: number, argv: readonly string[]): string {
 }
 
 /** The effective user, who owns the directory of the process (not always what is in it). */
+/** The effective one. The owner of /proc/<pid> is root's for whatever process declares itself undumpable. */
 function readUid(pid: number): number | null {
+  const uid = /^Uid:\t\d+\t(\d+)/m.exec(readProcFile(`/proc/${pid}/status`)?.toString('latin1') ?? '')?.[1];
+  if (uid !== undefined) return Number(uid);
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
 }
 

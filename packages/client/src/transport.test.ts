@@ -1,5 +1,5 @@
 import { PortolanError, type ProblemCode } from '@portolan/model';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { connect } from './connect.ts';
 import { fakeCoordinator } from './fake-coordinator.ts';
 
@@ -61,28 +61,47 @@ describe('a client of several coordinators', () => {
   test('shows one that it learned of no token before that one has proved to be of the fleet, and again after a failure', async () => {
     let fails = false;
     await using other = await fakeCoordinator(() => (fails ? { status: 503 } : { body: page }));
+    const stranger = connect({ url: await nobody(), token: 't', patience: 0 });
+    stranger.learn([other.url], async () => false);
+    await expect(stranger.hosts()).rejects.toMatchObject({ code: 'unreachable' });
+    expect(other.asked).toEqual([]);
+
     let proofs = 0;
-    let proves = false;
+    let proves = true;
     const client = connect({ url: await nobody(), token: 't', patience: 0 });
     client.learn([other.url], async () => {
       proofs++;
       return proves;
     });
-    await expect(client.hosts()).rejects.toMatchObject({
-      code: 'unreachable',
-      message: expect.stringContaining('did not prove'),
-    });
-    expect(other.asked).toEqual([]);
-    proves = true;
     await client.hosts();
     await client.hosts();
-    expect([proofs, other.asked.length]).toEqual([2, 2]);
+    expect([proofs, other.asked.length]).toEqual([1, 2]);
     fails = true;
     await expect(client.hosts()).rejects.toBeDefined();
     fails = false;
     proves = false;
-    await expect(client.hosts()).rejects.toMatchObject({ code: 'unreachable' });
-    expect(other.asked).toHaveLength(3);
+    await expect(client.hosts()).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('did not prove'),
+    });
+    expect([proofs, other.asked.length]).toEqual([2, 3]);
+  });
+
+  test('finds the one that is of the fleet among many invented ones, and those that never answer hold up nothing', async () => {
+    await using alive = await fakeCoordinator(() => ({ body: page }));
+    await using stuck = await fakeCoordinator(() => 'hang');
+    const invented = Array.from({ length: 100 }, (_, i) => `${stuck.url}/${i}`);
+    const client = connect({ url: [await nobody(), stuck.url], token: 't', patience: 0, timeout: 500 });
+    client.learn([...invented, alive.url], async (url) => url === alive.url);
+    await vi.waitFor(async () => expect(await client.isReady()).toBe(true), 10_000);
+    const begun = performance.now();
+    expect(await client.isReady()).toBe(true);
+    expect(performance.now() - begun).toBeLessThan(1_500);
+    await client.hosts();
+    expect(client.url).toBe(alive.url);
+    client.learn(invented, async () => false);
+    expect(client.url).not.toBe(alive.url);
+    expect(stuck.asked.filter(({ path }) => /^\/\d/.test(path))).toEqual([]);
   });
 
   test('asks nobody any more once it was told to end', async () => {

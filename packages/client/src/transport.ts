@@ -2,6 +2,7 @@ import { CoordinatorProof, PortolanError, type ProofRequest, TIMEOUT_HEADER, TIM
 import { backoff, pause } from './backoff.ts';
 import { Failure, inDoubt, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
 import { tryJson } from './json.ts';
+import { LearnedUrls } from './learned-urls.ts';
 
 /** One call of the HTTP API. */
 export interface Call {
@@ -36,10 +37,7 @@ export interface TransportOptions {
 /** An answer larger than this is refused rather than read into memory. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
-/** Coordinators that are tried in turn. */
-const URLS_MAX = 32;
-/** How long a proof counts, and how long whoever answers may take for it, ms. */
-const PROVED_FOR = 10_000;
+/** How long one may take for a proof, and to say whether it is ready, ms. */
 const PROOF_WITHIN = 5_000;
 const READY_WITHIN = 2_000;
 
@@ -55,15 +53,15 @@ const RETRY_CAP = 2_000;
 /** Sends calls to whichever coordinator works, and stays with it. */
 export class Transport {
   readonly #options: TransportOptions;
-  readonly #urls: string[];
-  /** Those that were not named by hand, and when they proved last to be of this fleet, ms; 0: never. */
-  readonly #learned = new Map<string, number>();
+  readonly #learned: LearnedUrls;
   #isOurs: IsOurs = async () => false;
-  #current = 0;
+  #current: string;
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    this.#urls = [...options.urls];
+    this.#current = options.urls[0] as string;
+    const ask = async (url: string) => this.#isOurs(url, (request) => this.#askForProof(url, request));
+    this.#learned = new LearnedUrls(ask, options.signal);
   }
 
   get token(): string {
@@ -72,47 +70,53 @@ export class Transport {
 
   /** The coordinator that the next call goes to. */
   get url(): string {
-    return this.#urls[this.#current] as string;
+    const urls = this.#urls;
+    return urls.includes(this.#current) ? this.#current : (urls[0] as string);
+  }
+
+  /** Those named by hand, and those learned that have proved to be of this fleet. */
+  get #urls(): readonly string[] {
+    return [...this.#options.urls, ...this.#learned.proven];
   }
 
   /**
-   * Further coordinators, which are tried when those named at the beginning fail. Those that are known stay. They are
-   * shown the token only after they have proved to be of this fleet, and again when they failed meanwhile.
+   * All further coordinators that others name, instead of those that they named before. Each is asked for a proof; those
+   * that give it are tried when those named by hand fail. They are shown the token only while that proof is fresh, and
+   * have to prove anew when they failed meanwhile.
    */
   learn(urls: readonly string[], isOurs: IsOurs): void {
     this.#isOurs = isOurs;
-    for (const url of urls) {
-      if (this.#urls.includes(url) || this.#urls.length >= URLS_MAX) continue;
-      this.#urls.push(url);
-      this.#learned.set(url, 0);
-    }
+    this.#learned.name(urls.filter((url) => !this.#options.urls.includes(url)));
   }
 
   /** Turns to the next coordinator, unless another call already turned away from `url`. */
   passOver(url: string): void {
-    if (this.#learned.has(url)) this.#learned.set(url, 0);
-    if (this.url === url) this.#current = (this.#current + 1) % this.#urls.length;
+    this.#learned.doubt(url);
+    if (this.url !== url) return;
+    const urls = this.#urls;
+    this.#current = urls[(urls.indexOf(url) + 1) % urls.length] as string;
   }
 
   /** Whether the coordinator may be shown the token: it was named by hand, or has proved to be of this fleet. */
   async isTrusted(url: string): Promise<boolean> {
-    const proved = this.#learned.get(url);
-    if (proved === undefined) return true;
-    if (proved > 0 && performance.now() - proved < PROVED_FOR) return true;
-    const isOurs = await this.#isOurs(url, (request) => this.#askForProof(url, request)).catch(() => false);
-    this.#learned.set(url, isOurs ? performance.now() : 0);
-    return isOurs;
+    return this.#options.urls.includes(url) || this.#learned.isTrusted(url);
   }
 
-  /** Whether a coordinator answers that can take commands; none is shown the token. */
+  /** Whether a coordinator answers that can take commands; none is shown the token. One that is slow holds up nothing. */
   async isReady(): Promise<boolean> {
-    for (const url of this.#urls) {
-      const signal = AbortSignal.timeout(READY_WITHIN);
-      const answer = await this.#options.fetch(`${url}/readyz`, { redirect: 'error', signal }).catch(() => undefined);
-      await answer?.body?.cancel();
-      if (answer?.status === 200 && (await this.isTrusted(url))) return true;
-    }
-    return false;
+    const found = new AbortController();
+    const signal = AbortSignal.any([found.signal, AbortSignal.timeout(READY_WITHIN)]);
+    const asked = this.#urls.map(async (url) => {
+      const answer = await this.#options.fetch(`${url}/readyz`, { redirect: 'error', signal });
+      await answer.body?.cancel();
+      if (answer.status !== 200 || !(await this.isTrusted(url))) throw new Error('not ready');
+    });
+    const isReady = await Promise.any(asked).then(
+      () => true,
+      () => false,
+    );
+    found.abort();
+    return isReady;
   }
 
   async #askForProof(url: string, request: ProofRequest): Promise<CoordinatorProof> {
@@ -132,15 +136,20 @@ export class Transport {
    * speaks of all attempts
    */
   async send(call: Call): Promise<unknown> {
-    const urls = this.#urls;
     const patience = call.patience ?? this.#options.patience;
     const started = performance.now();
     const tried = new Map<string, string>();
     let doubtful = false;
-    for (let attempt = 1; ; attempt++) {
-      const url = this.url;
+    // In each round every one is tried once, though other calls turn to others and the list changes meanwhile.
+    let round = new Set<string>();
+    for (let rounds = 0; ; ) {
+      const url = round.has(this.url) ? (this.#urls.find((each) => !round.has(each)) ?? this.url) : this.url;
       const attempted = await this.#attempt(url, call);
-      if (!(attempted instanceof Failure)) return attempted.answer;
+      if (!(attempted instanceof Failure)) {
+        this.#current = url;
+        return attempted.answer;
+      }
+      round.add(url);
 
       tried.set(url, attempted.reason);
       if (attempted.lasting) {
@@ -151,12 +160,10 @@ export class Transport {
       // To read does nothing that could have been done.
       doubtful ||= !attempted.undone && call.method !== 'GET';
       this.passOver(url);
-      if (attempt % urls.length !== 0) continue;
+      if (this.#urls.some((each) => !round.has(each))) continue;
 
-      const wait = Math.max(
-        attempted.retryAfter,
-        backoff(attempt / urls.length - 1, RETRY_BASE, RETRY_CAP, Math.random()),
-      );
+      round = new Set();
+      const wait = Math.max(attempted.retryAfter, backoff(rounds++, RETRY_BASE, RETRY_CAP, Math.random()));
       if (performance.now() - started + wait > patience) {
         const error = attempted.error ?? unreachable(tried);
         throw doubtful ? inDoubt(error) : error;
