@@ -174,6 +174,20 @@ describe('whoever does not belong', () => {
 });
 
 describe('a node', () => {
+  test('that loses a conflict of names stops, or goes on where votes prove nothing', async () => {
+    const nodes = await cluster();
+    const [stopping, going] = [await start('c'), await start('c', { stopOnConflict: false })];
+    for (const node of [stopping, going]) await node.join([at(nodes[0]!), at(nodes[1]!)]);
+    const lost = { type: 'conflict', name: 'c', lost: true };
+    await vi.waitFor(() => {
+      for (const node of [stopping, going]) expect(node.events).toContainEqual(expect.objectContaining(lost));
+    }, PATIENCE);
+    expect(() => stopping.broadcast(bytes('x'))).not.toThrow();
+    await expect(stopping.ping('a')).rejects.toThrow(/stopped|left/);
+    expect(await going.ping('a')).toBeGreaterThan(0);
+    expect(going.logged.join()).toContain('goes on');
+  });
+
   test('whose seed is not there yet finds it when it is', async () => {
     const late = await start('late', { bind: { host: '127.0.0.1', port: 0 } });
     const { address } = late;

@@ -38,6 +38,8 @@ export interface GossipOptions {
   readonly verifyOutgoing?: boolean;
   /** Whether to compress what gets smaller by it; true by default. */
   readonly compress?: boolean;
+  /** False: a node whose name most members hold for another's goes on all the same. True by default, as with Serf. */
+  readonly stopOnConflict?: boolean;
   /** Networks that members' addresses and incoming streams must be of, such as `10.0.0.0/8`. Empty: all. */
   readonly allow?: readonly string[];
   /** What others are told of this node; all together up to 512 bytes. */

@@ -225,7 +225,10 @@ export class GossipNode implements Gossip {
   #happened(event: GossipEvent): void {
     this.#attempt(() => this.#options.delegate?.event?.(event));
     if (event.type !== 'conflict' || !event.lost) return;
-    this.#log(`${this.name} is another node's name, say most members: this one stops`);
+    const { stopOnConflict = true } = this.#options;
+    const next = stopOnConflict ? 'this one stops' : 'this one goes on; give one of the two another name';
+    this.#log(`${this.name} is another node's name, say most members: ${next}`);
+    if (!stopOnConflict) return;
     this.stop().catch((error) => this.#log(`it did not stop well: ${error}`));
   }
 

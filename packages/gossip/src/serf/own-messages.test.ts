@@ -17,6 +17,7 @@ function create(name: string, sequence = 1): OwnMessages {
   return new OwnMessages({
     name,
     sequence,
+    highest: () => 1_000_000,
     transmits: () => 1,
     isMember: (origin) => origin !== 'stranger',
     deliver: (payload, from) => delivered.push(`${from} ${text(payload)}`),
@@ -67,6 +68,18 @@ describe('a broadcast', () => {
     again.send(bytes('after'));
     for (const each of waiting(again)) node.heard(each);
     expect(delivered).toEqual(['a before', 'a after']);
+  });
+
+  test('in the name of another does not silence it: it counts on from there, and nobody takes numbers out of reach', () => {
+    const sender = create('a');
+    const forged = Array.from({ length: 1_100 }, (_, i) => message(900_000 + i, 'no', 'k'));
+    const beyond = Array.from({ length: 1_100 }, (_, i) => message(Number.MAX_SAFE_INTEGER - 2_000 + i, 'no', 'k'));
+    for (const each of [...forged, ...beyond]) for (const hearer of [node, sender]) hearer.heard(each);
+    delivered = [];
+    waiting(sender);
+    sender.send(bytes('real'), 'k');
+    for (const each of waiting(sender)) node.heard(each);
+    expect(delivered).toEqual(['a real']);
   });
 
   test('of nobody who is a member is not taken, and may be when it is one', () => {

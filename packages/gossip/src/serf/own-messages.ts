@@ -13,6 +13,8 @@ export interface OwnMessagesOptions {
   readonly name: string;
   /** Begins above all numbers of former lives of this node. */
   readonly sequence: number;
+  /** Numbers above it are made up; none is unless told otherwise. */
+  readonly highest?: () => number;
   /** How often each is sent. */
   readonly transmits: () => number;
   /** Whether there is such a member: from others nothing is taken. */
@@ -53,7 +55,10 @@ export class OwnMessages {
   heard(message: Uint8Array): void {
     const { value: header, body } = MESSAGES.ownBroadcast.split(message);
     const { origin, sequence, key } = header;
-    const { name, isMember, deliver } = this.#options;
+    const { name, highest = () => Number.MAX_SAFE_INTEGER - 1, isMember, deliver } = this.#options;
+    if (sequence > highest()) return;
+    // Who speaks in this node's name counts on for it: what it says itself must go above, or nobody would take it.
+    if (origin === name) this.#sequence = Math.max(this.#sequence, sequence + 1);
     if (origin === name || !isMember(origin) || message.length > SIZE_LIMIT) return;
     const heard = this.#heard.get(origin) ?? new Heard();
     this.#heard.set(origin, heard);

@@ -114,6 +114,10 @@ describe('a question', () => {
     expect(node.asked).toHaveLength(1);
     expect(node.broadcasts).toHaveLength(1);
     expect(node.queries.time.time).toBe(4);
+    // With a time that nobody has counted to it is none, and the next one is heard as ever.
+    const forged = { ...MESSAGES.query.decode(query), lTime: Number.MAX_SAFE_INTEGER - 1 };
+    node.queries.heard(forged, MESSAGES.query.encode(forged));
+    expect([node.asked.length, node.queries.time.time]).toEqual([1, 4]);
     const kept = { ...MESSAGES.query.decode(query), id: 8, flags: 2 };
     node.queries.heard(kept, MESSAGES.query.encode(kept));
     expect([node.asked.length, node.broadcasts.length]).toEqual([2, 1]);

@@ -135,7 +135,7 @@ export class Queries {
 
   /** A question that came by gossip, or of this node itself; it is passed on if it is new. @param message the same */
   heard(query: Query, message: Uint8Array): void {
-    this.time.witness(query.lTime);
+    if (!this.time.witness(query.lTime)) return;
     if (!this.#past.add(query.lTime, query.id, this.time.time)) return;
     if ((query.flags & QUERY_FLAGS.keepToYourself) === 0) this.#options.broadcast(message);
     if (!isMeant(query.filters, this.#options.self())) return;
@@ -155,8 +155,9 @@ export class Queries {
     running.check();
   }
 
-  merge(queryLTime: number): void {
-    if (queryLTime > 0) this.time.witness(queryLTime - 1);
+  /** @param isNewcomer this node joins the other's cluster */
+  merge(queryLTime: number, isNewcomer: boolean): void {
+    this.time.meet(queryLTime, isNewcomer);
   }
 
   /** Ends the wait of all questions of this node with what they have. */

@@ -135,6 +135,9 @@ describe('this node', () => {
     expect(leave(5, 'self')).toBe(false);
     expect([refuted, status('self')]).toEqual([1, 'alive']);
     expect(roster.time.time).toBe(6);
+    // With a time beyond which it could not deny it, it is nobody's word.
+    for (const name of ['self', 'a']) expect(leave(Number.MAX_SAFE_INTEGER, name)).toBe(false);
+    expect([refuted, status('self'), status('a'), roster.time.time]).toEqual([1, 'alive', 'alive', 6]);
     roster.leaving = true;
     expect(leave(6, 'self')).toBe(true);
     expect([refuted, status('self')]).toEqual([1, 'leaving']);

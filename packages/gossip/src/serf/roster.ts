@@ -124,7 +124,7 @@ export class Roster {
 
   /** @returns whether it was news, to be passed on */
   leaveIntent({ lTime, node, prune }: LeaveIntent): boolean {
-    this.time.witness(lTime);
+    if (!this.time.witness(lTime)) return false;
     const entry = this.#entries.get(node);
     if (!entry) return this.#keepEarly(node, 'leave', lTime);
     if (lTime <= entry.statusTime) return false;
@@ -147,7 +147,7 @@ export class Roster {
 
   /** @returns whether it was news, to be passed on */
   joinIntent({ lTime, node }: JoinIntent): boolean {
-    this.time.witness(lTime);
+    if (!this.time.witness(lTime)) return false;
     const entry = this.#entries.get(node);
     if (!entry) return this.#keepEarly(node, 'join', lTime);
     if (lTime <= entry.statusTime) return false;
@@ -170,8 +170,9 @@ export class Roster {
     return { lTime: this.time.time, statusLTimes, leftMembers };
   }
 
-  merge({ lTime, statusLTimes, leftMembers }: SerfState): void {
-    if (lTime > 0) this.time.witness(lTime - 1);
+  /** @param isNewcomer this node joins the other's cluster */
+  merge({ lTime, statusLTimes, leftMembers }: SerfState, isNewcomer = false): void {
+    this.time.meet(lTime, isNewcomer);
     const left = new Set(leftMembers);
     // First, for what they say is older than what the others have witnessed.
     for (const node of left) this.leaveIntent({ lTime: statusLTimes.get(node) ?? 0, node, prune: false });

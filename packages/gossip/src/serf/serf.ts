@@ -66,6 +66,8 @@ const QUEUE_LIMIT = 4_096;
  */
 const MORE_TRANSMITS = 2;
 const REAP_INTERVAL = 15_000;
+/** Numbers of broadcasts begin with the clock of their node, and clocks differ, ms. */
+const SEQUENCE_AHEAD_MAX = 3_600_000;
 
 /** What Serf adds to memberlist: why somebody is gone, tags, events, queries, and the keyring of the whole cluster. */
 export class Serf implements Delegate {
@@ -123,6 +125,7 @@ export class Serf implements Delegate {
     this.own = new OwnMessages({
       name,
       sequence: Math.floor(wallClock() * 1_000),
+      highest: () => (wallClock() + SEQUENCE_AHEAD_MAX) * 1_000,
       transmits: () => core.transmits(MORE_TRANSMITS),
       isMember: (origin) => this.roster.get(origin) !== undefined,
       deliver: options.message,
@@ -176,9 +179,10 @@ export class Serf implements Delegate {
     }
     try {
       const state = MESSAGES.state.decode(bytes);
-      this.roster.merge(state);
-      this.events.merge(state, join && this.joining);
-      this.queries.merge(state.queryLTime);
+      const isNewcomer = join && this.joining;
+      this.roster.merge(state, isNewcomer);
+      this.events.merge(state, isNewcomer);
+      this.queries.merge(state.queryLTime, isNewcomer);
       if (state.appState.length > 0) this.#options.mergeAppState(state.appState);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
@@ -282,7 +286,8 @@ export class Serf implements Delegate {
     const { name, core, event } = this.#options;
     try {
       const { answers } = await this.queries.send(CONFLICT_QUERY, new TextEncoder().encode(name));
-      event({ type: 'conflict', name, other, lost: isLost(answers, core.self()) });
+      const votes = answers.filter(({ from }) => from !== name && this.roster.get(from)?.status === 'alive');
+      event({ type: 'conflict', name, other, lost: isLost(votes, core.self()) });
     } catch {
       // This node was stopped.
     } finally {

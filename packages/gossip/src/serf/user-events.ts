@@ -69,8 +69,8 @@ export class UserEvents {
 
   /** @param isOld this node is joining: what happened before is of no interest to it */
   merge({ eventLTime, events }: SerfState, isOld: boolean): void {
-    if (eventLTime > 0) this.time.witness(eventLTime - 1);
-    if (isOld) this.#since = Math.max(this.#since, eventLTime);
+    this.time.meet(eventLTime, isOld);
+    if (isOld) this.#since = Math.max(this.#since, Math.min(eventLTime, this.time.time));
     for (const { lTime, events: same } of events) {
       for (const { name, payload } of same) this.#take({ lTime, name, payload, coalesce: false });
     }
@@ -84,7 +84,7 @@ export class UserEvents {
   #take(event: UserEvent): boolean {
     const { lTime, name, payload, coalesce } = event;
     if (name.length + payload.length > HEARD_LIMIT) return false;
-    this.time.witness(lTime);
+    if (!this.time.witness(lTime)) return false;
     if (lTime < this.#since) return false;
     if (!this.#past.add(lTime, { name, payload }, this.time.time)) return false;
     if (coalesce) this.#held.add(event);

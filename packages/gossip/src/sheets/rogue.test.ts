@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import type { Clock } from '../world.ts';
 import { decodeFrame, encodeFrame, encodeInventory, type Frame } from './frame.ts';
@@ -13,7 +14,7 @@ const records = (...pairs: [string, string][]) => new Map(pairs);
 let now: number;
 let timers: { at: number; call: () => void }[];
 let keys: Map<string, SigningKey>;
-let sent: { to: string; frame: Frame }[];
+let sent: { to: string; frame: Frame; size: number }[];
 let refused: string[];
 let victim: Sheets;
 beforeEach(() => {
@@ -27,14 +28,18 @@ beforeEach(() => {
     after(delay, call) {
       const timer = { at: now + delay, call };
       timers.push(timer);
-      return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
+      return {
+        cancel: () => {
+          timers = timers.filter((other) => other !== timer);
+        },
+      };
     },
   };
   victim = new Sheets({
     channel: {
       name: 'victim',
       broadcast: () => {},
-      send: async (to, payload) => void sent.push({ to, frame: decodeFrame(payload) }),
+      send: async (to, payload) => void sent.push({ to, frame: decodeFrame(payload), size: payload.length }),
     },
     clock,
     wallClock: () => WALL + now,
@@ -215,4 +220,30 @@ test('its own sheet may be as large as a sheet may be, in whatever way it comes;
   say(deltaTo(signed('rogue', WALL + 4, heavy)));
   expect(victim.get('rogue')?.size.records).toBe(60);
   expect(victim.size).toBe(60);
+});
+
+test('asking for a sheet a thousand times gets it once, whoever asks; and all answers together have their bounds', () => {
+  const text = () => randomBytes(4_000).toString('base64');
+  victim.publish('victim', new Map(Array.from({ length: 500 }, (_, i) => [`k${i}`, text()])), WALL);
+  const want = () =>
+    encodeFrame({ type: 'want', sheets: Array.from({ length: 64 }, () => ({ owner: 'victim', have: 0 })) });
+  const bytes = () => sent.splice(0).reduce((sum, { size }) => sum + size, 0);
+  victim.receive(want(), 'honest');
+  const whole = bytes();
+  expect(whole).toBeGreaterThan(2_000_000);
+  for (let i = 0; i < 8; i++) victim.receive(want(), 'honest');
+  pass(4_000);
+  expect(bytes()).toBe(0);
+  // What came too soon is answered later, once.
+  pass(20_000);
+  expect(bytes()).toBe(whole);
+  // And whatever names the asker makes up.
+  for (let i = 0; i < 100; i++) victim.receive(want(), `made-up-${i}`);
+  expect(bytes()).toBeLessThan(20 * 1024 * 1024);
+  pass(1_000);
+  expect(bytes()).toBeLessThan(20 * 1024 * 1024);
+  pass(20_000);
+  bytes();
+  victim.receive(want(), 'late');
+  expect(bytes()).toBe(whole);
 });

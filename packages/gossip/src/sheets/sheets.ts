@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../world.ts';
+import { Answers } from './answers.ts';
 import { Assembly, charactersOf } from './assembly.ts';
 import { Copies, type CopiesOptions } from './copies.ts';
 import {
@@ -8,7 +9,6 @@ import {
   decodeInventory,
   encodeFrame,
   encodeInventory,
-  type Frame,
   type Part,
   readChanges,
 } from './frame.ts';
@@ -41,9 +41,6 @@ export interface SheetsOptions extends Omit<CopiesOptions, 'clock'> {
 
 /** A change larger than this does not fit into a packet: then others are told that there is one, and ask for it. */
 const DELTA_MAX = 850;
-/** Records of one part of a whole sheet, and how long the texts of one part may be together. */
-const PART_RECORDS = 2_000;
-const PART_BYTES = 512 * 1024;
 const OWNER_MAX = 128;
 /** How far a version may be ahead of this member's clock, ms: clocks differ. */
 const AHEAD_MAX = 600_000;
@@ -71,6 +68,7 @@ export class Sheets {
   readonly #early = new Map<string, Delta[]>();
   readonly #wishes = new Wishes();
   readonly #assembly = new Assembly();
+  readonly #answers: Answers;
   readonly #reminders = new Map<string, Timer>();
   #timer: Timer | null = null;
   #stopped = false;
@@ -78,6 +76,14 @@ export class Sheets {
   constructor(options: SheetsOptions) {
     this.#options = options;
     this.#copies = new Copies(options);
+    const { channel, clock } = options;
+    this.#answers = new Answers({
+      clock,
+      name: channel.name,
+      send: (member, payload) => channel.send(member, payload),
+      get: (owner) => this.#copies.get(owner),
+      since: (owner, have) => this.#copies.since(owner, have),
+    });
   }
 
   get(owner: string): Sheet | undefined {
@@ -173,7 +179,7 @@ export class Sheets {
         if (this.#isNews(frame) && this.#isSigned(frame)) this.#heardOf(frame, from, { isSigned: true });
         break;
       case 'want':
-        for (const { owner, have } of frame.sheets.slice(0, ASK_AT_ONCE)) this.#answer(from, owner, have);
+        this.#answers.ask(from, frame.sheets.slice(0, ASK_AT_ONCE));
         break;
       case 'changes':
         if (this.#wishes.isAsked(frame.owner, from)) this.#takeMissed(frame);
@@ -185,6 +191,7 @@ export class Sheets {
 
   stop(): void {
     this.#stopped = true;
+    this.#answers.stop();
     this.#timer?.cancel();
     for (const timer of this.#reminders.values()) timer.cancel();
   }
@@ -311,19 +318,6 @@ export class Sheets {
     this.#announce(this.#copies.get(version.owner)!);
   }
 
-  #answer(to: string, owner: string, have: number): void {
-    const sheet = this.#copies.get(owner);
-    if (!sheet || sheet.version < have || to === this.#options.channel.name) return;
-    const since = this.#copies.since(owner, have);
-    if (since) this.#send(to, encodeFrame({ type: 'changes', owner, deltas: since }));
-    else for (const part of partsOf(sheet)) this.#send(to, encodeFrame(part));
-  }
-
-  #send(to: string, payload: Uint8Array): void {
-    // Whoever lacks it asks again, here or elsewhere.
-    this.#options.channel.send(to, payload).catch(() => {});
-  }
-
   /** Whether there may be such a sheet. */
   #isAcceptable({ owner, version }: SheetVersion): boolean {
     if (owner.length === 0 || owner.length > OWNER_MAX) return false;
@@ -378,28 +372,4 @@ export class Sheets {
 
 function isSmall({ puts }: Delta): boolean {
   return charactersOf(puts) <= EARLY_CHARACTERS_MAX;
-}
-
-function partsOf(sheet: Sheet): Frame[] {
-  const { owner, version, digest, signature } = sheet;
-  const parts: Map<string, string>[] = [new Map()];
-  let bytes = 0;
-  for (const [key, value] of sheet.records) {
-    bytes += key.length + value.length;
-    if (bytes > PART_BYTES || parts.at(-1)!.size >= PART_RECORDS) {
-      parts.push(new Map());
-      bytes = key.length + value.length;
-    }
-    parts.at(-1)!.set(key, value);
-  }
-  return parts.map((puts, index) => ({
-    type: 'part',
-    owner,
-    version,
-    digest,
-    signature,
-    index,
-    total: parts.length,
-    puts,
-  }));
 }
