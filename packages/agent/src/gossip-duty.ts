@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  answerNudges,
   type GossipOptions,
   isSignedWith,
   keySeals,
@@ -175,7 +176,7 @@ export class GossipDuty {
       ? [this.#kept]
       : [];
     const label = this.#kept?.label ?? this.#access?.label;
-    if (this.#cluster && this.#access && secretsOf(this.#access) !== secretsOf(access)) {
+    if (this.#cluster && this.#access && !this.#follow(this.#cluster, this.#access, access)) {
       known = [...this.#cluster.sheets.all()].filter(({ owner }) => owner !== hostId);
       await this.#cluster.stop();
       this.#cluster = undefined;
@@ -190,6 +191,7 @@ export class GossipDuty {
         copy.take({ owner, puts: new Map(), deletes: [...records.keys()], gone: true });
       }
       this.#kept = undefined;
+      cluster.onEvent(answerNudges(cluster.gossip, () => this.#refresh(cluster)));
       this.#attach(cluster);
     }
     const { address } = this.#cluster!.gossip;
@@ -221,10 +223,7 @@ export class GossipDuty {
       keyring: keys,
       tags: { kind: MEMBER_KIND, role: 'agent', host: hostName.slice(0, 64), version },
       kindTag: 'kind',
-      keySeal: {
-        sign: () => undefined,
-        verify: (statement, signature) => isSignedWith(this.#access?.identity, statement, signature),
-      },
+      keyQueries: false,
       defaultPort: GOSSIP_PORT,
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
       // An agent that could not have its port again comes back at another one.
@@ -240,8 +239,28 @@ export class GossipDuty {
     });
   }
 
+  /** Takes other keys. @returns false when that is no matter of keys: the node has to be another one */
+  #follow({ gossip }: SheetCluster, before: Access, { label, keys }: Access): boolean {
+    if (before.label !== label || before.keys.length === 0 || keys.length === 0) {
+      return before.label === label && before.keys.length === keys.length;
+    }
+    gossip.setKeys(keys);
+    return true;
+  }
+
+  /** Gets the keys from a coordinator: they are for whoever has a token, and never go by gossip. */
+  async #refresh(cluster: SheetCluster): Promise<void> {
+    const { gossip, stateDirectory } = this.#options;
+    if (gossip.keys) throw new Error('its keys were given to it by hand');
+    const { label, keys } = await gossip.coordinator.access();
+    if (this.#cluster !== cluster || this.#access?.label !== label) throw new Error('it joins another fleet');
+    cluster.gossip.setKeys(keys);
+    this.#access = { ...this.#access, keys };
+    keepAccess(stateDirectory, { keys });
+  }
+
   #attach(cluster: SheetCluster): void {
-    const { copy, own, hostId, stateDirectory, logger } = this.#options;
+    const { copy, own, hostId, logger } = this.#options;
     const { gossip, sheets } = cluster;
     this.#cluster = cluster;
     // What this agent says itself its copy has already; a coordinator in this process has more to say.
@@ -251,10 +270,6 @@ export class GossipDuty {
       if (change.owner === REGISTRY_SHEET) this.#dropUnknown(cluster, change);
     });
     cluster.onEvent((event) => {
-      if (event.type === 'keys') {
-        if (this.#access) this.#access = { ...this.#access, keys: event.keys };
-        keepAccess(stateDirectory, { keys: [...event.keys] });
-      }
       if (event.type === 'reap') copy.forget(event.member.name);
       if (!this.#stopping.signal.aborted)
         this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
@@ -331,10 +346,6 @@ const ONLY_THERE =
 
 function isAliveCoordinator({ status, tags }: Member): boolean {
   return status === 'alive' && isCoordinator(tags);
-}
-
-function secretsOf({ label, keys }: Access): string {
-  return [label, ...keys].join();
 }
 
 /** @throws PortolanError `forbidden`: without a key anybody who reaches the port could speak for any host, and hear all */

@@ -402,10 +402,20 @@ export class PortolanClient implements AsyncDisposable {
     return this.#ask(KeyReport, get('/v1/gossip/keys', {}));
   }
 
-  /** @param key in base64; without one, `install` makes it @throws PortolanError `contention` when not all members did it */
-  changeKeys(action: KeyAction, key?: string): Promise<KeyReport> {
+  /**
+   * @param key in base64; without one, `install` makes it
+   * @param options with `force`, members that do not have the key are left outside
+   * @throws PortolanError `contention` when that would leave members outside
+   */
+  changeKeys(action: KeyAction, key?: string, { force }: { readonly force?: boolean } = {}): Promise<KeyReport> {
     const path = `/v1/gossip/keys/${action}`;
-    return this.#ask(KeyReport, { method: 'POST', path, body: { key }, repeatable: true, timeout: 30_000 });
+    return this.#ask(KeyReport, {
+      method: 'POST',
+      path,
+      body: { key, ...(force && { force }) },
+      repeatable: true,
+      timeout: 30_000,
+    });
   }
 
   /** Has leases made real that the agent of a host gave while no coordinator could be reached. */

@@ -4,7 +4,7 @@ import { GossipError } from './core/error.ts';
 import type { Log } from './core/local.ts';
 import { PROFILES, type Profile } from './core/profiles.ts';
 import { GossipNode } from './node.ts';
-import type { ClusterKeys, KeySeal } from './serf/keys.ts';
+import type { ClusterKeys } from './serf/keys.ts';
 import type { QueryOptions, QueryResult } from './serf/queries.ts';
 import type { Member, Status } from './serf/roster.ts';
 import type { GossipEvent } from './serf/serf.ts';
@@ -30,8 +30,8 @@ export interface GossipOptions {
   readonly label?: string;
   /** Keys of 16, 24 or 32 bytes in base64, the one that encrypts first. None: nothing is encrypted. */
   readonly keyring?: readonly string[];
-  /** Who may change the keyrings of all members; every member unless told otherwise, as with Serf. */
-  readonly keySeal?: KeySeal;
+  /** False: `setKeys` alone changes the keyring, and no query tells it. True, as with Serf: every member may, for all. */
+  readonly keyQueries?: boolean;
   /** False: take what is not encrypted in spite of the keys, while a live cluster gets its first key. */
   readonly verifyIncoming?: boolean;
   /** False: encrypt nothing in spite of the keys, while a live cluster gets its first key. */
@@ -100,6 +100,10 @@ export interface Gossip {
   /** Asks all members, Serf's agents too. */
   query(name: string, payload: Uint8Array, options?: QueryOptions): Promise<QueryResult>;
   readonly keys: ClusterKeys;
+  /** The keys of this node, in base64, the one that encrypts first. */
+  readonly keyring: readonly string[];
+  /** Puts others in the place of this node's keys. @throws GossipError `invalid` for what are no keys, or without encryption */
+  setKeys(keys: readonly string[]): void;
   /** Round trip of a ping to a member, ms. @throws Error when it does not answer */
   ping(member: string): Promise<number>;
   /** Says of a failed member that it has left for good; with `prune`, it is forgotten by all. */

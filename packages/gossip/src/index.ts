@@ -8,7 +8,8 @@ export {
   type GossipOptions,
   startGossip,
 } from './gossip.ts';
-export type { ClusterKeys, KeyReport, KeySeal } from './serf/keys.ts';
+export { answerNudges, digestOfKey, type KeyAccount, nudge } from './key-nudges.ts';
+export type { ClusterKeys, KeyReport } from './serf/keys.ts';
 export type { QueryOptions, QueryResult, Question } from './serf/queries.ts';
 export type { Member, Status } from './serf/roster.ts';
 export type { GossipEvent } from './serf/serf.ts';

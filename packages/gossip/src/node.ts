@@ -5,7 +5,7 @@ import type { Profile } from './core/profiles.ts';
 import { retransmitLimit } from './core/scaling.ts';
 import type { Gossip, GossipMetrics, GossipOptions } from './gossip.ts';
 import { startRejoin } from './rejoin.ts';
-import { type ClusterKeys, createClusterKeys, parseKey } from './serf/keys.ts';
+import { type ClusterKeys, createClusterKeys, parseKey, toBase64 } from './serf/keys.ts';
 import { MESSAGES } from './serf/message.ts';
 import type { QueryOptions, QueryResult } from './serf/queries.ts';
 import type { Member, Status } from './serf/roster.ts';
@@ -53,6 +53,7 @@ export class GossipNode implements Gossip {
   readonly #surroundings: Surroundings;
   readonly #memberlist: Memberlist;
   readonly #serf: Serf;
+  readonly #keyring: Keyring | null;
   readonly #seeds = new Set<string>();
   readonly #rejoin: Timer;
   #tags: Tags;
@@ -71,6 +72,7 @@ export class GossipNode implements Gossip {
     this.#options = options;
     this.#surroundings = surroundings;
     this.#tags = tags;
+    this.#keyring = keyring;
     const meta = encodeTags(tags);
     if (!allows(address.host)) {
       throw new GossipError(
@@ -96,8 +98,6 @@ export class GossipNode implements Gossip {
     this.keys = createClusterKeys({
       query: (question, payload, how) => this.query(question, payload, how),
       up: () => this.#upNames(),
-      seal: options.keySeal,
-      wallClock,
     });
     this.#memberlist.start();
     this.#serf.start();
@@ -166,6 +166,16 @@ export class GossipNode implements Gossip {
     return this.#serf.queries.send(name, payload, options);
   }
 
+  get keyring(): string[] {
+    return this.#keyring?.keys.map(toBase64) ?? [];
+  }
+
+  setKeys(keys: readonly string[]): void {
+    if (!this.#keyring) throw new GossipError('invalid', 'this node was started without keys: encryption is off');
+    if (keys.length === 0) throw new GossipError('invalid', 'a keyring needs at least one key');
+    this.#keyring.replace(keys.map(parseKey));
+  }
+
   async ping(name: string): Promise<number> {
     return this.#memberlist.ping(this.#find(name));
   }
@@ -194,7 +204,7 @@ export class GossipNode implements Gossip {
       world,
       wallClock,
       keyring,
-      keySeal: this.#options.keySeal,
+      keyQueries: this.#options.keyQueries,
       kindTag: kindTag ?? null,
       failedKept,
       leftKept,

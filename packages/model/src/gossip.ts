@@ -127,8 +127,14 @@ export type Seed = z.infer<typeof Seed>;
 export const keyActions = ['install', 'use', 'remove'] as const;
 export type KeyAction = (typeof keyActions)[number];
 
-/** Without a key, `install` makes one. */
-export const KeyRequest = z.strictObject({ key: GossipKey.optional() }).meta({ id: 'KeyRequest' });
+export const KeyRequest = z
+  .strictObject({
+    /** Without one, `install` makes it. */
+    key: GossipKey.optional(),
+    /** Leaves those outside who do not have the key: they come back when they have asked a coordinator. */
+    force: z.boolean().optional(),
+  })
+  .meta({ id: 'KeyRequest' });
 
 /** What the members say of their keys. */
 export const KeyReport = z
@@ -139,7 +145,7 @@ export const KeyReport = z
     answered: z.int(),
     /** The public half of the key that only coordinators have. */
     identity: PublicKey.nullable().default(null),
-    /** Why it did not work, by the names of the members. */
+    /** What keeps members from having just these keys, by their names. */
     failures: z.record(z.string(), z.string()),
   })
   .meta({ id: 'KeyReport' });

@@ -15,20 +15,21 @@ export function keys(): Command {
       .addHelpText('after', examples('portolan keys list'))
       .action(async (options: RemoteOptions) => tell(await (await clientOf(options)).keys(), options)),
   );
-  const change = (action: KeyAction, description: string, argument: string) =>
+  const change = (action: KeyAction, description: string, argument: string) => {
+    const each = remote(new Command(action)).description(description).argument(argument, 'the key in base64', key);
+    if (action !== 'install') each.option('--force', 'leave members outside that do not have the key which encrypts');
     command.addCommand(
-      remote(new Command(action))
-        .description(description)
-        .argument(argument, 'the key in base64', key)
+      each
         .addHelpText(
           'after',
           examples(`portolan keys ${action}${action === 'install' ? '' : ' pT1k0cVbJcY4V0Jg3mB0oQ=='}`),
         )
-        .action(async (wanted: string | undefined, options: RemoteOptions) => {
+        .action(async (wanted: string | undefined, options: RemoteOptions & { force?: boolean }) => {
           const client = await clientOf(options);
-          tell(await waiting('asking all members', client.changeKeys(action, wanted)), options);
+          tell(await waiting('asking all members', client.changeKeys(action, wanted, options)), options);
         }),
     );
+  };
   change('install', 'make a key known to all members; without one, a new one is made', '[key]');
   change('use', 'let all members encrypt with a key that all know', '<key>');
   change('remove', 'make all members forget a key that nobody encrypts with', '<key>');
@@ -52,5 +53,6 @@ function tell(report: KeyReport, { json }: RemoteOptions): void {
     `${members} of ${report.members}`,
   ]);
   say(table(['KEY', 'USE', 'MEMBERS'], rows));
+  for (const [member, reason] of Object.entries(report.failures)) say(`${member}: ${reason}`);
   if (report.identity !== null) say(`The coordinators sign with ${report.identity}, which agents know them by.`);
 }

@@ -1,6 +1,6 @@
 import { GossipError } from '../core/error.ts';
 import type { Keyring } from '../wire/keyring.ts';
-import { type KeyAnswer, type KeyRequest, MESSAGES, SERF } from './message.ts';
+import { type KeyAnswer, MESSAGES, SERF } from './message.ts';
 import type { QueryOptions, QueryResult } from './queries.ts';
 
 /** What the members say of their keyrings. */
@@ -29,13 +29,6 @@ export interface ClusterKeys {
   remove(key: string): Promise<KeyReport>;
 }
 
-/** Who may change keyrings. Agents of Serf sign nothing: with a seal, they are not obeyed. */
-export interface KeySeal {
-  /** @returns nothing when this member may not change them */
-  sign(statement: Uint8Array): Uint8Array | undefined;
-  verify(statement: Uint8Array, signature: Uint8Array): boolean;
-}
-
 /** What a member does when it is asked. */
 const ACTIONS: Readonly<Record<string, (keyring: Keyring, key: Uint8Array) => void>> = {
   '_serf_list-keys': () => {},
@@ -54,24 +47,15 @@ const ROUNDS = 3;
 /** Letters of the names that fit into a query; of more, all members are asked again. */
 const NAMES_LIMIT = 512;
 
-/** A change that was signed longer ago, or later, than this is not made, ms: it may be said again by somebody else. */
-const SIGNED_WITHIN = 600_000;
-const LIST = '_serf_list-keys';
-
 export interface ClusterKeysOptions {
   readonly query: (name: string, payload: Uint8Array, options: QueryOptions) => Promise<QueryResult>;
   /** Names of the members that should answer now, this node among them. */
   readonly up: () => readonly string[];
-  readonly seal?: KeySeal | undefined;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
 }
 
-export function createClusterKeys({ query, up, seal, wallClock }: ClusterKeysOptions): ClusterKeys {
+export function createClusterKeys({ query, up }: ClusterKeysOptions): ClusterKeys {
   const run = async (name: string, key: Uint8Array): Promise<KeyReport> => {
-    const at = seal && name !== LIST ? wallClock() : undefined;
-    const signature = at === undefined ? undefined : seal?.sign(statementOf(name, key, at));
-    const payload = MESSAGES.keyRequest.encode({ key, at, signature });
+    const payload = MESSAGES.keyRequest.encode({ key });
     const answers = new Map<string, Uint8Array>();
     const missing = () => up().filter((member) => !answers.has(member));
     for (let round = 0; round < ROUNDS && missing().length > 0; round++) {
@@ -83,7 +67,7 @@ export function createClusterKeys({ query, up, seal, wallClock }: ClusterKeysOpt
     return report(answers.size + missing().length, answers);
   };
   return {
-    list: () => run(LIST, new Uint8Array(0)),
+    list: () => run('_serf_list-keys', new Uint8Array(0)),
     install: (key) => run('_serf_install-key', parseKey(key)),
     use: (key) => run('_serf_use-key', parseKey(key)),
     remove: (key) => run('_serf_remove-key', parseKey(key)),
@@ -93,39 +77,32 @@ export function createClusterKeys({ query, up, seal, wallClock }: ClusterKeysOpt
 /**
  * Does what a key query asks of this node.
  *
+ * @param allowed false: it is refused, and no key is told. Whoever has an old key hears all that goes by queries.
  * @returns the answer, and whether the keyring is another one now; null when it is no key query
  */
 export function answerKeyQuery(
   name: string,
   payload: Uint8Array,
-  { keyring, seal, wallClock }: { keyring: Keyring | null } & Pick<ClusterKeysOptions, 'seal' | 'wallClock'>,
+  { keyring, allowed = true }: { keyring: Keyring | null; allowed?: boolean | undefined },
 ): { answer: Uint8Array; changed: boolean } | null {
   const action = ACTIONS[name];
   if (!action) return null;
+  if (!allowed) {
+    const message = 'this member neither tells its keys by gossip nor takes any';
+    return { answer: encodeAnswer({ result: false, message, keys: [], primaryKey: '' }), changed: false };
+  }
   const before = keyring ? keyring.keys.map(toBase64) : [];
   let message = '';
   try {
     if (payload[0] !== SERF.keyRequest) throw new Error('the query holds no key request');
     if (!keyring) throw new Error('this member has no keyring: encryption is off');
-    const request = MESSAGES.keyRequest.decode(payload);
-    if (seal && name !== LIST) checkSeal(seal, name, request, wallClock());
-    action(keyring, request.key);
+    action(keyring, MESSAGES.keyRequest.decode(payload).key);
   } catch (error) {
     message = (error as Error).message;
   }
   const keys = keyring ? keyring.keys.map(toBase64) : [];
   const answer = encodeAnswer({ result: message === '', message, keys, primaryKey: keys[0] ?? '' });
   return { answer, changed: keys.join() !== before.join() };
-}
-
-function checkSeal(seal: KeySeal, name: string, { key, at = 0, signature }: KeyRequest, now: number): void {
-  const isSigned = signature !== undefined && seal.verify(statementOf(name, key, at), signature);
-  if (!isSigned) throw new Error('whoever asks for this may not change the keys of this member');
-  if (Math.abs(now - at) > SIGNED_WITHIN) throw new Error(`this was asked for at ${new Date(at).toISOString()}`);
-}
-
-function statementOf(name: string, key: Uint8Array, at: number): Uint8Array {
-  return Buffer.from(`portolan key\0${name}\0${toBase64(key)}\0${at}`);
 }
 
 /** @throws GossipError when it is no key */
@@ -173,6 +150,6 @@ function encodeAnswer(answer: KeyAnswer): Uint8Array {
   }
 }
 
-function toBase64(key: Uint8Array): string {
+export function toBase64(key: Uint8Array): string {
   return Buffer.from(key).toString('base64');
 }

@@ -1,4 +1,4 @@
-import { bool, bytes, type Kind, list, map, nullable, optional, string, u8, u16, u32, u64 } from '../wire/kinds.ts';
+import { bool, bytes, type Kind, list, map, nullable, string, u8, u16, u32, u64 } from '../wire/kinds.ts';
 import { Reader, Writer } from '../wire/msgpack.ts';
 import { record } from '../wire/record.ts';
 
@@ -92,12 +92,8 @@ export interface RelayHeader {
   readonly destName: string;
 }
 
-/** Serf's own has the key alone. */
 export interface KeyRequest {
   readonly key: Uint8Array;
-  /** When it was signed, ms since 1970, and the signature. */
-  readonly at?: number | undefined;
-  readonly signature?: Uint8Array | undefined;
 }
 
 export interface KeyAnswer {
@@ -196,10 +192,7 @@ export const MESSAGES = {
       delegateCur: u8,
     }),
   ),
-  keyRequest: message(
-    SERF.keyRequest,
-    record<KeyRequest>({ key: bytes, at: optional(u64), signature: optional(bytes) }),
-  ),
+  keyRequest: message(SERF.keyRequest, record<KeyRequest>({ key: bytes })),
   keyAnswer: message(
     SERF.keyAnswer,
     record<KeyAnswer>({ result: bool, message: string, keys: list(string), primaryKey: string }),

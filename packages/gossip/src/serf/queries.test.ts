@@ -1,19 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createSigningKey, isSignedWith, type SigningKey } from '../sheets/signing-key.ts';
 import { Schedule } from '../sim/schedule.ts';
 import { seededRandom } from '../sim/seeded-random.ts';
 import { Keyring } from '../wire/keyring.ts';
 import { isLost } from './conflict.ts';
 import { encodeFilter, isMeant } from './filter.ts';
-import { answerKeyQuery, createClusterKeys, type KeySeal, parseKey } from './keys.ts';
+import { answerKeyQuery, createClusterKeys, parseKey } from './keys.ts';
 import { MESSAGES, SERF } from './message.ts';
 import { type Destination, Queries, type Question } from './queries.ts';
 import type { Tags } from './tags.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (payload: Uint8Array) => Buffer.from(payload).toString();
-
-const WALL = Date.parse('2026-01-01');
 
 let clock: Schedule;
 let random: () => number;
@@ -194,14 +191,10 @@ describe('filters', () => {
 describe('keys of the whole cluster', () => {
   const [first, second] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(16, 2).toString('base64')];
 
-  const wallClock = () => WALL + clock.now();
-
-  /** @param seals by member; without one, whoever asks is obeyed */
-  function createKeys(keyrings: Record<string, Keyring | null>, seals: Record<string, KeySeal> = {}) {
+  function createKeys(keyrings: Record<string, Keyring | null>, { allowed = true } = {}) {
     for (const [name, keyring] of Object.entries(keyrings)) {
       create(name, (question) => {
-        const how = { keyring, seal: seals[name], wallClock };
-        const answered = answerKeyQuery(question.name, question.payload, how);
+        const answered = answerKeyQuery(question.name, question.payload, { keyring, allowed });
         if (answered) question.answer(answered.answer);
       });
     }
@@ -209,8 +202,6 @@ describe('keys of the whole cluster', () => {
     return createClusterKeys({
       query: (name, payload, how) => queries.send(name, payload, how),
       up: () => [...network.keys()],
-      seal: seals.a,
-      wallClock,
     });
   }
 
@@ -251,8 +242,7 @@ describe('keys of the whole cluster', () => {
     const keys = createKeys(keyrings);
     const late = new Keyring([parseKey(first)]);
     const { asked } = create('late', (question) => {
-      if (asked.length > 1)
-        question.answer(answerKeyQuery(question.name, question.payload, { keyring: late, wallClock })!.answer);
+      if (asked.length > 1) question.answer(answerKeyQuery(question.name, question.payload, { keyring: late })!.answer);
     });
     const gone = create('gone');
     const report = keys.install(second);
@@ -271,42 +261,24 @@ describe('keys of the whole cluster', () => {
     expect(network.get('a')?.asked).toEqual([]);
   });
 
-  test('with a seal they are changed for whoever can sign that, at the time, and shown to all', async () => {
+  test('a member that neither tells nor takes keys says so, and no key', async () => {
     const keyring = new Keyring([parseKey(first)]);
-    const owner = createSigningKey();
-    const seal = (by?: SigningKey): KeySeal => ({
-      sign: (statement) => by?.sign(statement),
-      verify: (statement, signature) => isSignedWith(owner.publicKey, statement, signature),
-    });
-    for (const by of [undefined, createSigningKey()]) {
-      const keys = createKeys({ a: keyring }, { a: seal(by) });
-      expect(await keys.install(second)).toMatchObject({
+    const keys = createKeys({ a: keyring }, { allowed: false });
+    for (const report of [await keys.install(second), await keys.list()]) {
+      expect(report).toMatchObject({
         complete: false,
-        failures: { a: expect.stringContaining('may not change') },
+        keys: {},
+        primaryKeys: {},
+        failures: { a: expect.stringContaining('neither tells') },
       });
-      expect(await keys.list()).toMatchObject({ complete: true });
     }
-    const keys = createKeys({ a: keyring }, { a: seal(owner) });
-    expect(await keys.install(second)).toMatchObject({ complete: true, keys: { [second]: 1 } });
-    const { asked } = network.get('a')!;
-    await keys.use(second);
-    // Said again by somebody else, later, and of another key.
-    const { name, payload } = asked.at(-1)!;
-    keyring.use(parseKey(first));
-    const again = (of: Uint8Array, after: number) => {
-      const how = { keyring, seal: seal(), wallClock: () => wallClock() + after };
-      return MESSAGES.keyAnswer.decode(answerKeyQuery(name, of, how)!.answer);
-    };
-    expect(again(payload, 3_600_000)).toMatchObject({ result: false, primaryKey: first });
-    const other = MESSAGES.keyRequest.encode({ ...MESSAGES.keyRequest.decode(payload), key: parseKey(first) });
-    expect(again(other, 0)).toMatchObject({ result: false, primaryKey: first });
+    expect(keyring.keys).toEqual([parseKey(first)]);
   });
 
   test('an answer lists as many keys as it has room for', () => {
     const keyring = new Keyring(Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i)));
     const { answer } = answerKeyQuery('_serf_list-keys', MESSAGES.keyRequest.encode({ key: new Uint8Array(0) }), {
       keyring,
-      wallClock,
     })!;
     expect(answer.length).toBeLessThanOrEqual(1_024);
     const { keys, result, message } = MESSAGES.keyAnswer.decode(answer);
@@ -314,10 +286,9 @@ describe('keys of the whole cluster', () => {
   });
 
   test('a query that is none of keys is not answered as one', () => {
-    expect(answerKeyQuery('_serf_other', new Uint8Array(0), { keyring: null, wallClock })).toBeNull();
+    expect(answerKeyQuery('_serf_other', new Uint8Array(0), { keyring: null })).toBeNull();
     const { answer } = answerKeyQuery('_serf_use-key', Uint8Array.of(7, 0x81), {
       keyring: new Keyring([parseKey(first)]),
-      wallClock,
     })!;
     expect(MESSAGES.keyAnswer.decode(answer).result).toBe(false);
   });

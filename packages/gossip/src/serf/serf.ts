@@ -7,7 +7,7 @@ import { WireError } from '../wire/error.ts';
 import type { Keyring } from '../wire/keyring.ts';
 import type { Timer, World } from '../world.ts';
 import { CONFLICT_QUERY, describeMember, isLost } from './conflict.ts';
-import { answerKeyQuery, type KeySeal } from './keys.ts';
+import { answerKeyQuery, toBase64 } from './keys.ts';
 import { MESSAGES, SERF } from './message.ts';
 import { createOutgoing } from './outgoing.ts';
 import { OwnMessages } from './own-messages.ts';
@@ -21,7 +21,7 @@ export type GossipEvent =
   | RosterEvent
   | { readonly type: 'user-event'; readonly name: string; readonly payload: Uint8Array }
   | { readonly type: 'query'; readonly question: Question }
-  /** The keyring is another one now, in base64, the primary key first: whoever keeps it should write it down. */
+  /** A key query has changed the keyring, in base64, the primary key first: whoever keeps it should write it down. */
   | { readonly type: 'keys'; readonly keys: readonly string[] }
   /** Another node claims a name that is taken. `lost`: it is this node's, and most members hold the other for it. */
   | { readonly type: 'conflict'; readonly name: string; readonly other: Address; readonly lost: boolean };
@@ -32,7 +32,8 @@ export interface SerfOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly keyring: Keyring | null;
-  readonly keySeal?: KeySeal | undefined;
+  /** Whether key queries are obeyed; true by default. */
+  readonly keyQueries?: boolean | undefined;
   /** The tag by which nodes of one kind know each other: it has the same value. Null: all are of one kind. */
   readonly kindTag: string | null;
   /** How long failed members and left ones are kept, ms. */
@@ -252,11 +253,11 @@ export class Serf implements Delegate {
   }
 
   #asked(question: Question): void {
-    const { keyring, keySeal: seal, wallClock, event } = this.#options;
+    const { keyring, keyQueries: allowed, event } = this.#options;
     if (question.name === CONFLICT_QUERY) {
       this.#tellOf(new TextDecoder().decode(question.payload), question);
     } else if (question.name.startsWith('_serf_')) {
-      const answered = answerKeyQuery(question.name, question.payload, { keyring, seal, wallClock });
+      const answered = answerKeyQuery(question.name, question.payload, { keyring, allowed });
       if (answered) question.answer(answered.answer);
       if (answered?.changed && keyring) event({ type: 'keys', keys: keyring.keys.map(toBase64) });
     } else {
@@ -344,8 +345,4 @@ export class Serf implements Delegate {
     const host = addressText(addr);
     if (host !== null) this.#options.core.send(message, { host, port });
   }
-}
-
-function toBase64(key: Uint8Array): string {
-  return Buffer.from(key).toString('base64');
 }

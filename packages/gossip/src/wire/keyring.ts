@@ -27,6 +27,11 @@ export class Keyring {
     return this.#keys[0]!.bytes.slice();
   }
 
+  /** Has these keys from now on. @param keys at least one; the primary one first */
+  replace(keys: readonly Uint8Array[]): void {
+    this.#keys = new Keyring(keys).#keys;
+  }
+
   /** Adds a key as the last one; one that is there already stays where it is. */
   add(key: Uint8Array): void {
     if (![16, 24, 32].includes(key.length)) {

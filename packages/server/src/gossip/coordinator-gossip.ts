@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import {
+  answerNudges,
   type GossipOptions,
-  isSignedWith,
   keySeals,
   type SheetCluster,
   type SigningKey,
@@ -22,6 +22,8 @@ import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { alternative, put } from '../commands/entries.ts';
 import type { Committer } from '../committer.ts';
+import type { Executor } from '../executor.ts';
+import type { Replica } from '../replica.ts';
 import type { FleetGossip } from './fleet-gossip.ts';
 import type { FleetIdentity } from './fleet-identity.ts';
 import type { Keyrings } from './keyrings.ts';
@@ -70,11 +72,13 @@ export async function joinGossip(
     identity: FleetIdentity;
     keyrings: Keyrings;
     committer: Committer;
+    executor: Executor;
+    replica: Replica;
     fleet: Fleet;
     logger: Logger;
   },
 ): Promise<{ cluster: SheetCluster; stop: () => Promise<void> }> {
-  const { gossip: link, identity, keyrings, committer, fleet, logger } = parts;
+  const { gossip: link, identity, keyrings, committer, executor, replica, fleet, logger } = parts;
   const { id, host = '127.0.0.1', agent } = place;
   const name = agent?.host ?? id;
   const stored = await keyrings.ensure();
@@ -88,10 +92,7 @@ export async function joinGossip(
     keyring: place.keys ?? stored,
     tags: tagsOf(place),
     kindTag: 'kind',
-    keySeal: {
-      sign: (statement) => identity.known?.sign(statement),
-      verify: (statement, signature) => isSignedWith(identity.known?.publicKey, statement, signature),
-    },
+    keyQueries: false,
     defaultPort: GOSSIP_PORT,
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
     sheets: {
@@ -114,6 +115,22 @@ export async function joinGossip(
   const api = urlFor(place.api, address.host);
   if (api !== place.api) cluster.gossip.setTags(tagsOf({ ...place, api }));
   logger.info({ address: own, name, api }, 'taking part in gossip');
+  const follow = () => {
+    if (!place.keys && keyrings.keys.length > 0) cluster.gossip.setKeys(keyrings.keys);
+  };
+  const refresh = async () => {
+    if (place.keys) throw new Error('its keys were given to it by hand');
+    await executor.catchUp();
+    follow();
+  };
+  cluster.onEvent(answerNudges(cluster.gossip, refresh));
+  const unfollow = replica.subscribe({
+    applied: ({ touches }) => {
+      if (touches.some((touch) => touch.key === key.keyring())) follow();
+    },
+    reset: follow,
+  });
+  follow();
   link.attach(cluster, { label: place.label, api });
 
   const seedKey = key.seed(id);
@@ -150,6 +167,7 @@ export async function joinGossip(
     cluster,
     async stop() {
       clearInterval(timer);
+      unfollow();
       const gone = alternative({ deletes: [seedKey], leases: [{ id: seedKey, ttl: null }] });
       await committer.commit({ alternatives: [gone] }).catch(() => {});
       await cluster.stop();

@@ -1,15 +1,22 @@
-import { type KeyReport as ClusterReport, createGossipKey, type Gossip } from '@portolan/gossip';
+import { createGossipKey, digestOfKey, type Gossip, type KeyAccount, nudge } from '@portolan/gossip';
 import { type KeyAction, type KeyReport, key, PortolanError } from '@portolan/model';
 import { alternative, put } from '../commands/entries.ts';
 import type { Executor } from '../executor.ts';
 import type { FleetGossip } from './fleet-gossip.ts';
 
+/** What the members say of their keys, by their names. */
+type Accounts = ReadonlyMap<string, KeyAccount | undefined>;
+
 /** Keys that a fleet may have at once. */
 const KEYS_MAX = 8;
 
+/** Members that a message names. */
+const NAMED_MAX = 10;
+
 /**
- * The keys that a fleet's gossip is encrypted with. The store has them for whoever starts; a change goes to all members
- * first, so that nobody is locked out by it.
+ * The keys that a fleet's gossip is encrypted with. They are in the store, and no gossip ever holds one: whoever has an old
+ * key hears all that is said with it. Coordinators take them from the store, agents fetch them with their token; gossip
+ * tells only that there are others.
  */
 export class Keyrings {
   readonly #executor: Executor;
@@ -35,49 +42,44 @@ export class Keyrings {
   }
 
   async report(): Promise<KeyReport> {
-    return this.#told(await this.#members().keys.list());
+    return this.#told(await nudge(this.#gossipNow(), this.keys));
   }
 
   /**
-   * Changes the keys of all members, then those of the store.
+   * Changes the keys of the store, and has all members get them.
    *
-   * @throws PortolanError `not-found` for a key that there is none of, `invalid-request` for what would lock members out,
-   * `contention` when not all members did it: nothing is changed in the store then
+   * @param options with `force`, members are left outside that do not have the key which is to encrypt
+   * @throws PortolanError `not-found` for a key that there is none of, `invalid-request` for one that cannot be changed so,
+   * `contention` when members would be outside: nothing is changed then
    */
-  async change(action: KeyAction, wanted: string | undefined): Promise<KeyReport> {
-    const chosen = await this.#check(action, wanted);
-    const { keys } = this.#members();
-    const report = await keys[action](chosen);
-    if (!report.complete) throw incomplete(action, report);
+  async change(
+    action: KeyAction,
+    wanted: string | undefined,
+    { force = false }: { readonly force?: boolean | undefined } = {},
+  ): Promise<KeyReport> {
+    const chosen = wanted ?? createGossipKey();
+    if (wanted === undefined && action !== 'install') throw new PortolanError('invalid-request', 'name the key');
+    const gossip = this.#gossipNow();
+    await this.#executor.catchUp();
+    const after = changed(this.keys, action, chosen);
+    if (action !== 'install' && !force) this.#checkAll(action, after[0]!, await nudge(gossip, this.keys));
     await this.#executor.execute<readonly string[]>(() => {
       const held = this.#executor.fleet.get('keyring', key.keyring());
-      const rest = (held?.value.keys ?? []).filter((each) => each !== chosen);
-      const after = { install: [...rest, chosen], use: [chosen, ...rest], remove: rest }[action];
-      return this.#write(after, held?.version ?? null);
+      return this.#write(changed(held?.value.keys ?? [], action, chosen), held?.version ?? null);
     });
     return this.report();
   }
 
-  async #check(action: KeyAction, wanted: string | undefined): Promise<string> {
-    const { keys } = this;
-    if (wanted === undefined && action !== 'install') throw new PortolanError('invalid-request', 'name the key');
-    const chosen = wanted ?? createGossipKey();
-    if (action === 'install') {
-      if (keys.length < KEYS_MAX || keys.includes(chosen)) return chosen;
-      throw new PortolanError('invalid-request', `there are ${KEYS_MAX} keys already: remove one that nobody uses`);
-    }
-    if (!keys.includes(chosen) && !(action === 'remove' && (await this.#isHeld(chosen)))) {
-      throw new PortolanError('not-found', 'there is no such key: install it first; "portolan keys list" shows all');
-    }
-    if (action === 'remove' && keys[0] === chosen) {
-      throw new PortolanError('invalid-request', 'members encrypt with this key: let them use another one first');
-    }
-    return chosen;
-  }
-
-  /** Members may have one that the store has not, when not all of them answered as it was installed. */
-  async #isHeld(wanted: string): Promise<boolean> {
-    return wanted in (await this.#members().keys.list()).keys;
+  /** Before a key encrypts alone, or at all, every member has to have it; before another one goes, to encrypt with it. */
+  #checkAll(action: 'use' | 'remove', needed: string, accounts: Accounts): void {
+    const digest = digestOfKey(needed);
+    const missing = [...accounts].filter(([, account]) => {
+      const digests = account?.digests ?? [];
+      return action === 'use' ? !digests.includes(digest) : digests[0] !== digest;
+    });
+    if (missing.length === 0) return;
+    const failures = Object.fromEntries(missing.map(([name, account]) => [name, reasonOf(account)]));
+    throw outside(action, { members: accounts.size, failures });
   }
 
   #write(keys: readonly string[], version: string | null) {
@@ -89,32 +91,58 @@ export class Keyrings {
     return { alternatives: [only], answer: () => keys };
   }
 
-  #members(): Gossip {
+  #gossipNow(): Gossip {
     const gossip = this.#gossip.cluster?.gossip;
     if (gossip) return gossip;
     throw new PortolanError('not-found', 'this coordinator takes no part in gossip; ask another one');
   }
 
-  #told({ keys: known, members, answered, failures }: ClusterReport): KeyReport {
+  #told(accounts: Accounts): KeyReport {
     const { keys } = this;
-    const all = [...keys, ...Object.keys(known).filter((each) => !keys.includes(each))];
+    const digests = keys.map(digestOfKey);
+    const have = (digest: string) => [...accounts.values()].filter((each) => each?.digests.includes(digest)).length;
+    const failing = [...accounts].filter(([, account]) => account?.digests.join() !== digests.join());
     return {
-      keys: all.map((each) => ({ key: each, primary: each === keys[0], members: known[each] ?? 0 })),
-      members,
-      answered,
+      keys: keys.map((each, i) => ({ key: each, primary: i === 0, members: have(digests[i]!) })),
+      members: accounts.size,
+      answered: [...accounts.values()].filter(Boolean).length,
       identity: this.#executor.fleet.get('identity', key.identity())?.value.publicKey ?? null,
-      failures,
+      failures: Object.fromEntries(failing.map(([name, account]) => [name, reasonOf(account)])),
     };
   }
 }
 
-function incomplete(action: KeyAction, { members, answered, failures }: ClusterReport): PortolanError {
-  const told = Object.entries(failures).map(([member, reason]) => `${member}: ${reason}`);
-  const silent = members > answered ? [`${members - answered} of ${members} did not answer`] : [];
+/** @throws PortolanError `not-found`, `invalid-request` */
+function changed(keys: readonly string[], action: KeyAction, chosen: string): readonly string[] {
+  const rest = keys.filter((each) => each !== chosen);
+  if (action === 'install') {
+    if (keys.includes(chosen)) return keys;
+    if (keys.length < KEYS_MAX) return [...keys, chosen];
+    throw new PortolanError('invalid-request', `there are ${KEYS_MAX} keys already: remove one that nobody uses`);
+  }
+  if (!keys.includes(chosen)) {
+    throw new PortolanError('not-found', 'there is no such key: install it first; "portolan keys list" shows all');
+  }
+  if (action === 'use') return [chosen, ...rest];
+  if (keys[0] !== chosen) return rest;
+  throw new PortolanError('invalid-request', 'members encrypt with this key: let them use another one first');
+}
+
+function reasonOf(account: KeyAccount | undefined): string {
+  if (!account) return 'it did not answer';
+  return account.trouble || 'it has other keys than the store';
+}
+
+function outside(action: KeyAction, { members, failures }: Pick<KeyReport, 'members' | 'failures'>): PortolanError {
+  const names = Object.keys(failures);
+  const named = (tell: (name: string) => string, separator: string) =>
+    names.slice(0, NAMED_MAX).map(tell).join(separator) +
+    (names.length > NAMED_MAX ? `${separator}and ${names.length - NAMED_MAX} more` : '');
+  const why = named((name) => `${name}: ${failures[name]}`, '; ');
   return new PortolanError(
     'contention',
-    `not all members did it (${[...silent, ...told].join('; ')}), so the fleet's keys are as they were: ` +
-      `look at "portolan members", then ask for "${action}" again`,
-    { members, answered, failures },
+    `${names.length} of ${members} members do not have the key (${why}), so nothing was changed: ask again when they do. ` +
+      `With --force it is done, and these members will be outside until they ask a coordinator: ${named((name) => name, ', ')}`,
+    { action, members, failures },
   );
 }

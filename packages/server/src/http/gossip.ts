@@ -78,14 +78,15 @@ export function gossipRoutes({ gate, gossip, identity, keyrings, provisionals, f
     method: 'post',
     path: '/gossip/keys/{action}',
     tag,
-    summary: 'Change the keys of all members',
-    description: '`install` a new one (made here when none is named), `use` it to encrypt, `remove` the old one.',
+    summary: 'Change the keys of the fleet, and have all members fetch them',
+    description:
+      '`install` a new one (made here when none is named), `use` it to encrypt, `remove` the old one. `use` and `remove` are refused while members do not have the key that is to encrypt, unless forced.',
     allow: may.administer,
     act: 'change-keys',
     params: z.object({ action: z.enum(keyActions) }),
     body: KeyRequest,
     answer: KeyReport,
-    run: ({ params, body }) => keyrings.change(params.action, body.key),
+    run: ({ params, body }) => keyrings.change(params.action, body.key, body),
   });
 
   add({
