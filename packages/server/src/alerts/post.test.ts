@@ -55,7 +55,11 @@ test('nothing is sent to a link-local address, however it is written or whatever
       forever,
       leadingTo('127.0.0.1', address),
     );
-    expect([address, status, error]).toEqual([address, null, expect.stringMatching(/link-local|no address to send to/)]);
+    expect([address, status, error]).toEqual([
+      address,
+      null,
+      expect.stringMatching(/link-local|no address to send to/),
+    ]);
   }
 });
 
