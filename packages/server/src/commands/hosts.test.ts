@@ -121,3 +121,12 @@ test('more listeners than are kept of one host are refused, and those that are h
   await coordinator.hosts.forget('a');
   expect(coordinator.fleet.listenersOf('a').size).toBe(0);
 });
+
+test('a host that is renamed again and again has to wait; whoever keeps its name never has', async () => {
+  const { value } = coordinator.executor.fleet.get('host', 'host/a')!;
+  const join = (name: string) => coordinator.hosts.join('a', { ...value, name });
+  for (let i = 0; i < 5; i++) await join(`name-${i}`);
+  await expect(join('one-more')).rejects.toMatchObject({ code: 'too-many', data: { host: 'a', retryAfter: 10 } });
+  expect(await join('name-4')).toMatchObject({ name: 'name-4' });
+  expect(await coordinator.hosts.join('b', { ...value, name: 'one-more' })).toMatchObject({ id: 'b' });
+});

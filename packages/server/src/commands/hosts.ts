@@ -16,6 +16,7 @@ import {
   Task,
   type TaskAnswer,
 } from '@portolan/model';
+import { Rate } from '../access/rate.ts';
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Condition, Put } from '../store/store.ts';
 import { alternative, put } from './entries.ts';
@@ -25,6 +26,9 @@ import { givenUp, nameFor } from './host-names.ts';
 export const HOST_TTL = 30;
 /** The same of a host that gossip says is alive: its agent need not say so, and its reports come when there is news. */
 export const GOSSIP_TTL = 300;
+
+/** Renames of one host, a second in the long run and at once: each is told to whoever follows what is on it, with all that is. */
+const RENAMES = { perSecond: 0.1, burst: 5 };
 
 /** Listeners that one commit removes; a host that loses more loses them in several, for a commit has bounds. */
 const REMOVED_AT_ONCE = 5_000;
@@ -37,6 +41,7 @@ export function hostLease(id: string): string {
 export class Hosts {
   readonly #executor: Executor;
   readonly #vouchesFor: (host: string) => boolean;
+  readonly #renames = new Rate(RENAMES.perSecond, RENAMES.burst);
 
   /** @param vouchesFor whether a host is known to live without its reports */
   constructor(executor: Executor, vouchesFor: (host: string) => boolean = () => false) {
@@ -55,15 +60,20 @@ export class Hosts {
 
   /**
    * @param trusted whether whoever joins may forget hosts, too, and so be given the name of one that has left
-   * @throws PortolanError `name-taken`
+   * @throws PortolanError `name-taken`; `too-many` when it was renamed too often of late
    */
   join(id: string, info: HostInfo, { trusted = false } = {}): Promise<Host> {
+    let counted = false;
     return this.#executor.execute(() => {
       const before = this.#fleet.get('host', key.host(id));
       const stays = before?.value.state === 'alive';
       const host: Host = { ...info, id, state: 'alive', stateSince: stays ? before.value.stateSince : now() };
       const unchanged = before && JSON.stringify(before.value) === JSON.stringify(host);
       const named = nameFor(this.#fleet, host, trusted);
+      if (before && before.value.name !== info.name && !counted) {
+        this.#countRename(id);
+        counted = true;
+      }
       const only = alternative({
         conditions: [{ key: key.host(id), version: before?.version ?? null }, ...named.conditions],
         puts: [...(unchanged ? [] : [put<'host'>(key.host(id), host)]), ...named.puts],
@@ -71,6 +81,16 @@ export class Hosts {
         leases: [{ id: hostLease(id), ttl: this.#ttlOf(id) * 1000 }],
       });
       return { alternatives: [only], answer: () => host };
+    });
+  }
+
+  #countRename(id: string): void {
+    const wait = this.#renames.take(id, performance.now());
+    if (wait === 0) return;
+    const retryAfter = Math.ceil(wait);
+    throw new PortolanError('too-many', `host ${id} changes its name too often; try again in ${retryAfter} s`, {
+      host: id,
+      retryAfter,
     });
   }
 

@@ -1,7 +1,11 @@
-import type { EntryKind, Fleet, Held, Position, ServerFrame, StreamEvent } from '@portolan/model';
+import type { Held, Position, ServerFrame, StreamEvent } from '@portolan/model';
+import { Concerned } from './concerned.ts';
 import { deleteEvent, eventOf, type Interest, matches, putEvent } from './filter.ts';
 import type { Group } from './history.ts';
-import type { HostDirectory, HostNames } from './host-names.ts';
+import { type HostDirectory, type HostNames, renamedIn } from './host-names.ts';
+
+/** Events that are enough for one page or frame. A commit is not parted, and one that renames a host may have many. */
+const ENOUGH = 10_000;
 
 /** A frame as it goes out: encoded once, for everybody who wants the same. */
 export interface Frame {
@@ -19,89 +23,87 @@ export interface Commit {
 /** Everything that subscribers with one interest share: the encoding of each tick. */
 export class Channel {
   readonly interest: Interest;
-  readonly #fleet: Fleet;
   readonly #directory: HostDirectory;
 
-  constructor(interest: Interest, fleet: Fleet, directory: HostDirectory) {
+  constructor(interest: Interest, directory: HostDirectory) {
     this.interest = interest;
-    this.#fleet = fleet;
     this.#directory = directory;
   }
 
-  /**
-   * The groups with the events that concern this interest; those without any are left out.
-   *
-   * @param later the groups that follow on these, up to where the fleet is now
-   * @throws HistoryLostError when what the filter's host was called then is no longer known
-   */
-  commits(groups: readonly Group[], later: () => readonly Group[] = () => []): Commit[] {
-    const { filter } = this.interest;
-    const toNow = filter.host === undefined ? groups : [...groups, ...later()];
-    const names =
-      filter.host === undefined ? undefined : this.#directory.namesAround(filter.host, toNow, groups.length);
-    const commits: Commit[] = [];
-    for (const [i, group] of groups.entries()) {
-      const [before, after] = [names?.[i], names?.[i + 1]];
-      const events =
-        before === after ? this.#touched(group, after) : this.#renamed(before, group, after, toNow.slice(i + 1));
-      if (events.length > 0) commits.push({ position: group.position, events });
-    }
-    return commits;
+  /** @returns `undefined` when nothing in the groups concerns this interest */
+  changes(groups: readonly Group[], later?: () => readonly Group[]): Frame | undefined {
+    return framed([...this.#commits(groups, later)].filter(({ events }) => events.length > 0));
   }
 
-  /** @returns `undefined` when nothing in the groups concerns this interest; else as `commits` */
-  changes(groups: readonly Group[], later?: () => readonly Group[]): Frame | undefined {
-    const commits = this.commits(groups, later);
-    if (commits.length === 0) return undefined;
-    return frame({ type: 'changes', commits }, commits.at(-1)!.position);
+  /**
+   * The first of the groups, as many as are enough for a while, with the events that concern this interest; those
+   * without any are left out.
+   *
+   * @param later the groups that follow on these, up to where the fleet is now
+   * @returns with the position that this comes to; `undefined` when there is no group
+   * @throws HistoryLostError when what the filter's host was called then is no longer known
+   */
+  some(groups: readonly Group[], later: () => readonly Group[]): { commits: Commit[]; position: Position | undefined } {
+    const commits: Commit[] = [];
+    let count = 0;
+    let position: Position | undefined;
+    for (const commit of this.#commits(groups, later)) {
+      ({ position } = commit);
+      if (commit.events.length > 0) commits.push(commit);
+      count += commit.events.length;
+      if (count >= ENOUGH) break;
+    }
+    return { commits, position };
+  }
+
+  *#commits(groups: readonly Group[], later: () => readonly Group[] = () => []): Generator<Commit> {
+    const { host } = this.interest.filter;
+    if (host === undefined) {
+      for (const group of groups) yield { position: group.position, events: this.#touched(group, undefined) };
+      return;
+    }
+    const toNow = [...groups, ...later()];
+    const names = this.#directory.namesAround(host, toNow, groups.length);
+    const renamed = renamedIn(names);
+    const concerned =
+      renamed.size === 0 ? undefined : new Concerned(this.interest, renamed, this.#directory.entriesOf(renamed), toNow);
+    for (const [i, group] of groups.entries()) {
+      const [before, after] = [names[i]!, names[i + 1]!];
+      concerned?.apply(group);
+      const isRenamed = concerned && before !== after;
+      const events = isRenamed ? this.#renamed(before, group, after, concerned) : this.#touched(group, after);
+      yield { position: group.position, events };
+    }
   }
 
   #touched({ touches, logged }: Group, names: HostNames | undefined): StreamEvent[] {
     return touches.flatMap((touch) => eventOf(this.interest, names, touch, logged) ?? []);
   }
 
-  /** With its host's names the filter's meaning changed, so every entry may have come to match, or match no longer. */
-  #renamed(
-    before: HostNames | undefined,
-    { touches }: Group,
-    after: HostNames | undefined,
-    later: readonly Group[],
-  ): StreamEvent[] {
-    const was = firstBefore([{ touches }]);
-    const events: StreamEvent[] = [];
-    const had = (held: Held | undefined) => held && matches(this.interest, before, held);
-    const stays = new Set<string>();
-    for (const held of this.#entries(later)) {
-      stays.add(held.key);
-      const earlier = was.has(held.key) ? was.get(held.key) : held;
-      if (matches(this.interest, after, held)) {
-        if (earlier !== held || !had(held)) events.push(putEvent(held));
-      } else if (had(earlier)) events.push(deleteEvent(earlier!));
+  /** With its host's names the filter's meaning changed, so what is of these hosts may have come to match, or match no longer. */
+  #renamed(before: HostNames, { touches }: Group, after: HostNames, concerned: Concerned): StreamEvent[] {
+    const changes = new Map<string, { readonly was: Held | undefined; is: Held | undefined }>();
+    for (const touch of touches) {
+      if (!this.interest.topics.has(touch.kind)) continue;
+      const change = changes.get(touch.key);
+      if (change) change.is = touch.after;
+      else changes.set(touch.key, { was: touch.before, is: touch.after });
     }
-    for (const held of was.values()) {
-      if (held && !stays.has(held.key) && this.interest.topics.has(held.kind) && had(held))
-        events.push(deleteEvent(held));
+    for (const held of concerned.entries()) if (!changes.has(held.key)) changes.set(held.key, { was: held, is: held });
+    const events: StreamEvent[] = [];
+    for (const { was, is } of changes.values()) {
+      const had = was !== undefined && matches(this.interest, before, was);
+      if (is && matches(this.interest, after, is)) {
+        if (!had || was !== is) events.push(putEvent(is));
+      } else if (had) events.push(deleteEvent(was));
     }
     return events;
   }
-
-  /** The entries of these topics as they were before some groups that were the last. */
-  *#entries(later: readonly Group[]): Generator<Held> {
-    const was = firstBefore(later);
-    for (const topic of this.interest.topics) {
-      for (const held of this.#fleet.all(topic as EntryKind)) if (!was.has(held.key)) yield held;
-    }
-    for (const held of was.values()) if (held && this.interest.topics.has(held.kind)) yield held;
-  }
 }
 
-/** What the touched entries were before the groups. */
-function firstBefore(groups: readonly Pick<Group, 'touches'>[]): Map<string, Held | undefined> {
-  const was = new Map<string, Held | undefined>();
-  for (const { touches } of groups) {
-    for (const { key, before } of touches) if (!was.has(key)) was.set(key, before);
-  }
-  return was;
+/** @returns `undefined` for none */
+export function framed(commits: Commit[]): Frame | undefined {
+  return commits.length === 0 ? undefined : frame({ type: 'changes', commits }, commits.at(-1)!.position);
 }
 
 export function frame(message: ServerFrame, position?: Position): Frame {

@@ -73,6 +73,11 @@ export function matches({ filter }: Interest, names: HostNames | undefined, held
   return !projects || projects.includes(filter.project);
 }
 
+/** Whether an entry is about one of these hosts. @param hosts ids and names */
+export function isOfHost({ kind, value }: Held, hosts: ReadonlySet<string>): boolean {
+  return factsOf(kind, value).hosts?.some((host) => hosts.has(host)) ?? false;
+}
+
 /** What a filter can ask of an entry; what is absent does not apply to its kind. */
 interface Facts {
   readonly hosts?: readonly string[];

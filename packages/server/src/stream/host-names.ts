@@ -1,5 +1,6 @@
-import { addTo, type Fleet, type Held, type Host, type Touch } from '@portolan/model';
+import { addTo, type Fleet, type Held, type Host, type Position, type Touch, topics } from '@portolan/model';
 import { HistoryLostError } from '../store/store.ts';
+import { isOfHost } from './filter.ts';
 import type { Group } from './history.ts';
 
 /**
@@ -12,6 +13,8 @@ export type HostNames = ReadonlySet<string>;
 export class HostDirectory {
   readonly #fleet: Fleet;
   readonly #byName = new Map<string, Set<string>>();
+  /** What was asked for at the last position: many channels ask for the same at once. */
+  #asked: { readonly position: Position; readonly entries: Map<string, readonly Held[]> } | undefined;
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
@@ -19,6 +22,7 @@ export class HostDirectory {
 
   /** The fleet was loaded anew. */
   begin(): void {
+    this.#asked = undefined;
     this.#byName.clear();
     for (const { value } of this.#fleet.all('host')) addTo(this.#byName, value.name, value.id);
   }
@@ -49,6 +53,25 @@ export class HostDirectory {
     return around.reverse().slice(0, count + 1);
   }
 
+  /** The entries that are about these hosts now. @param hosts ids and names */
+  entriesOf(hosts: ReadonlySet<string>): readonly Held[] {
+    const { position } = this.#fleet;
+    if (this.#asked?.position !== position) this.#asked = { position, entries: new Map() };
+    const asked = JSON.stringify([...hosts].sort());
+    let entries = this.#asked.entries.get(asked);
+    if (!entries) this.#asked.entries.set(asked, (entries = [...this.#entriesOf(hosts)]));
+    return entries;
+  }
+
+  *#entriesOf(hosts: ReadonlySet<string>): Generator<Held> {
+    // By far the most entries are listeners, and these are found by their host.
+    for (const host of hosts) yield* this.#fleet.listenersOf(host).values();
+    for (const topic of topics) {
+      if (topic === 'listener') continue;
+      for (const held of this.#fleet.all(topic)) if (isOfHost(held, hosts)) yield held;
+    }
+  }
+
   #called(wanted: string): Called {
     const called = new Map<string, string>();
     const byId = this.#fleet.host(wanted);
@@ -62,6 +85,18 @@ export class HostDirectory {
     ids?.delete(id);
     if (ids?.size === 0) this.#byName.delete(name);
   }
+}
+
+/** The hosts that have a name at one of two moments that follow on each other in these, and not at the other. */
+export function renamedIn(around: readonly HostNames[]): Set<string> {
+  const renamed = new Set<string>();
+  for (let i = 1; i < around.length; i++) {
+    const [before, after] = [around[i - 1]!, around[i]!];
+    if (before === after) continue;
+    for (const name of before) if (!after.has(name)) renamed.add(name);
+    for (const name of after) if (!before.has(name)) renamed.add(name);
+  }
+  return renamed;
 }
 
 /** The names when these are all hosts that there are. */

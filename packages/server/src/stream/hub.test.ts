@@ -730,6 +730,60 @@ describe('a filter by a host’s name', () => {
   });
 });
 
+describe('a host that is renamed again and again', () => {
+  const RENAMES = 40;
+  const listeners = 500;
+  const { signal } = new AbortController();
+  const page = (position: Position) =>
+    world.hub.page({ topics: ['host', 'listener'], filter: { host: 'even' }, position }, 10_000, signal);
+
+  beforeEach(() => {
+    world.hub.start();
+    world.commit({ puts: Array.from({ length: 2_000 }, (_, i) => listener('other', i + 1)) });
+    world.commit({
+      puts: [host('h', 'even'), ...Array.from({ length: listeners }, (_, i) => listener('h', i + 1))],
+    });
+    world.feed();
+    for (let i = 1; i <= RENAMES; i++) {
+      world.commit({ puts: [host('h', i % 2 ? 'odd' : 'even')] });
+      world.feed();
+    }
+  });
+
+  test('costs one look at what is there, and none at what listens elsewhere', async () => {
+    const all = vi.spyOn(world.fleet, 'all');
+    await page([...world.states.keys()].at(-RENAMES - 1)!);
+    expect(all.mock.calls.flat()).not.toContain('listener');
+    expect(all.mock.calls.length).toBeLessThan(20);
+  });
+
+  test('is told in pages that have an end, and nothing is left out between them', async () => {
+    const positions = [...world.states.keys()];
+    let position = positions.at(-RENAMES - 1)!;
+    const told: Position[] = [];
+    for (let more = true; more; ) {
+      const part = (await page(position))!;
+      expect(part.commits.flatMap(({ events }) => events).length).toBeLessThanOrEqual(10_000 + listeners);
+      told.push(...part.commits.map((commit) => commit.position));
+      ({ position, more } = part);
+    }
+    expect(told).toEqual(positions.slice(-RENAMES));
+  });
+
+  test('is told in parts to those who catch up, too', async () => {
+    const position = [...world.states.keys()].at(-RENAMES - 1)!;
+    const commits: number[] = [];
+    const send = ({ text }: { text: string }) => {
+      const told = JSON.parse(text) as ServerFrame;
+      if (told.type === 'changes') commits.push(told.commits.length);
+    };
+    const wanted: Subscription = { topics: ['host', 'listener'], filter: { host: 'even' }, position };
+    world.hub.subscribe(wanted, { send, backlog: () => 0, close() {} });
+    await settled();
+    expect(commits).toEqual([20, 20]);
+  });
+});
+
 describe('whatever happens in whatever order', () => {
   const ids = fc.constantFrom('h1', 'h2', 'n1');
   const names = fc.constantFrom('n1', 'n2');

@@ -129,12 +129,8 @@ export class Hub {
     const channel = this.#newChannel(wanted.topics, wanted.filter ?? {});
     return this.#past.join(wanted.position, signal, (way, later) => {
       const groups = [...way, ...later()];
-      const page = groups.slice(0, limit);
-      return {
-        commits: channel.commits(page, () => groups.slice(limit)),
-        position: page.at(-1)?.position ?? wanted.position,
-        more: groups.length > limit,
-      };
+      const { commits, position = wanted.position } = channel.some(groups.slice(0, limit), () => groups.slice(limit));
+      return { commits, position, more: position !== (groups.at(-1)?.position ?? position) };
     });
   }
 
@@ -177,7 +173,7 @@ export class Hub {
   }
 
   #newChannel(topics: readonly Topic[], filter: Filter): Channel {
-    return new Channel({ topics: new Set<EntryKind>(topics), filter }, this.#replica.fleet, this.#directory);
+    return new Channel({ topics: new Set<EntryKind>(topics), filter }, this.#directory);
   }
 
   #applied(group: Applied): void {

@@ -1,5 +1,5 @@
 import { ORIGIN, type Position, type ResetReason } from '@portolan/model';
-import { type Channel, type Frame, frame } from './channel.ts';
+import { type Channel, type Frame, frame, framed } from './channel.ts';
 import type { Group } from './history.ts';
 import type { Picture } from './picture.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -136,14 +136,11 @@ export class Subscriber {
       this.#beginAnew();
       return;
     }
-    if (groups.length > 0) {
-      const missed = this.channel.changes(
-        groups,
-        () => replay(groups.at(-1)!.position, Number.POSITIVE_INFINITY) ?? [],
-      );
-      if (missed) this.#send(missed);
-      this.#position = groups.at(-1)!.position;
-    }
+    const later = () => replay(groups.at(-1)?.position ?? head, Number.POSITIVE_INFINITY) ?? [];
+    const { commits, position } = this.channel.some(groups, later);
+    const missed = framed(commits);
+    if (missed) this.#send(missed);
+    if (position !== undefined) this.#position = position;
     if (groups.length === 0 || this.#position === head) {
       this.#sync();
       this.#state = 'live';
