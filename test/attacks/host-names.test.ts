@@ -133,6 +133,29 @@ test('a target of Prometheus is at no address of another host', async () => {
   expect(await targets()).toEqual([{ target: 'web-1:5151', host: 'web-1', host_id: 'web-id' }]);
 });
 
+test('neither a name like a URL nor an address that is a name makes a target of Prometheus', async () => {
+  const rogue = new ToldHost(client, 'bb-evil', { name: 'metrics.internal.example:80/x?' });
+  await rogue.begin([toldListener('fund/pay', 5252)]);
+  await client.reserve({ project: 'fund', service: 'pay', port: 5252 });
+  const targets = async () => {
+    const path = '/v1/discovery/prometheus?project=fund&consistent=true';
+    const { body } = await coordinator.ask<{ targets: string[] }[]>(coordinator.admin, 'GET', path);
+    return body.flatMap((group) => group.targets);
+  };
+  expect(await targets()).toEqual([]);
+  for (const addresses of [['vault.internal.example'], ['169.254.169.254'], ['10.1.1.1:80/x?']]) {
+    await client.join('bb-evil', { ...rogue.info, addresses });
+    expect(await targets()).toEqual([]);
+  }
+  const named = toldListener('fund/pay', 5252, { address: 'vault.internal.example' });
+  await expect(rogue.change([named], [])).rejects.toMatchObject({
+    code: 'invalid-request',
+    message: expect.stringContaining('the address of a socket is numeric'),
+  });
+  await client.join('bb-evil', { ...rogue.info, name: 'fund-1' });
+  expect(await targets()).toEqual(['fund-1:5252']);
+});
+
 test('a lease that names a host is not kept by what the agent of another says that it sees', async () => {
   const reserve = async (service: string, host: string) => {
     const { reservation } = await client.reserve({ project: 'shop', service, host, ttl: 5 }, { renewing: false });

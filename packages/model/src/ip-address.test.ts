@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addressBytes, isLinkLocal, isLoopback, isUnspecified } from './ip-address.ts';
+import { addressBytes, isDnsName, isIpAddress, isLinkLocal, isLoopback, isUnspecified } from './ip-address.ts';
 
 test('loopback is what only this machine can reach, however it is written', () => {
   for (const address of [
@@ -56,4 +56,35 @@ test('any address is read as it is written', () => {
       expect(addressBytes(text)?.join('.')).toBe(text);
     }),
   );
+});
+
+test('the address of a socket is numeric, with or without a zone', () => {
+  for (const address of ['0.0.0.0', '::', '10.0.0.5', '::ffff:10.0.0.5', 'fe80::1%eth0', '127.0.0.53%lo'])
+    expect(isIpAddress(address), address).toBe(true);
+  for (const address of ['vault.internal.example', 'localhost', '*', '[::1]', '10.0.0', '0x7f.1', '10.0.0.5:80', ''])
+    expect(isIpAddress(address), address).toBe(false);
+});
+
+test('a name for DNS is no address, no part of a URL and not this machine', () => {
+  for (const name of ['web-1', 'db.example.net', 'my_host', '3f2a9c', 'a'.repeat(63)])
+    expect(isDnsName(name), name).toBe(true);
+  for (const name of [
+    'metrics.internal.example:80/x?',
+    'user@host',
+    'a b',
+    'a..b',
+    '-a',
+    '',
+    '169.254.169.254',
+    '2852039166',
+    '0xa9fea9fe',
+    '169.254.0xa9fe',
+    '127.1',
+    'localhost',
+    'x.localhost',
+    '[::1]',
+    'a'.repeat(64),
+    'ｗｅｂ',
+  ])
+    expect(isDnsName(name), name).toBe(false);
 });

@@ -6,6 +6,25 @@ export function addressBytes(text: string): number[] | undefined {
   return bytes && (MAPPED.some((prefix) => prefix.every((byte, i) => bytes[i] === byte)) ? bytes.slice(12) : bytes);
 }
 
+/** Whether it is numeric, as a socket has it: no name, no brackets, with or without a zone. */
+export function isIpAddress(text: string): boolean {
+  return !text.startsWith('[') && addressBytes(text) !== undefined;
+}
+
+/**
+ * Whether it is a name that one may look up, and nothing that a program would take for an address, this machine, or a part
+ * of a URL. What ends in a number is an address to many, however it is written.
+ */
+export function isDnsName(text: string): boolean {
+  const labels = text.toLowerCase().split('.');
+  const last = labels.at(-1)!;
+  return (
+    text.length <= 253 &&
+    labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label)) &&
+    !/^(?:\d+|0x[0-9a-f]*|localhost)$/.test(last)
+  );
+}
+
 /** Whether only this machine can reach it. */
 export function isLoopback(address: string): boolean {
   if (address === 'localhost') return true;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name, ServiceId } from './identity.ts';
+import { isIpAddress } from './ip-address.ts';
 import { Port, Protocol } from './port.ts';
 
 /** The network namespace that the agent itself is in: the port space of the host. */
@@ -55,7 +56,9 @@ export const Listener = z
   .object({
     protocol: Protocol,
     /** Numeric, canonical: `0.0.0.0`, `127.0.0.1`, `::`, `::1`. */
-    address: KeyPart,
+    address: KeyPart.refine(isIpAddress, {
+      error: 'the address of a socket is numeric, such as 0.0.0.0 or fe80::1%eth0; a name is none',
+    }),
     port: Port,
     /** `host`, or the namespace as the kernel writes it: `net:[4026532281]`. */
     netns: KeyPart,

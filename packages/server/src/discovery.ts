@@ -5,9 +5,12 @@ import {
   type Host,
   type HostListener,
   isContainerInternal,
+  isDnsName,
+  isIpAddress,
   isLinkLocal,
   isLoopback,
   isPlannedAs,
+  isUnspecified,
   type PlannedService,
   plannedId,
   sameService,
@@ -48,7 +51,8 @@ interface Source {
  *
  * An address that another host has, too, by what its agent tells, is no target: whoever scrapes it could reach the other
  * one. So no agent can pass off the addresses of others as its own, and bridges that have one address everywhere are
- * passed over. What remains of a host without an address of its own is its name, which is nobody else's.
+ * passed over. What remains of a host without an address of its own is its name, which is nobody else's; if it can be one in
+ * DNS, for a person may call a host anything.
  *
  * One after the other, since there may be a million.
  *
@@ -166,12 +170,17 @@ function reachable(
   isOthers: (address: string) => boolean,
 ): string | undefined {
   const plain = plainAddress(address);
+  // In a store from before reports were held to it, the address may be a name. Services of clouds tell secrets on the link.
+  if (!isIpAddress(plain) || isLinkLocal(plain)) return undefined;
   if (isLoopback(plain)) return loopbackToo ? plain : undefined;
   if (plain !== '0.0.0.0' && plain !== '::') return isOthers(plain) ? undefined : plain;
   const usable = (host?.addresses ?? [])
     .map(plainAddress)
-    .filter((each) => !isLoopback(each) && !isLinkLocal(each) && !isOthers(each));
-  return usable.find((each) => !each.includes(':')) ?? usable[0] ?? host?.name;
+    .filter(
+      (each) => isIpAddress(each) && !isUnspecified(each) && !isLoopback(each) && !isLinkLocal(each) && !isOthers(each),
+    );
+  const name = host !== undefined && isDnsName(host.name) ? host.name : undefined;
+  return usable.find((each) => !each.includes(':')) ?? usable[0] ?? name;
 }
 
 function plainAddress(address: string): string {

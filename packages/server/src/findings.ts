@@ -1,11 +1,12 @@
-import { type Fleet, judged, key, portsInUse, portsOf } from '@portolan/model';
+import { type Fleet, type Held, judged, key, portsInUse, portsOf } from '@portolan/model';
 import type { Logger } from 'pino';
 import { put } from './commands/entries.ts';
 import type { Duty, Term } from './leader.ts';
 import type { Replica } from './replica.ts';
 import type { Put } from './store/store.ts';
+import { causeOf, surplus } from './trim.ts';
 
-/** How many resolved findings are kept for whoever asks what happened. */
+/** How many resolved findings are kept for whoever asks what happened, and as many with a note. */
 const RESOLVED_MAX = 1_000;
 /** Puts of one commit at most; more go in further commits. */
 const COMMIT_MAX = 500;
@@ -79,15 +80,24 @@ export class FindingsDuty implements Duty {
   }
 }
 
-/** The oldest resolved findings beyond those that are kept, save those that are written now. */
+/**
+ * Resolved findings beyond those that are kept, save those that are written now: the oldest of whoever has the most. What
+ * somebody wrote a note about is counted by itself, so that nothing pushes it out but more notes.
+ */
 export function forgotten(fleet: Fleet, puts: readonly Put[]): string[] {
   if (fleet.count('finding') + puts.length <= RESOLVED_MAX) return [];
   const resolved = Array.from(fleet.all('finding')).filter(({ value }) => value.state === 'resolved');
   if (resolved.length <= RESOLVED_MAX) return [];
-  resolved.sort((a, b) => a.value.lastChanged.localeCompare(b.value.lastChanged));
+  const byTime = new Map(resolved.map((held) => [`${held.value.lastChanged} ${held.key}`, held]));
+  const isNoted = ([, { value }]: [string, Held<'finding'>]) => value.note !== undefined;
   const written = new Set(puts.map((each) => each.key));
-  return resolved
-    .slice(0, resolved.length - RESOLVED_MAX)
-    .map((held) => held.key)
+  return Array.from(Map.groupBy(byTime, isNoted).values())
+    .flatMap((group) =>
+      surplus(
+        group.map(([key, { value }]) => ({ key, owner: causeOf(value) })),
+        RESOLVED_MAX,
+      ),
+    )
+    .map((each) => byTime.get(each)!.key)
     .filter((each) => !written.has(each));
 }
