@@ -8,6 +8,7 @@ import { isLoopback, PortolanError } from '@portolan/model';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { Proxies } from './access/address.ts';
+import { Lobby } from './access/lobby.ts';
 import { Logins } from './access/logins.ts';
 import { Newcomers } from './access/newcomers.ts';
 import { NameCheck } from './access/origin.ts';
@@ -129,6 +130,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logins: new Logins(tokens, isValid),
     sessions,
     newcomers: new Newcomers(),
+    lobby: new Lobby(limits.connections, (address) => proxies.trusts(address)),
     proxies,
     rates: {
       requests: new Rate(limits.requests, 5 * limits.requests),
@@ -161,6 +163,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   ) as Server;
   server.maxConnections = limits.connections;
   cutUnread(server, UNREAD_WITHIN);
+  context.lobby.follow(server);
   const drain = drainOf(server);
   const renew = (contents: TlsContents) => (server as TlsServer).setSecureContext(contents);
   const unwatch = tls && secure && watchTls(tls, secure, renew, logger);

@@ -37,17 +37,19 @@ export class Proxies {
   addressOf(peer: string | undefined, forwardedFor: string | undefined): string | null {
     if (peer === undefined) return null;
     const own = unmapped(peer);
-    if (this.#none || forwardedFor === undefined || !this.#trusts(own)) return own;
+    if (forwardedFor === undefined || !this.trusts(own)) return own;
     for (const text of forwardedFor.split(',').reverse()) {
       const address = unmapped(text.trim());
       if (isIP(address) === 0) return own;
-      if (!this.#trusts(address)) return address;
+      if (!this.trusts(address)) return address;
     }
     return own;
   }
 
-  #trusts(address: string): boolean {
-    const plain = address.split('%', 1)[0]!;
+  /** Whether an address is that of a trusted proxy. */
+  trusts(address: string): boolean {
+    if (this.#none) return false;
+    const plain = unmapped(address).split('%', 1)[0]!;
     return this.#trusted.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6');
   }
 }
@@ -73,6 +75,6 @@ export function networkOf(address: string | null): string {
 }
 
 /** An IPv4 client of a socket that takes both families is an IPv4 client. */
-function unmapped(address: string): string {
+export function unmapped(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -52,7 +52,7 @@ export interface AppOptions {
 
 /** All routes of a coordinator behind one gate. */
 export function createApp(context: Context, { origins, dashboard }: AppOptions) {
-  const { audit, gate, logger, metrics, names, proxies, rates } = context;
+  const { audit, gate, lobby, logger, metrics, names, proxies, rates } = context;
   const app = new OpenAPIHono<Env>();
 
   app.use(async (c, next) => {
@@ -85,6 +85,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     const principal = admitted(c);
     if (!principal) return next();
     c.set('principal', principal);
+    lobby.admit(c.env.incoming.socket);
     // An admin's token can do all harm there is; to slow it down would protect nothing.
     if (principal.role !== 'admin') hold(rates.requests.take(accountOf(principal), performance.now()));
     return next();

@@ -4,6 +4,7 @@ import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import type { Act } from '../access/act.ts';
 import type { Proxies } from '../access/address.ts';
+import type { Lobby } from '../access/lobby.ts';
 import type { Logins } from '../access/logins.ts';
 import type { Newcomers } from '../access/newcomers.ts';
 import type { NameCheck } from '../access/origin.ts';
@@ -25,6 +26,7 @@ export interface Context extends Coordinator {
   readonly sessions: Sessions;
   readonly rates: Rates;
   readonly newcomers: Newcomers;
+  readonly lobby: Lobby;
   readonly proxies: Proxies;
   readonly logger: Logger;
   /** False from the moment the coordinator begins to stop. */

@@ -21,14 +21,18 @@ const work = (sender: Sender, ms: number, wentOn = () => {}) =>
     }
   });
 
-test('however many requests need long, one goes on in each turn of the event loop', async () => {
+test('however many requests need long, one goes on at a time, and others have many turns of the event loop', async () => {
   let most = 0;
   let inThisTurn = 0;
   let working = true;
+  let turns = 0;
+  let slices = 0;
   const watching = (async () => {
     while (working) {
       await new Promise(setImmediate);
       most = Math.max(most, inThisTurn);
+      slices += inThisTurn;
+      turns++;
       inThisTurn = 0;
     }
   })();
@@ -36,6 +40,7 @@ test('however many requests need long, one goes on in each turn of the event loo
   working = false;
   await watching;
   expect(most).toBe(1);
+  expect(turns / slices).toBeGreaterThan(10);
 });
 
 test('accounts take turns: whoever asks for one thing does not wait for all that another one asks for', async () => {

@@ -1,10 +1,15 @@
 import { PortolanError } from '@portolan/model';
 import { currentSender, type Sender } from '../access/sender.ts';
 
-/** How long all long work together may keep everybody else waiting, in one turn of the event loop, ms. */
+/** How long all long work together may keep everybody else waiting at a time, ms. */
 const TURN = 10;
 /** Steps between two looks at the clock, which cost more than most steps. */
 const STEPS = 16;
+/**
+ * Turns of the event loop between two such times. In one turn one connection is accepted: were there only one, the last of a
+ * hundred new connections would wait a hundred times as long. A turn in which nothing is to do takes microseconds.
+ */
+const TURNS_BETWEEN = 16;
 /** Requests of one account that wait for their turn. */
 const WAITING_MAX = 32;
 /** Seconds */
@@ -38,14 +43,15 @@ export class Turns {
 }
 
 /**
- * All long work of this process: of those that wait, one goes on in each turn of the event loop, and the accounts take
- * turns. So however much one account asks for, everybody else waits no longer than for one.
+ * All long work of this process: of those that wait, one goes on at a time, and the accounts take turns. So however much one account asks for, everybody else waits no longer than for one.
  */
 class Schedule {
   /** Who comes first is next. */
   readonly #waiting = new Map<string, (() => void)[]>();
-  /** ms of the monotonic clock; `undefined` when nothing has begun in this turn. */
+  /** ms of the monotonic clock; `undefined` when nothing has begun lately. */
   #end: number | undefined;
+  /** Turns of the event loop since somebody went on. */
+  #turns = 0;
 
   /** Until when what begins or goes on now may run. */
   end(): number {
@@ -72,15 +78,19 @@ class Schedule {
   }
 
   #turn(): void {
-    this.#end = undefined;
     const [first] = this.#waiting;
-    if (!first) return;
+    if (!first) {
+      this.#end = undefined;
+      return;
+    }
+    setImmediate(() => this.#turn());
+    if (++this.#turns < TURNS_BETWEEN) return;
+    this.#turns = 0;
     const [account, waiting] = first;
     const resume = waiting.shift()!;
     this.#waiting.delete(account);
     if (waiting.length > 0) this.#waiting.set(account, waiting);
     this.#end = performance.now() + TURN;
-    setImmediate(() => this.#turn());
     resume();
   }
 }
