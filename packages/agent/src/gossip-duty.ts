@@ -225,6 +225,7 @@ export class GossipDuty {
         sign: () => undefined,
         verify: (statement, signature) => isSignedWith(this.#access?.identity, statement, signature),
       },
+      isKnown: (member) => copy.fleet.host(member) !== undefined,
       defaultPort: GOSSIP_PORT,
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
       // An agent that could not have its port again comes back at another one.
@@ -255,6 +256,7 @@ export class GossipDuty {
         if (this.#access) this.#access = { ...this.#access, keys: event.keys };
         keepAccess(stateDirectory, { keys: [...event.keys] });
       }
+      if (event.type === 'conflict' && event.lost) this.#tell(SAME_NAME);
       if (event.type === 'reap') copy.forget(event.member.name);
       if (!this.#stopping.signal.aborted)
         this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
@@ -322,6 +324,9 @@ export class GossipDuty {
 
 const UNKNOWN_IDENTITY =
   'no coordinator has told its public key yet, so nothing of the registry is taken from gossip: either none answers, or they are of an earlier release; --gossip-identity gives the key by hand';
+
+const SAME_NAME =
+  'another member of gossip goes by the name of this host, and most hold the other for it: either the host was copied with its state, or somebody has the key of gossip who should not';
 
 const ONLY_HERE =
   'gossip stays on this machine: the coordinators are on others; say --gossip-host ADDRESS to take part from this one';

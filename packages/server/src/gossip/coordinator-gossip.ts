@@ -92,6 +92,7 @@ export async function joinGossip(
       sign: (statement) => identity.known?.sign(statement),
       verify: (statement, signature) => isSignedWith(identity.known?.publicKey, statement, signature),
     },
+    isKnown: (member) => fleet.host(member) !== undefined || fleet.has(key.seed(member)),
     defaultPort: GOSSIP_PORT,
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
     sheets: {
@@ -114,6 +115,12 @@ export async function joinGossip(
   const api = urlFor(place.api, address.host);
   if (api !== place.api) cluster.gossip.setTags(tagsOf({ ...place, api }));
   logger.info({ address: own, name, api }, 'taking part in gossip');
+  let isTold = false;
+  cluster.onEvent((event) => {
+    if (event.type !== 'conflict' || !event.lost || isTold) return;
+    isTold = true;
+    logger.warn({ name, other: event.other }, SAME_NAME);
+  });
   link.attach(cluster, { label: place.label, api });
 
   const seedKey = key.seed(id);
@@ -156,6 +163,9 @@ export async function joinGossip(
     },
   };
 }
+
+const SAME_NAME =
+  'another member of gossip goes by the name of this one, and most hold the other for it: either a host was copied with its state, or somebody has the key of gossip who should not';
 
 /** Where the coordinators of the fleet gossip. */
 export function seedsOf(fleet: Fleet): string[] {

@@ -7,6 +7,7 @@ import {
   KeyRequest,
   keyActions,
   MemberView,
+  memberView,
   PortolanError,
   ProofRequest,
   ProvisionalRequest,
@@ -61,7 +62,7 @@ export function gossipRoutes({ gossip, identity, keyrings, provisionals, fleet }
     query: Paging,
     answer: pageOf(MemberView),
     run: ({ query }) =>
-      pageAnswer(fleet, query, { all: cluster().members(), cursor: ({ name }) => name, show: (member) => member }),
+      pageAnswer(fleet, query, { all: cluster().members(), cursor: ({ name }) => name, show: memberView }),
   });
 
   add({
