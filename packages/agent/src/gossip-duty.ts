@@ -224,6 +224,7 @@ export class GossipDuty {
       tags: { kind: MEMBER_KIND, role: 'agent', host: hostName.slice(0, 64), version },
       kindTag: 'kind',
       keyQueries: false,
+      isKnown: (member) => copy.fleet.host(member) !== undefined,
       defaultPort: GOSSIP_PORT,
       profile: gossip.profile ?? (isLoopback(host) ? 'local' : 'lan'),
       // An agent that could not have its port again comes back at another one.
@@ -270,6 +271,7 @@ export class GossipDuty {
       if (change.owner === REGISTRY_SHEET) this.#dropUnknown(cluster, change);
     });
     cluster.onEvent((event) => {
+      if (event.type === 'conflict' && event.lost) this.#tell(SAME_NAME);
       if (event.type === 'reap') copy.forget(event.member.name);
       if (!this.#stopping.signal.aborted)
         this.#noticing ??= setTimeout(() => this.#notice(cluster), NOTICE_AFTER).unref();
@@ -337,6 +339,9 @@ export class GossipDuty {
 
 const UNKNOWN_IDENTITY =
   'no coordinator has told its public key yet, so nothing of the registry is taken from gossip: either none answers, or they are of an earlier release; --gossip-identity gives the key by hand';
+
+const SAME_NAME =
+  'another member of gossip goes by the name of this host, and most hold the other for it: either the host was copied with its state, or somebody has the key of gossip who should not';
 
 const ONLY_HERE =
   'gossip stays on this machine: the coordinators are on others; say --gossip-host ADDRESS to take part from this one';

@@ -40,6 +40,8 @@ export interface GossipOptions {
   readonly compress?: boolean;
   /** False: a node whose name most members hold for another's goes on all the same. True by default, as with Serf. */
   readonly stopOnConflict?: boolean;
+  /** Whether a name is that of somebody known: of others a thousand are taken in. All are known unless told otherwise. */
+  readonly isKnown?: ((name: string) => boolean) | undefined;
   /** Networks that members' addresses and incoming streams must be of, such as `10.0.0.0/8`. Empty: all. */
   readonly allow?: readonly string[];
   /** What others are told of this node; all together up to 512 bytes. */

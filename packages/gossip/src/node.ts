@@ -92,6 +92,7 @@ export class GossipNode implements Gossip {
       vsn: VERSIONS,
       security: { label, keyring, compress, verifyIncoming, verifyOutgoing },
       allows,
+      isKnown: options.isKnown,
       delegate: this.#serf,
       log,
     });
@@ -208,6 +209,7 @@ export class GossipNode implements Gossip {
       kindTag: kindTag ?? null,
       failedKept,
       leftKept,
+      isKnown: this.#options.isKnown,
       coalescing: COALESCING,
       event: (event) => this.#happened(event),
       message: (payload, from) => this.#attempt(() => delegate.message?.(payload, from)),

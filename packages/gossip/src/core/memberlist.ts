@@ -47,6 +47,8 @@ export interface MemberlistOptions {
   readonly highest?: () => number;
   /** Which addresses members may have; all unless told otherwise. */
   readonly allows?: (host: string) => boolean;
+  /** Whether a name is that of somebody known: of others a thousand are remembered. All are unless told otherwise. */
+  readonly isKnown?: ((name: string) => boolean) | undefined;
   /** Names that are remembered at once. */
   readonly limit?: number;
   readonly delegate?: Delegate;
@@ -94,7 +96,7 @@ export class Memberlist {
   /** @throws GossipError `invalid` */
   constructor(options: MemberlistOptions) {
     checkOptions(options);
-    const { world, profile, incarnation, highest, allows = () => true, limit = LIMIT } = options;
+    const { world, profile, incarnation, highest, isKnown, allows = () => true, limit = LIMIT } = options;
     const security = { ...OPEN, ...options.security };
     const local = createLocal(options, (event) => this.#lost.note(event));
     const queue = new BroadcastQueue({
@@ -104,7 +106,13 @@ export class Memberlist {
     const acks = new Acks(world.random);
     const outbox = new Outbox(local, security, queue);
     const exchanges = new Exchanges(local, security);
-    const membership = new Membership(local, queue, { allows, limit, incarnation, ...(highest && { highest }) });
+    const membership = new Membership(local, queue, {
+      allows,
+      isKnown,
+      limit,
+      incarnation,
+      ...(highest && { highest }),
+    });
     const pushPull = new PushPull(local, exchanges, membership);
     const relay = new Relay(local, acks, outbox);
     this.#local = local;

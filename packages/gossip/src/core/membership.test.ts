@@ -87,6 +87,15 @@ describe('alive', () => {
     expect(node.counters.drops['table-full']).toBe(7);
   });
 
+  test('names that nobody knows fill no table: there is still room for those who are known', async () => {
+    node = begin({ isKnown: (name) => name === 'host' });
+    const state = (name: string) => stranger.state({ name });
+    await pushPull(Array.from({ length: 20_000 }, (_, i) => state(`made-up-${i}`)));
+    expect(node.size).toBe(1_001);
+    await pushPull([state('host'), state('stranger')]);
+    expect([node.size, stateOf('host')]).toEqual([1_002, 'alive']);
+  });
+
   test('without a port a node has the port of this one', async () => {
     await tell(stranger.alive({ port: 0 }));
     expect(node.member(stranger.name)?.address).toEqual(stranger.address);

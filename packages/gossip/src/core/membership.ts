@@ -6,6 +6,7 @@ import { countDrop } from './counters.ts';
 import type { Local } from './local.ts';
 import { changed, createMember, isUp, LAST_INCARNATION, type Member } from './member.ts';
 import { confirmationsWanted, shortestSuspicion } from './scaling.ts';
+import { Strangers } from './strangers.ts';
 import { Suspicion } from './suspicion.ts';
 import { areVersions } from './versions.ts';
 
@@ -27,6 +28,8 @@ export interface MembershipOptions {
   readonly allows: (host: string) => boolean;
   /** Names that are remembered at once; beyond it no new ones are. */
   readonly limit: number;
+  /** Whether a name is that of somebody known: of others few are remembered. All are known unless told otherwise. */
+  readonly isKnown?: ((name: string) => boolean) | undefined;
   /** What this node begins with; higher than it ever had, so that its restart is believed at once. */
   readonly incarnation: number;
   /** The highest that a node may be accused with: with the last one there is, it could not defend itself ever again. */
@@ -45,6 +48,7 @@ export class Membership {
   readonly #queue: BroadcastQueue;
   readonly #options: MembershipOptions;
   readonly #suspicions = new Map<string, Suspicion>();
+  readonly #strangers: Strangers;
   #incarnation: number;
   #leaving = false;
 
@@ -53,6 +57,7 @@ export class Membership {
     this.#queue = queue;
     this.#options = options;
     this.#incarnation = options.incarnation;
+    this.#strangers = new Strangers(options.isKnown ?? (() => true), local.world.clock);
   }
 
   /** Tells what this node is, at its start and whenever it has changed. */
@@ -131,7 +136,10 @@ export class Membership {
     const { members, profile, world, delegate } = this.#local;
     const before = world.clock.now() - profile.gossipToTheDead;
     const gone = members.remove((member) => !isUp(member) && member.since <= before);
-    for (const member of gone) delegate.event({ type: 'forget', member });
+    for (const member of gone) {
+      this.#strangers.forget(member.name);
+      delegate.event({ type: 'forget', member });
+    }
   }
 
   stop(): void {
@@ -143,6 +151,11 @@ export class Membership {
     const { name, members, delegate, counters } = this.#local;
     const self = message.node === name;
     if (self && this.#leaving) return;
+    // First, for it costs the least, and there may be many.
+    if (!own && !members.get(message.node) && !this.#strangers.mayEnter(message.node)) {
+      countDrop(counters, 'table-full');
+      return;
+    }
     const told = this.#read(message);
     if (!own && this.#isBeyond(message, DEFENCES)) return;
     if (!told || (!self && !delegate.admit(told))) {
@@ -171,6 +184,7 @@ export class Membership {
       return;
     }
     this.#broadcast(message, finished);
+    if (!known && !own) this.#strangers.entered(told.name);
     members.put(known?.state === 'alive' ? { ...told, since: known.since } : told);
     this.#tellOf(known, told);
   }

@@ -10,18 +10,21 @@ const HOUR = 3_600_000;
 let clock: Schedule;
 let happened: string[];
 let refuted: number;
+let known: string[] | null;
 let roster: Roster;
 
 beforeEach(() => {
   clock = new Schedule();
   happened = [];
   refuted = 0;
+  known = null;
   roster = new Roster({
     name: 'self',
     clock,
     wallClock: () => 1_000_000 + clock.now(),
     failedKept: 24 * HOUR,
     leftKept: 12 * HOUR,
+    isKnown: (name) => known?.includes(name) ?? true,
     event: ({ type, member }) => happened.push(`${type} ${member.name} ${member.status}`),
     refute: () => refuted++,
   });
@@ -158,6 +161,15 @@ describe('who is gone', () => {
     roster.reap();
     expect(happened.at(-1)).toBe('reap b failed');
     expect(roster.members().map(({ name }) => name)).toEqual(['self']);
+  });
+
+  test('is soon forgotten when nobody knew it', () => {
+    known = ['self', 'a'];
+    roster.nodeCame(node('made-up'));
+    for (const name of ['a', 'made-up']) roster.nodeGone(node(name));
+    clock.run(601_000);
+    roster.reap();
+    expect(roster.members().map(({ name }) => name)).toEqual(['self', 'a']);
   });
 
   test('is forgotten at once when it is pruned; one that is still leaving, when it goes', () => {

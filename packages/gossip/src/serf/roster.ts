@@ -42,10 +42,14 @@ export interface RosterOptions {
   /** How long failed members, and left ones, are kept, ms. */
   readonly failedKept: number;
   readonly leftKept: number;
+  /** Whether a name is that of somebody known; others are soon forgotten. All are known unless told otherwise. */
+  readonly isKnown?: ((name: string) => boolean) | undefined;
 }
 
 /** How long an intent is kept that came before the member that it is about, ms. */
 const INTENT_KEPT = 300_000;
+/** How long a member is kept that is gone and was not known, ms. */
+const STRANGER_KEPT = 600_000;
 /** More of them than this are from somebody who invents names. */
 const INTENTS_LIMIT = 4_096;
 
@@ -183,11 +187,14 @@ export class Roster {
 
   /** Forgets whoever has been gone for too long. Call it now and then. */
   reap(): void {
+    const { isKnown = () => true } = this.#options;
     const now = this.#options.clock.now();
     for (const entry of this.#entries.values()) {
       const { status } = entry.member;
       const kept = status === 'failed' ? this.#options.failedKept : status === 'left' ? this.#options.leftKept : null;
-      if (kept !== null && now - entry.goneAt > kept) this.#forget(entry);
+      if (kept === null) continue;
+      const gone = now - entry.goneAt;
+      if (gone > kept || (gone > STRANGER_KEPT && !isKnown(entry.member.name))) this.#forget(entry);
     }
     for (const [name, { at }] of this.#early) {
       if (now - at > INTENT_KEPT) this.#early.delete(name);

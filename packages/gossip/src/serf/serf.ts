@@ -39,6 +39,7 @@ export interface SerfOptions {
   /** How long failed members and left ones are kept, ms. */
   readonly failedKept: number;
   readonly leftKept: number;
+  readonly isKnown?: ((name: string) => boolean) | undefined;
   readonly coalescing: Coalescing;
   readonly event: (event: GossipEvent) => void;
   readonly message: (payload: Uint8Array, from: string) => void;
@@ -87,7 +88,7 @@ export class Serf implements Delegate {
   #resolving = false;
 
   constructor(options: SerfOptions) {
-    const { name, world, wallClock, failedKept, leftKept, core, event } = options;
+    const { name, world, wallClock, failedKept, leftKept, isKnown, core, event } = options;
     const { clock, random } = world;
     const createQueue = () =>
       new BroadcastQueue({ transmits: () => core.transmits(MORE_TRANSMITS), capacity: QUEUE_LIMIT });
@@ -100,6 +101,7 @@ export class Serf implements Delegate {
       wallClock,
       failedKept,
       leftKept,
+      isKnown,
       event: (happened) => {
         if (happened.type === 'reap') this.own.forget(happened.member.name);
         event(happened);

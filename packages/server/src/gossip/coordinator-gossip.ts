@@ -93,6 +93,7 @@ export async function joinGossip(
     tags: tagsOf(place),
     kindTag: 'kind',
     keyQueries: false,
+    isKnown: (member) => fleet.host(member) !== undefined || fleet.has(key.seed(member)),
     defaultPort: GOSSIP_PORT,
     profile: place.profile ?? (isLoopback(host) ? 'local' : 'lan'),
     sheets: {
@@ -131,6 +132,12 @@ export async function joinGossip(
     reset: follow,
   });
   follow();
+  let isTold = false;
+  cluster.onEvent((event) => {
+    if (event.type !== 'conflict' || !event.lost || isTold) return;
+    isTold = true;
+    logger.warn({ name, other: event.other }, SAME_NAME);
+  });
   link.attach(cluster, { label: place.label, api });
 
   const seedKey = key.seed(id);
@@ -174,6 +181,9 @@ export async function joinGossip(
     },
   };
 }
+
+const SAME_NAME =
+  'another member of gossip goes by the name of this one, and most hold the other for it: either a host was copied with its state, or somebody has the key of gossip who should not';
 
 /** Where the coordinators of the fleet gossip. */
 export function seedsOf(fleet: Fleet): string[] {

@@ -1,5 +1,5 @@
 import type { GossipEvent, Member, SheetCluster } from '@portolan/gossip';
-import { isAgent, type MemberView, memberView } from '@portolan/model';
+import { isAgent } from '@portolan/model';
 
 /** A coordinator's part in the gossip of its fleet: there is none until it is attached, or at all. */
 export class FleetGossip {
@@ -14,10 +14,10 @@ export class FleetGossip {
   }
 
   /** For whoever asks over HTTP. */
-  get view(): { label: string; api: string; members(): MemberView[] } | undefined {
+  get view(): { label: string; api: string; members(): Member[] } | undefined {
     const { gossip } = this.#cluster ?? {};
     if (!gossip) return undefined;
-    return { label: this.#label, api: this.#api, members: () => gossip.members().map(memberView) };
+    return { label: this.#label, api: this.#api, members: () => gossip.members() };
   }
 
   /** @param api where others reach this coordinator by HTTP */

@@ -7,6 +7,7 @@ import {
   KeyRequest,
   keyActions,
   MemberView,
+  memberView,
   PortolanError,
   ProofRequest,
   ProvisionalRequest,
@@ -61,7 +62,7 @@ export function gossipRoutes({ gate, gossip, identity, keyrings, provisionals, f
     query: Paging,
     answer: pageOf(MemberView),
     run: ({ query }) =>
-      pageAnswer(fleet, query, { all: cluster().members(), cursor: ({ name }) => name, show: (member) => member }),
+      pageAnswer(fleet, query, { all: cluster().members(), cursor: ({ name }) => name, show: memberView }),
   });
 
   add({
