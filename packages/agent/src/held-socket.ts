@@ -18,6 +18,12 @@ export function socketsOf(pid: number | string): ReadonlySet<string> {
   return inodes;
 }
 
+/** Whether the process still has one of the sockets. */
+export function holds({ pid, sockets }: { pid: number; sockets: readonly Pick<EndTarget, 'socket'>[] }): boolean {
+  const held = socketsOf(pid);
+  return sockets.some(({ socket }) => held.has(socket));
+}
+
 /** All processes that have one of the sockets, as far as this agent may see. It reads the descriptors of all. */
 export function holdersOf(sockets: readonly Pick<EndTarget, 'socket'>[]): ProcessId[] {
   return list('/proc').flatMap((name) => {

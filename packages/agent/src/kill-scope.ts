@@ -69,8 +69,9 @@ function guardPortolan(pid: number): void {
   );
 }
 
-function guardContainer({ containerId, process: { pid, command } }: ProcessFacts): void {
-  const forwarder = FORWARDERS.test(command);
+function guardContainer({ containerId, process: { pid, uid, command } }: ProcessFacts): void {
+  // Anybody may call a program so: the name is believed of the system, and of this agent's own user, who may run it rootless.
+  const forwarder = (uid === 0 || uid === process.geteuid?.()) && FORWARDERS.test(command);
   if (!forwarder && (containerId === null || containerId === readProcess(process.pid)?.containerId)) return;
   const what = forwarder ? `${command}, which forwards the port to a container` : 'a part of a container';
   const name = containerId === null ? 'NAME' : containerId.slice(0, 12);
@@ -114,7 +115,7 @@ export function unseen(target: EndTarget): PortolanError {
   );
 }
 
-function nameOf(uid: number | null, user: string | null = uid === null ? null : userName(uid)): string {
+export function nameOf(uid: number | null, user: string | null = uid === null ? null : userName(uid)): string {
   if (uid === null) return user ?? 'a user that is not known';
   return user === null ? `uid ${uid}` : `${user} (uid ${uid})`;
 }

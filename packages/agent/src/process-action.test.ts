@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EndTarget, type Listener, proofOf } from '@portolan/model';
@@ -10,14 +10,28 @@ import { probe } from './prober.ts';
 import { type EndOrder, endProcesses } from './process-action.ts';
 
 const own = { allowKill: 'own' } as const;
+const isRoot = process.getuid?.() === 0;
+/** What needs a process of another user is tested as root only. */
+const asRoot = process.platform !== 'linux' || !isRoot ? test.skip : test;
+const OTHER_UID = 4001;
 const unless = process.platform !== 'linux' ? test.skip : test;
 
 /** Listens on one port after another as it is asked to, and closes what it is asked to close. */
 const SERVICE = `
 const net = require('node:net');
+const { spawn } = require('node:child_process');
 const servers = [];
 process.on('message', ([what, index]) => {
   if (what === 'close') return servers[index].close(() => process.send('closed'));
+  if (what === 'pass') {
+    // The shell ends, so that nothing tells where the one that it leaves behind came from.
+    const stdio = ['ignore', 'pipe', 'ignore', servers[0]._handle.fd];
+    const as = index === 0 ? {} : { uid: index, gid: index };
+    const shell = spawn('sh', ['-c', 'sleep 600 >/dev/null & echo $!'], { stdio, cwd: '/', ...as });
+    let pid = '';
+    shell.stdout.on('data', (text) => { pid += text; });
+    return shell.on('close', () => process.send(Number(pid)));
+  }
   const server = net.createServer().listen(0, '127.0.0.1', () => process.send(server.address().port));
   servers.push(server);
 });
@@ -25,11 +39,14 @@ process.on('message', ([what, index]) => {
 
 let directory: string;
 let children: ChildProcess[];
+let orphans: number[];
 beforeEach(() => {
+  orphans = [];
   directory = mkdtempSync(join(tmpdir(), 'portolan-action-'));
   children = [];
 });
 afterEach(async () => {
+  for (const pid of orphans) if (isThere(pid)) process.kill(pid, 'SIGKILL');
   for (const child of children) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
     child.kill('SIGKILL');
@@ -38,13 +55,19 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function service(name: string, environment: Record<string, string> = {}, file = process.execPath): ChildProcess {
+function service(
+  name: string,
+  environment: Record<string, string> = {},
+  file = process.execPath,
+  uid?: number,
+): ChildProcess {
   mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, name, 'package.json'), '{}');
   writeFileSync(join(directory, name, 'server.cjs'), SERVICE);
   const child = spawn(file, ['server.cjs'], {
     cwd: join(directory, name),
     env: { ...process.env, ...environment },
+    ...(uid !== undefined && { uid, gid: uid }),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   children.push(child);
@@ -55,6 +78,22 @@ async function ask(child: ChildProcess, ...message: [string, number?]): Promise<
   const answer = once(child, 'message');
   child.send(message);
   return (await answer)[0] as number;
+}
+
+/** @returns the pid of a process that got the first socket and was not started by it, as far as can be seen */
+async function heirOf(child: ChildProcess, uid = 0): Promise<number> {
+  const pid = await ask(child, 'pass', uid);
+  orphans.push(pid);
+  return pid;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    // One that nobody waits for stays in the list after its end.
+    return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+  } catch {
+    return false;
+  }
 }
 
 /** As a coordinator names it, from what a scan tells. */
@@ -93,7 +132,7 @@ describe('a process is ended', () => {
     const ports = [await ask(child, 'listen'), await ask(child, 'listen')];
     const targets = await Promise.all(ports.map(targetAt));
     expect(await endProcesses(order(targets, { dryRun: true }), own)).toEqual({
-      endings: [{ pid: child.pid, outcome: 'would-end', signal: null }],
+      endings: [{ pid: child.pid, outcome: 'would-end', signal: null, process: expect.stringContaining('server.cjs') }],
       refusal: null,
     });
     expect(lives(child)).toBe(true);
@@ -168,6 +207,59 @@ describe('a process is ended', () => {
     expect(answer.refusal?.code).toBe('not-permitted');
     expect(lives(child)).toBe(true);
   });
+
+  unless('with those that have the same socket, and a trial shows them', async () => {
+    const child = service('cart');
+    const target = await targetAt(await ask(child, 'listen'));
+    const heir = await heirOf(child);
+    const trial = await endProcesses(order([target], { force: true, dryRun: true }), own);
+    expect(trial).toEqual({
+      endings: [
+        { pid: child.pid, outcome: 'would-end', signal: null, process: expect.stringContaining('server.cjs') },
+        { pid: heir, outcome: 'would-end', signal: null, process: expect.stringContaining('sleep 600') },
+      ],
+      refusal: null,
+    });
+    expect((await endProcesses(order([target]), own)).refusal?.code).toBe('other-service');
+    expect([lives(child), isThere(heir)]).toEqual([true, true]);
+    const done = await endProcesses(order([target], { force: true }), own);
+    expect(done.refusal).toBe(null);
+    expect(done.endings.map(({ pid }) => pid)).toEqual([child.pid, heir]);
+    expect(isThere(heir)).toBe(false);
+  });
+
+  asRoot('not when it passed its socket to a process of another user, which says who', async () => {
+    const child = service('cart');
+    const target = await targetAt(await ask(child, 'listen'));
+    const heir = await heirOf(child, OTHER_UID);
+    for (const dryRun of [true, false]) {
+      expect(await endProcesses(order([target], { force: true, dryRun }), { allowKill: 'any' })).toEqual({
+        endings: [],
+        refusal: {
+          code: 'not-permitted',
+          detail: expect.stringMatching(
+            `process ${heir} \\(sleep\\) of .*uid ${OTHER_UID}.* has the socket of process ${child.pid}`,
+          ),
+        },
+      });
+    }
+    expect([lives(child), isThere(heir)]).toEqual([true, true]);
+  });
+
+  asRoot(
+    'though it is called as one that forwards to a container, when that is only the name that a user gave it',
+    async () => {
+      const file = join(directory, 'docker-proxy');
+      cpSync(process.execPath, file, { dereference: true });
+      for (const each of [directory, file]) chmodSync(each, 0o755);
+      const child = service('proxy', {}, file, OTHER_UID);
+      const target = await targetAt(await ask(child, 'listen'));
+      expect(await endProcesses(order([target], { force: true }), { allowKill: 'any' })).toMatchObject({
+        endings: [{ pid: child.pid, outcome: 'ended' }],
+        refusal: null,
+      });
+    },
+  );
 
   unless('not when it forwards to a container: that is to be stopped', async () => {
     const file = join(directory, 'docker-proxy');

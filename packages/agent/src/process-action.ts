@@ -6,24 +6,20 @@ import {
   type EndTask,
   HOST_NETNS,
   PortolanError,
-  type ProcessId,
   type RefusalCode,
 } from '@portolan/model';
-import { holdersOf, isListed, isSame, socketsOf } from './held-socket.ts';
+import { type Family, familiesOf, guardHeir, type Victim } from './heir.ts';
+import { holds, isListed, isSame } from './held-socket.ts';
 import type { Manifest } from './identity.ts';
 import { type KillScope, mayEnd, unseen } from './kill-scope.ts';
 import { canBind } from './prober.ts';
+import { readProcess } from './process-facts.ts';
 
 export type EndOrder = Pick<EndTask, 'targets' | 'grace' | 'force' | 'dryRun'>;
 
 export interface Powers {
   readonly allowKill: KillScope;
   readonly manifests?: readonly Manifest[] | undefined;
-}
-
-/** A process that is to end, with those of its sockets that were named. */
-export interface Victim extends ProcessId {
-  readonly sockets: readonly EndTarget[];
 }
 
 /** How long a killed process may take to go, and a port to be free after that, ms. */
@@ -48,11 +44,18 @@ export async function endProcesses(order: EndOrder, powers: Powers): Promise<End
     for (const { pid } of victims.filter((each) => !standing.includes(each))) {
       endings.push({ pid, outcome: 'gone', signal: null });
     }
+    // Looked for in a trial too: what is ended is what was shown.
+    const families = familiesOf(standing);
+    for (const { victim, heirs } of families) {
+      // One that was started by the victim is left to follow it.
+      for (const heir of heirs) if (!guardHeir(heir, victim)) mayBeEnded(heir, order, powers);
+    }
     if (order.dryRun) {
-      endings.push(...standing.map(({ pid }) => ({ pid, outcome: 'would-end' as const, signal: null })));
+      const meant = families.flatMap(({ victim, heirs }) => [victim, ...heirs]);
+      endings.push(...new Map(meant.map((each) => [each.pid, wouldEnd(each)])).values());
       return { endings, refusal: null };
     }
-    const done = await Promise.allSettled(standing.map((victim) => endWithHeirs(victim, order, powers, endings)));
+    const done = await Promise.allSettled(families.map((family) => endFamily(family, order, powers, endings)));
     for (const each of done) if (each.status === 'rejected') throw each.reason;
     await free(order.targets, endings);
     return { endings, refusal: null };
@@ -91,20 +94,17 @@ function mayBeEnded(victim: Victim, order: EndOrder, powers: Powers): boolean {
   return holds(victim) && isSame(victim);
 }
 
-async function endWithHeirs(victim: Victim, order: EndOrder, powers: Powers, endings: Ending[]): Promise<void> {
-  // Only those that are there now: what takes the socket over while this goes on was not meant.
-  const heirs = heirsOf(victim);
-  for (const { pid } of heirs) {
-    if (pid !== 1) continue;
-    throw new PortolanError(
-      'protected',
-      `pid 1 has the socket of process ${victim.pid} too and would start it again: stop the socket unit, such as "systemctl stop NAME.socket"`,
-    );
-  }
+async function endFamily({ victim, heirs }: Family, order: EndOrder, powers: Powers, endings: Ending[]): Promise<void> {
   await end(victim, order, powers, endings);
   for (const heir of heirs) {
     if (!(await released(heir, HEIRS_FOLLOW))) await end(heir, order, powers, endings);
   }
+}
+
+function wouldEnd({ pid }: Victim): Ending {
+  const facts = readProcess(pid)?.process;
+  const told = facts && `user ${facts.user ?? facts.uid ?? '?'}: ${facts.commandLine || facts.command}`;
+  return { pid, outcome: 'would-end', signal: null, ...(told && { process: told.slice(0, 1000) }) };
 }
 
 async function end(victim: Victim, order: EndOrder, powers: Powers, endings: Ending[]): Promise<void> {
@@ -150,20 +150,6 @@ async function released(victim: Victim, within: number): Promise<boolean> {
     await sleep(LOOK_EVERY);
   }
   return true;
-}
-
-function holds({ pid, sockets }: Victim): boolean {
-  const held = socketsOf(pid);
-  return sockets.some(({ socket }) => held.has(socket));
-}
-
-/** The others that have one of the sockets, by fork as a rule. */
-function heirsOf(victim: Victim): Victim[] {
-  const heirs = new Map<number, Victim>();
-  for (const { pid, startedAt } of holdersOf(victim.sockets)) {
-    if (pid !== victim.pid) heirs.set(pid, { pid, startedAt, sockets: victim.sockets });
-  }
-  return [...heirs.values()];
 }
 
 /** Waits until the ports can be bound again. Of other namespaces it is known only that nobody has the socket any more. */

@@ -1,4 +1,5 @@
 import {
+  type Ending,
   formatEndpoint,
   type HostListener,
   type PortReport,
@@ -48,6 +49,15 @@ export function describeVictim({ host, listeners }: Victim, assignments: PortRep
   const owner = assignments.find((each) => each.protocol === protocol);
   if (owner) lines.push(`  the port belongs to ${formatEndpoint(owner.endpoint)}`);
   return lines.join('\n');
+}
+
+/** Those that the agent would end besides, for they have the same socket: a line for each. */
+export function describeHeirs(endings: readonly Ending[], victims: readonly Victim[]): string[] {
+  const known = new Set(victims.map(({ listeners: [{ process }] }) => process?.pid));
+  const others = endings.filter(({ pid, outcome }) => outcome === 'would-end' && !known.has(pid));
+  return others.map(
+    ({ pid, process }) => `  pid ${pid}, which has the same socket${process ? `, ${plain(process)}` : ''}`,
+  );
 }
 
 function serviceName(service: string): string {

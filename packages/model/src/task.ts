@@ -58,6 +58,8 @@ export const Ending = z
     outcome: z.enum(['ended', 'gone', 'would-end']),
     /** The strongest signal that it was sent. */
     signal: z.enum(['SIGTERM', 'SIGKILL']).nullable(),
+    /** Of a trial: its user and command line, for people. */
+    process: z.string().max(1000).optional(),
   })
   .meta({ id: 'Ending' });
 export type Ending = z.infer<typeof Ending>;

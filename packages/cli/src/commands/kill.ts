@@ -6,7 +6,7 @@ import { abridged, plain, say, sayJson } from '../output.ts';
 import { stopped } from '../problem-text.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
-import { describeVictim, processesOf, type Victim, victimsOf } from '../victim.ts';
+import { describeHeirs, describeVictim, processesOf, type Victim, victimsOf } from '../victim.ts';
 import { worktreeAt } from '../worktree.ts';
 
 interface Options extends RemoteOptions {
@@ -55,17 +55,20 @@ export function kill(): Command {
       if (options.dryRun) {
         const endings = await attempt(client, { ...request, dryRun: true });
         if (options.json) sayJson({ port: number, endings });
-        else say(['Would end:', ...victims.map((each) => describeVictim(each, report.assignments))].join('\n'));
+        else {
+          const shown = victims.map((each) => describeVictim(each, report.assignments));
+          say(['Would end:', ...shown, ...describeHeirs(endings, victims)].join('\n'));
+        }
         return;
       }
       if (!options.json) for (const victim of victims) say(describeVictim(victim, report.assignments));
       if (options.force) {
         // The agent looks before the person is asked: what it refuses need not be decided.
-        await attempt(client, { ...request, dryRun: true });
-        await confirmed(
-          `End ${victims.length === 1 ? 'this process' : `these ${victims.length} processes`}?`,
-          !!options.yes,
-        );
+        const trial = await attempt(client, { ...request, dryRun: true });
+        const heirs = describeHeirs(trial, victims);
+        if (!options.json) for (const heir of heirs) say(heir);
+        const count = victims.length + heirs.length;
+        await confirmed(`End ${count === 1 ? 'this process' : `these ${count} processes`}?`, !!options.yes);
       }
       const endings = await attempt(client, request);
       if (options.json) sayJson({ port: number, endings });
