@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PortolanError } from '@portolan/model';
@@ -24,6 +25,17 @@ test('a file that says nothing of PORT leaves it to the next', async () => {
   await writeFile(join(directory, '.env.local'), 'REPORT=1\nPORT=\n');
   await writeFile(join(directory, '.env'), 'PORT=3003\n');
   expect(await portOverride(directory, { PORT: '' })).toMatchObject({ port: 3003 });
+});
+
+test.skipIf(process.platform === 'win32')('a pipe and a directory are taken for no file, and hold up nothing', async () => {
+  execFileSync('mkfifo', [join(directory, '.env.local')]);
+  await mkdir(join(directory, '.env'));
+  expect(await portOverride(directory, {})).toBeUndefined();
+});
+
+test('a file that is too large is refused, and said to be', async () => {
+  await writeFile(join(directory, '.env'), `PORT=3003\n${'#'.repeat(64 * 1024)}`);
+  await expect(portOverride(directory, {})).rejects.toThrow(/\.env could not be read.*65536 bytes/);
 });
 
 test('a PORT that an outer run has given is not taken for a wish, and 0 is none', async () => {
