@@ -9,7 +9,7 @@ import {
   Ttl,
 } from '@portolan/model';
 import { z } from 'zod';
-import { tool } from './tool.ts';
+import { quoted, tool } from './tool.ts';
 
 /** Who has a port, in a few words. */
 const Held = z.object({ endpoint: z.string(), protocol: Protocol, port: Port });
@@ -59,7 +59,7 @@ export const allocatePort = tool({
     const instead = obstacle?.detail;
     const text = [
       `${endpoint} ${created ? 'has' : 'already had'} ${rest.protocol} port ${port}, ${lease ? `for ${lease.ttl} s unless renewed` : 'until it is released'}.`,
-      instead === undefined ? [] : `Not ${preferredPort}: ${instead}.`,
+      instead === undefined ? [] : `Not ${preferredPort}: ${quoted(instead)}.`,
     ];
     const data = {
       port,

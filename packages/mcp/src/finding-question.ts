@@ -17,7 +17,7 @@ import {
 import { z } from 'zod';
 import { fitting } from './fitting.ts';
 import type { Registry } from './registry.ts';
-import { LOOKS, plain, tool } from './tool.ts';
+import { LOOKS, plain, quoted, tool } from './tool.ts';
 
 export const ShownFinding = z.object({
   id: z.string(),
@@ -52,18 +52,16 @@ export function shownFinding(finding: Finding): z.input<typeof ShownFinding> {
     state,
     protocol: protocol ?? undefined,
     port: port ?? undefined,
-    summary: plain(summary),
+    summary,
     services: distinct(parties.map(({ service }) => service)).slice(0, NAMED_MAX),
-    hosts: distinct(parties.map(({ host }) => host?.name))
-      .slice(0, NAMED_MAX)
-      .map(plain),
-    remedies: remedies.map(plain),
+    hosts: distinct(parties.map(({ host }) => host?.name)).slice(0, NAMED_MAX),
+    remedies,
     since: firstSeen,
   };
 }
 
 function lineOf({ id, severity, class: bite, kind, summary }: z.input<typeof ShownFinding>): string {
-  return `${severity} ${bite ? `${bite} ` : ''}${kind} (${id}): ${summary}`;
+  return `${severity} ${bite ? `${bite} ` : ''}${kind} (${plain(id)}): ${quoted(summary)}`;
 }
 
 export const listFindings = tool({

@@ -11,7 +11,7 @@ import {
   severities,
 } from '@portolan/model';
 import type { OpenRegistry, Registry } from './registry.ts';
-import { plain } from './tool.ts';
+import { plain, quoted } from './tool.ts';
 
 /** Rows of one map; beyond that a model reads on by project. */
 const ROWS_MAX = 2_000;
@@ -89,13 +89,15 @@ async function portMap(registry: Registry, project?: string): Promise<string> {
     .filter((range) => !project || range.owner === project || within(range).length > 0);
   const outside = shown.filter(({ port }) => !placed.some((range) => contains(range, port)));
   const sections = [
-    ...placed.map((range) => section(`${range.name} (${formatInterval(range)})`, plain(range.purpose), within(range))),
+    ...placed.map((range) =>
+      section(`${plain(range.name)} (${formatInterval(range)})`, quoted(range.purpose), within(range)),
+    ),
     ...(outside.length > 0 ? [section(placed.length > 0 ? 'Elsewhere' : 'Ports', '', outside)] : []),
   ];
   const more =
     sorted.length > shown.length ? [`${sorted.length - shown.length} more are not shown: read them by project.`] : [];
   const shut = blocks.map(
-    (block) => `- ${formatInterval(block)}${block.protocol ? ` ${block.protocol}` : ''}: ${plain(block.reason)}`,
+    (block) => `- ${formatInterval(block)}${block.protocol ? ` ${block.protocol}` : ''}: ${quoted(block.reason)}`,
   );
   const title = project ? `# Ports of ${project}` : '# Ports of the fleet';
   const body = sections.length > 0 ? sections : ['No port is assigned.'];
@@ -125,7 +127,7 @@ async function findingList(registry: Registry): Promise<string> {
   const lines = worst.slice(0, ROWS_MAX).map(({ id, severity, kind, summary, parties }) => {
     const names = [...new Set(parties.flatMap(({ service }) => service ?? []))];
     const projects = [...new Set(names.map((name) => parseServiceId(name).project))].join(', ');
-    return `- **${severity} ${kind}** ${plain(summary)} (\`${id}\`${projects ? `, of ${projects}` : ''})`;
+    return `- **${severity} ${kind}** ${quoted(summary)} (\`${id}\`${projects ? `, of ${projects}` : ''})`;
   });
   return ['# Findings', lines.length > 0 ? lines.join('\n') : 'Nothing is wrong.'].join('\n\n').concat('\n');
 }

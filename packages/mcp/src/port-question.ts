@@ -14,7 +14,7 @@ import { ShownAssignment, shownAssignment } from './allocation.ts';
 import { ShownFinding, shownFinding } from './finding-question.ts';
 import { fitting } from './fitting.ts';
 import type { Registry } from './registry.ts';
-import { LOOKS, plain, tool } from './tool.ts';
+import { LOOKS, quoted, tool } from './tool.ts';
 
 const ShownListener = z.object({
   service: z.string().optional(),
@@ -68,14 +68,14 @@ export const whoUsesPort = tool({
       data.free ? `Port ${port} is free.` : [],
       data.assignments.map(
         (each) =>
-          `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.purpose ? `, ${plain(each.purpose)}` : ''}).`,
+          `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.purpose ? `, for ${quoted(each.purpose)}` : ''}).`,
       ),
       data.listeners.map(told),
       listenerCount > data.listeners.length ? `${listenerCount - data.listeners.length} more listen there.` : [],
       resting.map(({ until }) => `It rests until ${until}: the lease of its last owner ended.`),
-      shut.map((reason) => `It is blocked: ${plain(reason)}.`),
-      data.ranges.map((each) => `It lies in the range ${each.name}${each.owner ? ` of ${each.owner}` : ''}.`),
-      data.findings.map((each) => `Finding ${each.id}: ${each.summary}`),
+      shut.map((reason) => `It is blocked: ${quoted(reason)}.`),
+      data.ranges.map((each) => `It lies in the range ${quoted(each.name)}${each.owner ? ` of ${each.owner}` : ''}.`),
+      data.findings.map((each) => `Finding ${each.id}: ${quoted(each.summary)}`),
     ];
     return { text: lines.flat().join('\n'), data };
   },
@@ -173,11 +173,11 @@ function shownListener(listener: HostListener, host: string): z.input<typeof Sho
     protocol,
     port,
     address,
-    host: plain(host),
+    host,
     pid: process?.pid,
-    command: process ? plain(process.command) : undefined,
-    container: container ? plain(container.name ?? container.id) : undefined,
-    evidence: identity ? plain(`${identity.evidence.kind}: ${identity.evidence.detail}`) : undefined,
+    command: process?.command,
+    container: container ? (container.name ?? container.id) : undefined,
+    evidence: identity ? `${identity.evidence.kind}: ${identity.evidence.detail}` : undefined,
   };
 }
 
@@ -191,12 +191,16 @@ function told({
   command,
   container,
 }: z.input<typeof ShownListener>): string {
-  const who = service ? parseServiceId(service).service : (command ?? 'a process that cannot be identified');
+  const who = service
+    ? parseServiceId(service).service
+    : command
+      ? quoted(command)
+      : 'a process that cannot be identified';
   const notes = [
     service && `service ${service}`,
     pid !== undefined && `pid ${pid}`,
-    command && `command ${command}`,
-    container && `container ${container}`,
+    command && `command ${quoted(command)}`,
+    container && `container ${quoted(container)}`,
   ];
-  return `${who} listens on ${protocol} ${address}:${port} on ${host} (${notes.filter(Boolean).join(', ')}).`;
+  return `${who} listens on ${protocol} ${address}:${port} on ${quoted(host)} (${notes.filter(Boolean).join(', ')}).`;
 }

@@ -36,7 +36,7 @@ export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
   const call = async (asked: unknown): Promise<CallToolResult> => {
     try {
       const { text, data } = await run(await open(), asked as z.output<I>);
-      return { content: [{ type: 'text', text }], structuredContent: data as Record<string, unknown> };
+      return { content: [{ type: 'text', text }], structuredContent: plainData(data) as Record<string, unknown> };
     } catch (error) {
       return refusal(error);
     }
@@ -55,8 +55,25 @@ function refusal(error: unknown): CallToolResult {
   return { isError: true, content: [{ type: 'text', text }] };
 }
 
-/** Text that came from elsewhere, such as command lines of processes, on one line and without control characters. */
-export function plain(text: string): string {
+/** What ends a line, moves a cursor, turns letters around, or is there without being seen: people do not see what a model reads. */
+const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]+/gu;
+
+/** Text that came from elsewhere, such as command lines of processes, on one line and without what is unseen. */
+export function plain(text: string): string {
+  return text.replace(UNSEEN, ' ');
+}
+
+/** Words of others within a sentence of ours: in quotes, so that they are not read as a part of it. */
+export function quoted(text: string): string {
+  return JSON.stringify(plain(text));
+}
+
+/** The same of data, whatever it holds and however deep. */
+function plainData(value: unknown): unknown {
+  if (typeof value === 'string') return plain(value);
+  if (Array.isArray(value)) return value.map(plainData);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [plain(key), plainData(each)]));
 }
