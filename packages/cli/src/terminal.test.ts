@@ -18,9 +18,14 @@ test('what rewrites a screen or turns letters around is shown as a mark, and lin
     '\u200f',
     '\u061c',
     '\u007f',
+    '\u200b',
+    '\u200d',
+    '\u2060',
+    '\ufeff',
   ];
   expect(harmful.map(harmless)).toEqual(harmful.map((text) => `\ufffd${text.slice(1)}`));
   expect(harmless('a\tb\r\nc – ümläut 統')).toBe('a\tb\r\nc – ümläut 統');
+  expect(harmless('👩‍💻 👩🏽‍💻 ❤️‍🔥 shop\u200dweb')).toBe('👩‍💻 👩🏽‍💻 ❤️‍🔥 shop\ufffdweb');
   expect(plain('a\nb\t\u202ec')).toBe('a\ufffdb\ufffd\ufffdc');
 });
 
