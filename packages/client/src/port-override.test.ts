@@ -27,11 +27,14 @@ test('a file that says nothing of PORT leaves it to the next', async () => {
   expect(await portOverride(directory, { PORT: '' })).toMatchObject({ port: 3003 });
 });
 
-test.skipIf(process.platform === 'win32')('a pipe and a directory are taken for no file, and hold up nothing', async () => {
-  execFileSync('mkfifo', [join(directory, '.env.local')]);
-  await mkdir(join(directory, '.env'));
-  expect(await portOverride(directory, {})).toBeUndefined();
-});
+test.skipIf(process.platform === 'win32')(
+  'a pipe and a directory are taken for no file, and hold up nothing',
+  async () => {
+    execFileSync('mkfifo', [join(directory, '.env.local')]);
+    await mkdir(join(directory, '.env'));
+    expect(await portOverride(directory, {})).toBeUndefined();
+  },
+);
 
 test('a file that is too large is refused, and said to be', async () => {
   await writeFile(join(directory, '.env'), `PORT=3003\n${'#'.repeat(64 * 1024)}`);
