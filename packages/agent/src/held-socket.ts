@@ -9,7 +9,7 @@ export function isSame({ pid, startedAt }: ProcessId): boolean {
 }
 
 /** @returns the inodes of the sockets that a process has; none when it has ended or may not be looked into */
-export function socketsOf(pid: number | string): ReadonlySet<string> {
+function socketsOf(pid: number | string): ReadonlySet<string> {
   const inodes = new Set<string>();
   for (const descriptor of list(`/proc/${pid}/fd`)) {
     const target = follow(`/proc/${pid}/fd/${descriptor}`);
