@@ -34,6 +34,7 @@ const exits: Record<ProblemCode, Exit> = {
   'plan-conflict': 'refused',
   'plan-changed': 'refused',
   contention: 'refused',
+  'members-missing': 'refused',
   'not-permitted': 'refused',
   protected: 'refused',
   'other-service': 'refused',

@@ -405,7 +405,7 @@ export class PortolanClient implements AsyncDisposable {
   /**
    * @param key in base64; without one, `install` makes it
    * @param options with `force`, members that do not have the key are left outside
-   * @throws PortolanError `contention` when that would leave members outside
+   * @throws PortolanError `members-missing` when that would leave members outside
    */
   changeKeys(action: KeyAction, key?: string, { force }: { readonly force?: boolean } = {}): Promise<KeyReport> {
     const path = `/v1/gossip/keys/${action}`;

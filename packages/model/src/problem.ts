@@ -21,6 +21,7 @@ export const problemStatus = {
   'plan-conflict': 409,
   'plan-changed': 409,
   contention: 409,
+  'members-missing': 409,
   'not-permitted': 403,
   protected: 403,
   'other-service': 409,

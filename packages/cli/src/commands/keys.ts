@@ -30,8 +30,8 @@ export function keys(): Command {
         }),
     );
   };
-  change('install', 'make a key known to all members; without one, a new one is made', '[key]');
-  change('use', 'let all members encrypt with a key that all know', '<key>');
+  change('install', 'let all members fetch a further key; without one, a new one is made', '[key]');
+  change('use', 'let all members encrypt with a key that all have', '<key>');
   change('remove', 'make all members forget a key that nobody encrypts with', '<key>');
   return command;
 }

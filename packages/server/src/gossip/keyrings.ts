@@ -50,7 +50,7 @@ export class Keyrings {
    *
    * @param options with `force`, members are left outside that do not have the key which is to encrypt
    * @throws PortolanError `not-found` for a key that there is none of, `invalid-request` for one that cannot be changed so,
-   * `contention` when members would be outside: nothing is changed then
+   * `members-missing` when members would be outside: nothing is changed then
    */
   async change(
     action: KeyAction,
@@ -140,7 +140,7 @@ function outside(action: KeyAction, { members, failures }: Pick<KeyReport, 'memb
     (names.length > NAMED_MAX ? `${separator}and ${names.length - NAMED_MAX} more` : '');
   const why = named((name) => `${name}: ${failures[name]}`, '; ');
   return new PortolanError(
-    'contention',
+    'members-missing',
     `${names.length} of ${members} members do not have the key (${why}), so nothing was changed: ask again when they do. ` +
       `With --force it is done, and these members will be outside until they ask a coordinator: ${named((name) => name, ', ')}`,
     { action, members, failures },
