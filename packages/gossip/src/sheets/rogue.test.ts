@@ -39,7 +39,8 @@ beforeEach(() => {
     channel: {
       name: 'victim',
       broadcast: () => {},
-      send: async (to, payload) => void sent.push({
+      send: async (to, payload) =>
+        void sent.push({
           to,
           size: payload.length,
           get frame() {
