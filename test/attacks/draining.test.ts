@@ -82,7 +82,9 @@ test('nor can one project take what lies outside every range', async () => {
   await client.putRange({ name: 'high', from: 43_300, to: 65_535, ...allocate });
   const block = (n: number) =>
     reserve({ project: 'grabber', service: `s${n}`, port: 43_000 + 64 * n, labels: labels(64) });
-  expect(await Promise.all([0, 1, 2, 3].map(block))).toEqual(['201', '201', 'quota', 'quota']);
+  const outcomes: string[] = [];
+  for (const n of [0, 1, 2, 3]) outcomes.push(await block(n));
+  expect(outcomes).toEqual(['201', '201', 'quota', 'quota']);
   await expect(
     client.reserve({ project: 'grabber', service: 'x', port: 43_128, labels: labels(23) }),
   ).rejects.toMatchObject({
