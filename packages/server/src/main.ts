@@ -1,4 +1,4 @@
-import { type Server, createServer as serveHttp } from 'node:http';
+import { type IncomingMessage, type Server, createServer as serveHttp } from 'node:http';
 import { createServer as serveHttps, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -143,8 +143,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: WEBSOCKET_FRAME_MAX, perMessageDeflate: false });
   // Any other upgrade would leave its socket with nobody to look after it.
-  const shouldUpgradeCallback = ({ headers }: { headers: { upgrade?: string } }) =>
-    headers.upgrade?.toLowerCase() === 'websocket';
+  const shouldUpgradeCallback = ({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>) => {
+    if (headers.upgrade?.toLowerCase() !== 'websocket') return false;
+    // Streams that have not said who they are have a limit of their own.
+    context.lobby.admit(socket);
+    return true;
+  };
   const base = { fetch: app.fetch, hostname: host, port, websocket: { server: sockets } };
   const server = serve(
     secure

@@ -24,11 +24,9 @@ export class Lobby {
 
   follow(server: Server): void {
     server.on('connection', (socket: Socket) => this.#enter(socket));
-    // Streams that have not said who they are have a limit of their own.
-    server.on('upgrade', ({ socket }) => this.admit(socket));
   }
 
-  /** A good token came by a connection. */
+  /** A good token came by a connection, or it is counted elsewhere from now on. */
   admit(peer: Peer): void {
     const network = networkOf(peer.remoteAddress === undefined ? null : unmapped(peer.remoteAddress));
     const strangers = this.#strangers.get(network);

@@ -42,7 +42,8 @@ export function shareAnswers(): MiddlewareHandler<Env> {
     }
     const { outgoing } = c.env;
     const give = () => unsent.give(account, length);
-    if (outgoing.closed) give();
+    // An upgrade that is refused has none.
+    if (!outgoing || outgoing.closed) give();
     else outgoing.once('close', give);
   };
 }
