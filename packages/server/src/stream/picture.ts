@@ -1,7 +1,10 @@
 import { type Fleet, type Held, type Host, type Position, topics } from '@portolan/model';
 
-/** A picture serves all who ask within this time, ms, so that a herd of subscribers costs one. */
-const KEPT = 2_000;
+/**
+ * A picture serves all who ask within this time, ms, so that a herd of subscribers costs few; and whoever asks while nothing
+ * has changed. It is short, for what somebody did before it asked should be in the list, and not come as news.
+ */
+const KEPT = 100;
 /** As many are held by those who still read them. Each is a list of all entries, and keeps those that are gone since. */
 const PICTURES_MAX = 4;
 
@@ -79,7 +82,8 @@ export class Pictures {
     this.#pictures = [];
   }
 
-  #isFresh({ takenAt, epoch }: Picture): boolean {
-    return epoch === this.#fleet.epoch && performance.now() - takenAt < KEPT;
+  #isFresh({ takenAt, epoch, position }: Picture): boolean {
+    if (epoch !== this.#fleet.epoch) return false;
+    return position === this.#fleet.position || performance.now() - takenAt < KEPT;
   }
 }

@@ -96,6 +96,8 @@ test('a few pictures are held, however many read slowly; the oldest is dropped w
     const read: Picture[] = [];
     const later = () => {
       vi.advanceTimersByTime(3_000);
+      // While nothing changes, one picture serves all.
+      fleet.position = `${1_000_000 + read.length}-later`;
       read.push(pictures.now(() => read));
     };
     for (let i = 0; i < 10; i++) later();
