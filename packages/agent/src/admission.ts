@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import {
   BOOTSTRAP_TOKEN,
+  bearerOf,
   type Caller,
   endOf,
   type Fleet,
@@ -41,10 +42,6 @@ export function admit(authorization: string | undefined, own: string, fleet: Fle
       ? 'this agent has no copy of the registry yet, so it cannot check the token; it gets one when a coordinator answers'
       : 'this agent does not know the token, and no coordinator is there to ask; "portolan token show" prints that of this machine',
   );
-}
-
-export function bearerOf(authorization: string | undefined): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
 }
 
 function digestOf(token: string): Buffer {

@@ -6,6 +6,7 @@ import { type HttpBindings, serve } from '@hono/node-server';
 import {
   type AssignmentState,
   assignmentView,
+  bearerOf,
   Caller,
   freePorts,
   type HostListener,
@@ -26,7 +27,7 @@ import {
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
-import { admit, bearerOf } from './admission.ts';
+import { admit } from './admission.ts';
 import type { FleetCopy } from './fleet-copy.ts';
 
 export interface LocalApiOptions {

@@ -102,6 +102,11 @@ export function tokenIdOf(text: string): string | undefined {
   return /^ptn_([A-Za-z0-9]{12})_[A-Za-z0-9_-]{43}$/.exec(text)?.[1];
 }
 
+/** @returns the token of an `authorization` header (RFC 6750), or `undefined` when there is none of that form */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
 /** What the audit trail tells of. */
 export const auditActions = [
   'reserve',

@@ -1,5 +1,5 @@
 import { mcpOverHttp } from '@portolan/mcp';
-import { boundJson } from '@portolan/model';
+import { bearerOf, boundJson } from '@portolan/model';
 import { Hono } from 'hono';
 import manifest from '../../package.json' with { type: 'json' };
 import { bodyBounds } from './body-limit.ts';
@@ -15,7 +15,7 @@ export function mcpRoutes(ask: (request: Request, bindings: Env['Bindings']) => 
   const mcp = mcpOverHttp(manifest.version);
   const app = new Hono<Env>();
   app.all('/mcp', async (c) => {
-    const token = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    const token = bearerOf(c.req.header('authorization')) ?? '';
     const host = c.req.header('host') ?? '';
     const forwarded = c.req.header('x-forwarded-for');
     return mcp.answer(await bounded(c.req.raw), {
