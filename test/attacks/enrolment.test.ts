@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type PortolanClient } from '@portolan/client';
-import { type EnrolmentMade, formatToken } from '@portolan/model';
+import { type EnrolmentMade, formatToken, TokenMade } from '@portolan/model';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Workbench } from '../support/workbench.ts';
 
@@ -62,6 +62,28 @@ test('the code on each node gives no more than an agent of a host that is new, s
   await expect(thief().enrol({ code, host: 'late', token: newToken().shown })).rejects.toMatchObject({
     code: 'unauthorized',
   });
+});
+
+test('who takes the id of a revoked token gives nobody its rights back, by no login and no link', async () => {
+  const { code } = await admin.createEnrolment({ name: 'heir', hosts: 10 });
+  for (let n = 0; n < 3; n++) {
+    const { id, token } = await admin.createToken({ role: 'admin', name: `gone-${n}` });
+    const gone = connect({ url, token });
+    const redeem = async (link: string) => {
+      const body = JSON.stringify({ code: link });
+      const headers = { 'content-type': 'application/json' };
+      return await fetch(`${url}/v1/logins/redeem`, { method: 'POST', headers, body });
+    };
+    const { token: login } = TokenMade.parse(await (await redeem((await gone.createLogin()).code)).json());
+    const { code: link } = await gone.createLogin();
+    expect(await connect({ url, token: login }).self()).toMatchObject({ role: 'admin' });
+
+    await admin.revokeToken(id);
+    // At once, before anything has swept the logins.
+    await thief().enrol({ code, host: `heir-${n}`, token: { ...newToken().shown, id } });
+    await expect(connect({ url, token: login, patience: 0 }).self()).rejects.toMatchObject({ code: 'unauthorized' });
+    expect((await redeem(link)).status).toBe(401);
+  }
 });
 
 test('two that ask for one host at once do not both get it', async () => {

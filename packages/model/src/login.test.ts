@@ -40,6 +40,17 @@ test('a login ends with the token that it was made with, whether that was revoke
   expect(end(token('login', { parent: 'maker', expiresAt: '2026-11-21T07:59:59.000Z' }))).toBe('expired');
 });
 
+test('a login does not come back with somebody else who has the id of its maker', () => {
+  const admin = token('login', { parent: 'maker', role: 'admin' });
+  const client = token('ci', { parent: 'maker', role: 'client', projects: ['mana'] });
+  change([token('maker', { role: 'agent', host: 'h1' })]);
+  expect(end(admin)).toBe('orphaned');
+  expect(end(token('agent', { parent: 'maker', role: 'agent', host: 'h1' }))).toBeUndefined();
+  expect(end(token('agent', { parent: 'maker', role: 'agent', host: 'h2' }))).toBe('orphaned');
+  change([token('maker', { role: 'client', projects: ['shop'] })]);
+  expect(end(client)).toBe('orphaned');
+});
+
 test('what a login made is not accepted, however long the chain', () => {
   const second = token('second', { parent: 'first' });
   change([token('maker'), token('first', { parent: 'maker' }), second]);

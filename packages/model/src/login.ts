@@ -23,23 +23,41 @@ export function isOfStart({ parent }: Pick<StoredToken, 'parent'>): boolean {
  * Why a token is accepted no more, though its entry is still there: its time is over, or it is a login and the token that
  * it was made with is not accepted itself. So revoking a token needs to delete one entry, however many logins it has.
  *
- * A login makes no logins. Earlier releases allowed that; what came of it is not accepted.
+ * Whoever enrols chooses the id of its token, and may choose one that was revoked. So an entry of the parent's id is not
+ * enough: a login has the rights of its maker, and one with others was made by somebody else.
  *
  * @param start parent of the logins of the start's token; `undefined` when that token is not known here
  * @param now ms
  */
 export function endOf(
-  { expiresAt, parent }: StoredToken,
+  token: StoredToken,
   fleet: Fleet,
   start: string | undefined,
   now = Date.now(),
 ): 'expired' | 'orphaned' | undefined {
+  const { expiresAt, parent } = token;
   if (isOver(expiresAt, now)) return 'expired';
   if (parent === undefined || parent === start) return undefined;
-  const maker = fleet.get('token', key.token(parent))?.value;
-  if (!maker || maker.parent !== undefined || isOver(maker.expiresAt, now)) return 'orphaned';
+  const maker = makerOf(parent, fleet);
+  if (!maker || isOver(maker.expiresAt, now) || !sameRights(maker, token)) return 'orphaned';
   return undefined;
 }
+
+/**
+ * The token that logins have as their parent, if it is there still. A login makes no logins: earlier releases allowed
+ * that, and what came of it is not accepted.
+ */
+export function makerOf(parent: string, fleet: Fleet): StoredToken | undefined {
+  const maker = fleet.get('token', key.token(parent))?.value;
+  return maker?.parent === undefined ? maker : undefined;
+}
+
+/** Whether two tokens may do the same, so that who has the id of the other has gained nothing by it. */
+export function sameRights(a: Rights, b: Rights): boolean {
+  return a.role === b.role && a.host === b.host && JSON.stringify(a.projects) === JSON.stringify(b.projects);
+}
+
+type Rights = Pick<StoredToken, 'role' | 'projects' | 'host'>;
 
 function isOver(expiresAt: string | null, now: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now;

@@ -1,4 +1,4 @@
-import { isOfStart, key } from '@portolan/model';
+import { isOfStart, makerOf } from '@portolan/model';
 import type { Duty, Term } from '../leader.ts';
 import { regularly } from '../regularly.ts';
 import type { Replica } from '../replica.ts';
@@ -43,8 +43,6 @@ export class LoginsDuty implements Duty {
 
   /** Logins of another coordinator's start are its own affair: they end by themselves within half a day. */
   #stands(parent: string): boolean {
-    if (isOfStart({ parent })) return true;
-    const maker = this.#replica.fleet.get('token', key.token(parent))?.value;
-    return maker !== undefined && maker.parent === undefined;
+    return isOfStart({ parent }) || makerOf(parent, this.#replica.fleet) !== undefined;
   }
 }

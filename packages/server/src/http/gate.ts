@@ -1,11 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
+  bearerOf,
   endOf,
   type Fleet,
   isOfStart,
   key,
   PortolanError,
   type StoredToken,
+  sameRights,
   startParent,
   tokenIdOf,
 } from '@portolan/model';
@@ -32,7 +34,7 @@ export class Gate {
 
   /** @throws PortolanError `unauthorized` */
   check(authorization: string | undefined): Principal {
-    const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    const token = bearerOf(authorization);
     if (token !== undefined) return this.admit(token);
     throw new PortolanError(
       'unauthorized',
@@ -65,11 +67,11 @@ export class Gate {
     }
   }
 
-  /** Whether the token of one who was let in is still accepted. */
-  stillAdmits({ id }: Principal): boolean {
-    if (id === BOOTSTRAP.id) return true;
-    const held = this.#fleet.get('token', key.token(id))?.value;
-    return held !== undefined && endOf(held, this.#fleet, this.#start) === undefined;
+  /** Whether the token of one who was let in is still accepted. One with its id and other rights is another token. */
+  stillAdmits(principal: Principal): boolean {
+    if (principal.id === BOOTSTRAP.id) return true;
+    const held = this.#fleet.get('token', key.token(principal.id))?.value;
+    return held !== undefined && sameRights(held, principal) && endOf(held, this.#fleet, this.#start) === undefined;
   }
 }
 
