@@ -34,14 +34,15 @@ function silenceTypeStripping() {
 async function launchWith(node) {
   const { spawn } = await import('node:child_process');
   const { constants } = await import('node:os');
+  // Signals first, so that none ends this process and leaves the child behind. A terminal has sent Ctrl-C to the child too;
+  // twice would mean "at once".
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
+  process.on('SIGINT', () => onTerminal || child.kill('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, PORTOLAN_LAUNCHED: '1' },
   });
-  // A terminal has sent Ctrl-C to the child too; twice would mean "at once".
-  const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
-  process.on('SIGINT', () => onTerminal || child.kill('SIGINT'));
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', refuse);
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
 }

@@ -15,8 +15,9 @@ export async function runChild(
   [file = '', ...args]: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
+  // First, so that no signal ends this process and leaves the command behind.
+  const stop = forward(() => child);
   const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-  const stop = forward(child);
   try {
     return await new Promise<number>((resolve, reject) => {
       child.once('error', (error: NodeJS.ErrnoException) => reject(notRun(file, error)));
@@ -28,11 +29,11 @@ export async function runChild(
 }
 
 /** @returns how to stop it */
-function forward(child: ChildProcess): () => void {
+function forward(child: () => ChildProcess): () => void {
   const listeners = passedOn.map((signal) => {
     // A terminal's Ctrl-C reaches the command by itself; twice, many take it for "at once".
     const listener = () => {
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child().kill(signal);
     };
     process.on(signal, listener);
     return { signal, listener };

@@ -89,9 +89,10 @@ export function agent(): Command {
         },
         localApi: options.localApi ? { port: options.localPort, token: client.token } : undefined,
       });
-      if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });
-      else say(`The agent of host ${running.hostId} reports to ${client.url}`);
-      await untilStopped();
+      await untilStopped(() => {
+        if (options.json) sayJson({ ready: true, host: running.hostId, coordinator: client.url });
+        else say(`The agent of host ${running.hostId} reports to ${client.url}`);
+      });
       await running.stop();
     });
 }

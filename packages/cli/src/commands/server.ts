@@ -108,9 +108,10 @@ export function server(): Command {
       }).catch(async (error: unknown) => {
         throw await explainListening(error, options.host, options.port);
       });
-      if (options.json) sayJson({ ready: true, url: running.url });
-      else say(`Portolan is ready at ${running.url}`);
-      await untilStopped();
+      await untilStopped(() => {
+        if (options.json) sayJson({ ready: true, url: running.url });
+        else say(`Portolan is ready at ${running.url}`);
+      });
       await running.stop();
     });
 }

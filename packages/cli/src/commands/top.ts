@@ -57,9 +57,9 @@ function onScreen(view: View, url: () => string, ended: AbortController): () => 
     if (END_KEYS.has(bytes.toString())) end();
   };
   const draw = () => log(harmless(lines(view, url(), stdout.rows).join('\n')));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   stdout.write(ENTER_SCREEN);
   if (stdin.isTTY) stdin.setRawMode(true).on('data', key).resume();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   stdout.on('resize', draw);
   const timer = setInterval(draw, FRAME_EVERY);
   draw();

@@ -74,9 +74,11 @@ export function up(): Command {
           gossip: server.cluster && { cluster: server.cluster, coordinator: gossipSourceOf(client) },
           localApi: { token },
         });
-        if (options.json) sayJson({ ready: true, url: server.url, host: agent.hostId });
-        else say(welcome(server.url, dashboardLink(server.url, (await client.createLogin()).code)));
-        await untilStopped();
+        const page = options.json ? '' : dashboardLink(server.url, (await client.createLogin()).code);
+        await untilStopped(() => {
+          if (options.json) sayJson({ ready: true, url: server.url, host: agent.hostId });
+          else say(welcome(server.url, page));
+        });
         if (!options.json) say('Stopping; once more stops at once.');
         await agent.stop();
       } finally {
