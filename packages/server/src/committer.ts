@@ -1,6 +1,7 @@
 import { PortolanError, type ProblemCode } from '@portolan/model';
 import type { Sender } from './access/sender.ts';
 import type { GroupOutcome, Outcome, Store, Transaction } from './store/store.ts';
+import { tooMany } from './too-many.ts';
 
 /** What became of one transaction, with the head and epoch after its group, and how surely that lasts. */
 export type Committed = Outcome & Pick<GroupOutcome, 'position' | 'epoch' | 'acknowledgement'>;
@@ -32,8 +33,6 @@ interface Waiting {
 const UNDONE: ReadonlySet<ProblemCode> = new Set(['store-unavailable', 'too-large']);
 /** What the requests of one account may have waiting here; the store gets through it in about a second. */
 const ACCOUNT_OPERATIONS = 50_000;
-/** Seconds */
-const TRY_AGAIN_AFTER = 1;
 const GROUP_MAX = 200;
 /** Large groups hold up the store for all; a report of a big host travels alone. */
 const GROUP_OPERATIONS = 6_000;
@@ -76,7 +75,8 @@ export class Committer {
     if (account === undefined) return this.#enqueue(transaction, operations, sender);
     const owed = this.#owed.get(account) ?? 0;
     // What is begun is carried through, and a transaction that is large by itself has to get through some time.
-    if (owed > 0 && owed + operations > ACCOUNT_OPERATIONS && !sender?.begun) return Promise.reject(tooMany());
+    if (owed > 0 && owed + operations > ACCOUNT_OPERATIONS && !sender?.begun)
+      return Promise.reject(tooMany('requests with this token have too many changes waiting for the store'));
     this.#owed.set(account, owed + operations);
     return this.#enqueue(transaction, operations, sender).finally(() => {
       const left = this.#owed.get(account)! - operations;
@@ -190,14 +190,6 @@ function withdraw({ sender, changes }: Waiting): void {
 
 function changesSomething({ alternatives }: Transaction): boolean {
   return alternatives.some(({ puts, deletes, leases }) => puts.length + deletes.length + leases.length > 0);
-}
-
-function tooMany(): PortolanError {
-  return new PortolanError(
-    'too-many',
-    `requests with this token have too many changes waiting for the store; try again in ${TRY_AGAIN_AFTER} s`,
-    { retryAfter: TRY_AGAIN_AFTER },
-  );
 }
 
 /** At least one: to look at the head alone costs something, too. */

@@ -9,11 +9,11 @@ import {
 } from '@portolan/model';
 import { put } from './commands/entries.ts';
 import { forgotten } from './findings.ts';
-import { Turns } from './http/turns.ts';
 import type { Duty, Term } from './leader.ts';
 import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
 import type { Put } from './store/store.ts';
+import { Turns } from './turns.ts';
 
 /** ms */
 const LOOK_EVERY = 2_000;

@@ -19,6 +19,7 @@ import {
 import { Rate } from '../access/rate.ts';
 import type { Executor, Plan, Settled } from '../executor.ts';
 import type { Condition, Put } from '../store/store.ts';
+import { tooMany } from '../too-many.ts';
 import { alternative, put } from './entries.ts';
 import { givenUp, nameFor } from './host-names.ts';
 
@@ -86,12 +87,7 @@ export class Hosts {
 
   #countRename(id: string): void {
     const wait = this.#renames.take(id, performance.now());
-    if (wait === 0) return;
-    const retryAfter = Math.ceil(wait);
-    throw new PortolanError('too-many', `host ${id} changes its name too often; try again in ${retryAfter} s`, {
-      host: id,
-      retryAfter,
-    });
+    if (wait > 0) throw tooMany(`host ${id} changes its name too often`, wait, { host: id });
   }
 
   /**

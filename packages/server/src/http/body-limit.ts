@@ -2,8 +2,9 @@ import { PortolanError } from '@portolan/model';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accountOf } from '../access/principal.ts';
+import { Share } from '../share.ts';
+import { tooMany } from '../too-many.ts';
 import { addressOf, type Env } from './context.ts';
-import { Share } from './share.ts';
 
 /** What a route takes. */
 export interface BodyBounds {
@@ -20,8 +21,6 @@ const PLAN: BodyBounds = { bytes: 2 * 1024 * 1024, values: 200_000 };
 const UNDER_WAY_BYTES = 16 * 1024 * 1024;
 /** An agent sends one report after the other; a second one may have overtaken an answer that got lost. */
 const REPORTS_UNDER_WAY = 2;
-/** Seconds */
-const TRY_AGAIN_AFTER = 1;
 
 export function bodyBounds(path: string): BodyBounds {
   if (isReport(path)) return REPORT;
@@ -77,8 +76,4 @@ export function shareBodies(): MiddlewareHandler<Env> {
 
 function isReport(path: string): boolean {
   return path.endsWith('/report');
-}
-
-function tooMany(why: string): PortolanError {
-  return new PortolanError('too-many', `${why}; try again in ${TRY_AGAIN_AFTER} s`, { retryAfter: TRY_AGAIN_AFTER });
 }

@@ -17,9 +17,9 @@ import { may } from '../access/principal.ts';
 import { HistoryLostError } from '../store/store.ts';
 import type { Page } from '../stream/hub.ts';
 import type { Sink } from '../stream/subscriber.ts';
+import { Turns } from '../turns.ts';
 import { type Context, callerOf } from './context.ts';
 import { operations } from './operation.ts';
-import { Turns } from './turns.ts';
 
 /** Of one page. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;

@@ -7,7 +7,7 @@ import {
   type Paging,
   PortolanError,
 } from '@portolan/model';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 /** Of one answer; what does not fit is on the next page. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
-import { PortolanError } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import { networkOf } from '../access/address.ts';
 import type { Rate } from '../access/rate.ts';
+import { tooMany } from '../too-many.ts';
 import { addressOf } from './context.ts';
 
 /**
@@ -16,7 +16,5 @@ export function countStranger(strangers: Rate, c: HonoContext, what: string): vo
 
 /** @param wait seconds, 0 for none @throws PortolanError `too-many` */
 export function hold(wait: number): void {
-  if (wait === 0) return;
-  const retryAfter = Math.max(1, Math.ceil(wait));
-  throw new PortolanError('too-many', `there are too many requests; try again in ${retryAfter} s`, { retryAfter });
+  if (wait > 0) throw tooMany('there are too many requests', wait);
 }

@@ -1,5 +1,5 @@
 import type { Fleet } from '@portolan/model';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 /** Characters that are gathered before they are sent. */
 const CHUNK = 256 * 1024;

@@ -1,14 +1,12 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PortolanError } from '@portolan/model';
 import type { MiddlewareHandler } from 'hono';
+import { Share } from '../share.ts';
+import { tooMany } from '../too-many.ts';
 import type { Env } from './context.ts';
-import { Share } from './share.ts';
 
 /** Of the answers that one account has not taken yet; a page has 4 MiB at most. */
 const UNSENT_BYTES = 64 * 1024 * 1024;
-/** Seconds */
-const TRY_AGAIN_AFTER = 1;
 
 /**
  * Cuts connections whose other end takes nothing of an answer for so long: what is not taken lies in memory. One that
@@ -34,11 +32,7 @@ export function shareAnswers(): MiddlewareHandler<Env> {
     const length = Number(c.res.headers.get('content-length') ?? 0);
     if (account === undefined || length === 0) return;
     if (!unsent.take(account, length)) {
-      throw new PortolanError(
-        'too-many',
-        `answers to this token are not read: ${UNSENT_BYTES / 1024 / 1024} MiB are waiting; read them, and try again in ${TRY_AGAIN_AFTER} s`,
-        { retryAfter: TRY_AGAIN_AFTER },
-      );
+      throw tooMany(`${UNSENT_BYTES / 1024 / 1024} MiB of answers to this token are waiting: read them first`);
     }
     const { outgoing } = c.env;
     const give = () => unsent.give(account, length);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onBehalfOf, Sender } from '../access/sender.ts';
+import { onBehalfOf, Sender } from './access/sender.ts';
 import { Turns } from './turns.ts';
 
 const line = { destroyed: false, readableEnded: false };

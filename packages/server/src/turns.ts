@@ -1,5 +1,5 @@
-import { PortolanError } from '@portolan/model';
-import { currentSender, type Sender } from '../access/sender.ts';
+import { currentSender, type Sender } from './access/sender.ts';
+import { tooMany } from './too-many.ts';
 
 /** How long all long work together may keep everybody else waiting at a time, ms. */
 const TURN = 10;
@@ -12,8 +12,6 @@ const STEPS = 16;
 const TURNS_BETWEEN = 16;
 /** Requests of one account that wait for their turn. */
 const WAITING_MAX = 32;
-/** Seconds */
-const TRY_AGAIN_AFTER = 1;
 
 /** Parts long work, so that others have their turn in between: `if (turns.isOver) await turns.next();` after each step. */
 export class Turns {
@@ -43,7 +41,8 @@ export class Turns {
 }
 
 /**
- * All long work of this process: of those that wait, one goes on at a time, and the accounts take turns. So however much one account asks for, everybody else waits no longer than for one.
+ * All long work of this process: of those that wait, one goes on at a time, and the accounts take turns. So however much
+ * one account asks for, everybody else waits no longer than for one.
  */
 class Schedule {
   /** Who comes first is next. */
@@ -65,13 +64,7 @@ class Schedule {
 
   async next(account: string, limit: number): Promise<void> {
     const waiting = this.#waiting.get(account) ?? [];
-    if (waiting.length >= limit) {
-      throw new PortolanError(
-        'too-many',
-        `${limit} long reads with this token are under way; try again in ${TRY_AGAIN_AFTER} s`,
-        { retryAfter: TRY_AGAIN_AFTER },
-      );
-    }
+    if (waiting.length >= limit) throw tooMany(`${limit} long reads with this token are under way`);
     this.#waiting.set(account, waiting);
     this.end();
     await new Promise<void>((resolve) => waiting.push(resolve));
