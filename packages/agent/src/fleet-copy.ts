@@ -1,4 +1,4 @@
-import type { Member, SheetChange } from '@portolan/gossip';
+import type { Member, Sheet, SheetChange } from '@portolan/gossip';
 import {
   type Assignment,
   type EntryValue,
@@ -123,7 +123,7 @@ export class FleetCopy {
   }
 
   /** Takes in the registry as an earlier life of this agent knew it. */
-  restore({ records, version, asOf }: { records: ReadonlyMap<string, string>; version: number; asOf: number }): void {
+  restore({ version, records }: Pick<Sheet, 'version' | 'records'>, asOf: number): void {
     this.take({ owner: REGISTRY_SHEET, version, puts: records, deletes: [], gone: false });
     this.#registryAt = Math.min(asOf, this.#options.now());
   }

@@ -106,7 +106,7 @@ export class GossipDuty {
       return;
     }
     this.#kept = readRegistry(stateDirectory, gossip.identity ?? keptAccess(stateDirectory)?.identity);
-    if (this.#kept) copy.restore(this.#kept);
+    if (this.#kept) copy.restore(this.#kept.sheet, this.#kept.asOf);
     this.#running = Promise.all([this.#run(), this.#keep()]);
   }
 
@@ -154,8 +154,7 @@ export class GossipDuty {
       const sheet = this.#cluster?.sheets.get(REGISTRY_SHEET);
       const { asOf } = copy;
       if (!sheet || !this.#access || asOf === null) return undefined;
-      const { owner, version, digest, signature, records } = sheet;
-      return { owner, version, digest, signature, records, asOf, label: this.#access.label };
+      return { sheet, asOf, label: this.#access.label };
     };
     let isTold = false;
     const onTrouble = (error: unknown) => {
@@ -172,9 +171,7 @@ export class GossipDuty {
     if (!access || this.#stopping.signal.aborted) return;
     this.#isIdentityDoubtful = false;
     if (access.keys.length === 0) refuseOpen(gossip.host);
-    let known: readonly Pick<Sheet, 'owner' | 'version' | 'digest' | 'signature' | 'records'>[] = this.#kept
-      ? [this.#kept]
-      : [];
+    let known: readonly Sheet[] = this.#kept ? [this.#kept.sheet] : [];
     const label = this.#kept?.label ?? this.#access?.label;
     if (this.#cluster && this.#access && !this.#follow(this.#cluster, this.#access, access)) {
       known = [...this.#cluster.sheets.all()].filter(({ owner }) => owner !== hostId);
@@ -186,7 +183,7 @@ export class GossipDuty {
       const cluster = await this.#join(access);
       for (const sheet of known) {
         const { owner, records } = sheet;
-        if (label === access.label) cluster.sheets.restore(sheet, records);
+        if (label === access.label) cluster.sheets.restore(sheet);
         if (cluster.sheets.get(owner)) continue;
         copy.take({ owner, puts: new Map(), deletes: [...records.keys()], gone: true });
       }

@@ -24,7 +24,21 @@ afterEach(() => rm(directory, { recursive: true }));
 function signed(version: number, records: ReadonlyMap<string, string>): KeptRegistry {
   const { digest } = new Sheet(REGISTRY_SHEET, version, records);
   const signature = Buffer.from(key.sign(statementOf({ owner: REGISTRY_SHEET, version, digest })));
-  return { owner: REGISTRY_SHEET, label: 'portolan/test', version, digest, signature, asOf: T0, records };
+  return { sheet: new Sheet(REGISTRY_SHEET, version, records, signature), label: 'portolan/test', asOf: T0 };
+}
+
+/** The same with another version or other records, under the signature of before. */
+function forged(changed: Partial<Pick<Sheet, 'version' | 'records'>>): KeptRegistry {
+  const { version, records, signature } = { ...shown(registry)!, ...changed };
+  return { ...registry, sheet: new Sheet(REGISTRY_SHEET, version, records, signature) };
+}
+
+/** What is to be seen of it: a sheet compares by what it keeps for itself too. */
+function shown(kept: KeptRegistry | undefined) {
+  if (!kept) return undefined;
+  const { label, asOf, sheet } = kept;
+  const { owner, version, digest, records, signature } = sheet;
+  return { label, asOf, owner, version, digest, records, signature };
 }
 
 /** Lets it look this often, and once more at the end. */
@@ -41,7 +55,7 @@ async function keepFor(looks: number, next: () => KeptRegistry | undefined = () 
 
 test('what was kept is read again, and is for this user alone', async () => {
   await keepFor(1);
-  expect(readRegistry(directory, key.publicKey)).toEqual(registry);
+  expect(shown(readRegistry(directory, key.publicKey))).toEqual(shown(registry));
   expect((await stat(file())).mode & 0o777).toBe(0o600);
   expect(await readdir(directory)).toEqual(['registry.jsonl']);
   expect(troubles).toEqual([]);
@@ -68,9 +82,9 @@ test('nothing is written while there is no registry', async () => {
 test('one that is too large is not kept, and what was kept stays', async () => {
   await keepFor(0);
   const huge = new Map(Array.from({ length: 1_100 }, (_, n) => [`k${n}`, 'x'.repeat(64_000)]));
-  await keepFor(0, () => ({ ...registry, version: 8, records: huge }));
+  await keepFor(0, () => signed(8, huge));
   expect(troubles).toMatchObject([{ message: expect.stringContaining('too large') }]);
-  expect(readRegistry(directory, key.publicKey)?.version).toBe(7);
+  expect(readRegistry(directory, key.publicKey)?.sheet.version).toBe(7);
 });
 
 test('a damaged one is as good as none', async () => {
@@ -84,13 +98,17 @@ test('a damaged one is as good as none', async () => {
 });
 
 test('one that no coordinator signed is as good as none', async () => {
-  await keepFor(0, () => ({ ...registry, version: 8 }));
+  await keepFor(0, () => forged({ version: 8 }));
   expect(readRegistry(directory, key.publicKey)).toBeUndefined();
-  const forged = new Map([...registry.records, ['assignment/tcp/3050', '1.9 {"mine":true}']]);
-  await keepFor(0, () => ({ ...registry, records: forged }));
+  const another: [string, string] = ['assignment/tcp/3050', '1.9 {"mine":true}'];
+  await keepFor(0, () => forged({ records: new Map([...registry.sheet.records, another]) }));
   expect(readRegistry(directory, key.publicKey)).toBeUndefined();
   await keepFor(0);
-  expect(readRegistry(directory, key.publicKey)).toEqual(registry);
+  const whole = await readFile(file(), 'utf8');
+  await writeFile(file(), `${whole}${JSON.stringify(another)}\n`);
+  expect(readRegistry(directory, key.publicKey), 'added to the file').toBeUndefined();
+  await writeFile(file(), whole);
+  expect(shown(readRegistry(directory, key.publicKey))).toEqual(shown(registry));
   expect(readRegistry(directory, createSigningKey().publicKey), 'of another fleet').toBeUndefined();
   expect(readRegistry(directory, undefined), 'no coordinator was ever met').toBeUndefined();
 });

@@ -5,8 +5,9 @@ import { isSignedWith, Sheet, statementOf } from '@portolan/gossip';
 import { REGISTRY_SHEET } from '@portolan/model';
 import type { Clock } from './clock.ts';
 
-/** The registry's sheet as an agent had it. */
-export interface KeptRegistry extends Pick<Sheet, 'owner' | 'version' | 'digest' | 'signature' | 'records'> {
+export interface KeptRegistry {
+  /** The registry's sheet as an agent had it. */
+  readonly sheet: Sheet;
   /** Of the gossip that it comes from. */
   readonly label: string;
   /** When it was so, ms since 1970. */
@@ -21,19 +22,23 @@ const CHANGED_EVERY = 30_000;
 const AGED_EVERY = 600_000;
 const LINES_AT_ONCE = 500;
 
-type Head = Pick<KeptRegistry, 'label' | 'version' | 'digest' | 'asOf'> & { readonly signature: string };
+type Head = Pick<KeptRegistry, 'label' | 'asOf'> & Pick<Sheet, 'version' | 'digest'> & { readonly signature: string };
 
 /**
  * @param identity the public key of the coordinators
  * @returns `undefined` when none was kept, it is damaged, or no coordinator of this fleet signed it
  */
 export function readRegistry(stateDirectory: string, identity: string | undefined): KeptRegistry | undefined {
-  const kept = parsed(stateDirectory);
-  if (!kept || !isSignedWith(identity, statementOf(kept), kept.signature)) return undefined;
-  return new Sheet(kept.owner, kept.version, kept.records).digest === kept.digest ? kept : undefined;
+  const parsed = parse(stateDirectory);
+  if (!parsed) return undefined;
+  const { label, asOf, version, digest, records } = parsed;
+  const signature = Buffer.from(parsed.signature, 'base64url');
+  if (!isSignedWith(identity, statementOf({ owner: REGISTRY_SHEET, version, digest }), signature)) return undefined;
+  const sheet = new Sheet(REGISTRY_SHEET, version, records, signature);
+  return sheet.digest === digest ? { sheet, label, asOf } : undefined;
 }
 
-function parsed(stateDirectory: string): KeptRegistry | undefined {
+function parse(stateDirectory: string): (Head & { records: Map<string, string> }) | undefined {
   try {
     const [first, ...lines] = readFileSync(join(stateDirectory, FILE), 'utf8')
       .trimEnd()
@@ -42,15 +47,8 @@ function parsed(stateDirectory: string): KeptRegistry | undefined {
     const { label, version, digest, signature, asOf } = first as Head;
     if (!Number.isSafeInteger(version) || !Number.isSafeInteger(asOf)) return undefined;
     if (!lines.every(isEntry)) return undefined;
-    return {
-      owner: REGISTRY_SHEET,
-      label: String(label),
-      version,
-      digest: String(digest),
-      signature: Buffer.from(signature, 'base64url'),
-      asOf,
-      records: new Map(lines),
-    };
+    if (![label, digest, signature].every((text) => typeof text === 'string')) return undefined;
+    return { label, version, digest, signature, asOf, records: new Map(lines) };
   } catch {
     return undefined;
   }
@@ -75,20 +73,23 @@ export async function keepRegistry(options: KeepOptions, signal: AbortSignal): P
   do {
     await clock.wait(CHANGED_EVERY, signal);
     const now = current();
-    if (!now || (now.version === kept?.version && now.asOf - kept.asOf < (signal.aborted ? 1 : AGED_EVERY))) continue;
+    if (!now) continue;
+    const { asOf } = now;
+    // It may change while it is written.
+    const { version } = now.sheet;
+    if (version === kept?.version && asOf - kept.asOf < (signal.aborted ? 1 : AGED_EVERY)) continue;
     try {
       await write(join(stateDirectory, FILE), now);
-      kept = { version: now.version, asOf: now.asOf };
+      kept = { version, asOf };
     } catch (error) {
       onTrouble(error);
     }
   } while (!signal.aborted);
 }
 
-async function write(path: string, kept: KeptRegistry): Promise<void> {
-  const { label, version, digest, asOf, records } = kept;
-  const signature = Buffer.from(kept.signature).toString('base64url');
-  // It may change while it is written.
+async function write(path: string, { sheet, label, asOf }: KeptRegistry): Promise<void> {
+  const { version, digest, records } = sheet;
+  const signature = Buffer.from(sheet.signature).toString('base64url');
   const entries = [...records];
   const size = entries.reduce((sum, [key, text]) => sum + key.length + text.length, 0);
   if (size > SIZE_MAX) throw new Error(`the registry is too large to be kept on disk: ${size} characters`);

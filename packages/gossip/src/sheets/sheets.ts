@@ -134,11 +134,8 @@ export class Sheets {
   }
 
   /** Takes up a copy from an earlier life, unless there is a newer one. Whoever has a newer one still replaces it. */
-  restore(version: SignedVersion, records: ReadonlyMap<string, string>): void {
-    const { owner } = version;
-    if (this.#own.has(owner) || !this.#isAcceptable(version) || !this.#isSigned(version)) return;
-    const sheet = new Sheet(owner, version.version, records, version.signature);
-    if (sheet.digest === version.digest) this.#takeWhole(sheet);
+  restore(sheet: Sheet): void {
+    if (!this.#own.has(sheet.owner) && this.#isAcceptable(sheet) && this.#isSigned(sheet)) this.#takeWhole(sheet);
   }
 
   /** Forgets a sheet; it comes back if another member still has it and it is accepted. */
@@ -296,7 +293,7 @@ export class Sheets {
 
   /** Somebody has this version, or without a signature claims to. */
   #heardOf(
-    version: SheetVersion & Partial<SignedVersion>,
+    version: SheetVersion,
     by: string,
     { wait = this.#gapWait(), isSigned }: { wait?: number; isSigned: boolean },
   ): void {
