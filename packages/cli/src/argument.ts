@@ -1,3 +1,4 @@
+import { worktreeAt } from '@portolan/client/working-copy';
 import {
   Grace,
   type Interval,
@@ -11,7 +12,6 @@ import {
   TTL_MIN,
 } from '@portolan/model';
 import { InvalidArgumentError } from 'commander';
-import { worktreeAt } from './worktree.ts';
 
 /** Options and arguments as they are written, read once; each throws InvalidArgumentError with what is wanted. */
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
+import { type Worktree, worktreeAt } from '@portolan/client/working-copy';
 import { Name, PortolanError } from '@portolan/model';
-import { type Worktree, worktreeAt } from './worktree.ts';
 
 /**
  * The service that a directory is about, where none is named: the repository (or PORTOLAN_PROJECT) is the project, and

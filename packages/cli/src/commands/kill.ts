@@ -1,4 +1,5 @@
 import { allItems, type ListenerQuery, type PortolanClient } from '@portolan/client';
+import { worktreeAt } from '@portolan/client/working-copy';
 import { type EndInput, type Ending, type HostListener, PortolanError, type PortReport } from '@portolan/model';
 import { Command } from 'commander';
 import { graceTime, oneOf, port, serviceArgument } from '../argument.ts';
@@ -7,7 +8,6 @@ import { stopped } from '../problem-text.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { describeHeirs, describeVictim, processesOf, type Victim, victimsOf } from '../victim.ts';
-import { worktreeAt } from '../worktree.ts';
 
 interface Options extends RemoteOptions {
   host?: string;

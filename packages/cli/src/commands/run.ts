@@ -1,5 +1,6 @@
 import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
 import { hostFor, portOverride } from '@portolan/client/node';
+import { reserveForTree, worktreeAt } from '@portolan/client/working-copy';
 import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
 import { Command } from 'commander';
 import { runChild } from '../child.ts';
@@ -11,9 +12,7 @@ import { stopped } from '../problem-text.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { differences } from '../sticky.ts';
 import { writeError } from '../terminal.ts';
-import { reserveForTree } from '../tree-reservation.ts';
 import { waiting } from '../waiting.ts';
-import { worktreeAt } from '../worktree.ts';
 import { type ChoiceOptions, choosing, requestOf } from './reserve.ts';
 
 /** Short, so that a machine that dies gives its ports back soon; renewed every third of it. Seconds. */

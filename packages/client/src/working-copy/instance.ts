@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readState, stateDir, writeStateOnce } from '@portolan/client/node';
 import { PortolanError } from '@portolan/model';
+import { readState, writeStateOnce } from '../state-file.ts';
+import { stateDir } from '../token.ts';
 
 const HIGHEST = 65_535;
 

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
-import type { PortolanClient, Reserved, ReserveOptions } from '@portolan/client';
-import { explainOverride, type PortOverride } from '@portolan/client/node';
 import { PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
+import type { PortolanClient } from '../client.ts';
+import { explainOverride, type PortOverride } from '../port-override.ts';
+import type { Reserved, ReserveOptions } from '../reserved.ts';
 import { claimInstance, instanceOf } from './instance.ts';
 import type { Worktree } from './worktree.ts';
 
