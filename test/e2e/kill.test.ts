@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type PortolanClient } from '@portolan/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isThere } from '../support/is-there.ts';
 import { createHosts, type Hosts, hostsUnavailable, type TestHost } from '../support/netns.ts';
 import type { Program } from '../support/program.ts';
 import { asNobody, usersUnavailable } from '../support/user.ts';
@@ -238,55 +239,69 @@ describe('an agent', () => {
 });
 
 describe('orphans', () => {
-  test('what was started with a lease that is no more is shown, and ended once that is confirmed', async () => {
-    const { lease, release } = await client.reserve({ project: 'shop', service: 'orphan', port: 3020, ttl: 60 });
-    const orphan = await start('orphan', 3020, machine, { lease: lease?.id as string });
-    const { lease: other } = await client.reserve({ project: 'shop', service: 'child', port: 3021, ttl: 60 });
-    const child = await start('child', 3021, machine, { lease: other?.id as string });
-    const unrelated = await start('unrelated', 3022, machine);
-    expect((await client.orphans({ consistent: true })).items).toEqual([]);
-    await expect(client.endListener({ host: 'machine', port: 3020, orphan: true })).rejects.toMatchObject({
-      code: 'other-service',
-    });
+  /** A command under `portolan run` on the first host. */
+  async function running(name: string, port: number) {
+    const script = join(bench.directory, `${name}.cjs`);
+    writeFileSync(script, LISTENS);
+    const args = ['run', `shop/${name}`, '--url', url, '--port', String(port), '--host-name', 'machine'];
+    const wrapper = bench.portolan([...args, '--', process.execPath, script], { on: machine });
+    await wrapper.says(/listening/);
+    const pid = await vi.waitFor(async () => {
+      const { items } = await client.listeners({ port });
+      expect(items).toMatchObject([{ process: { user: 'root' }, identity: { holder: 'alive' } }]);
+      return items[0]!.process!.pid;
+    }, patient);
+    return { wrapper, pid };
+  }
+  const orphans = async () => (await client.orphans({ consistent: true })).items.map(({ process: each }) => each?.pid);
 
-    await release();
+  test('are what "portolan run" left behind when it was killed, from that moment on, and ended once that is confirmed', async () => {
+    const { wrapper, pid } = await running('left', 3025);
+    expect(await orphans()).toEqual([]);
+    // Its command has its pipes yet, so they do not end with it.
+    const exited = once(wrapper.child, 'exit');
+    wrapper.child.kill('SIGKILL');
+    await exited;
+    // Long before its lease of 60 s is over.
+    await vi.waitFor(async () => expect(await orphans()).toEqual([pid]), { timeout: 20_000, interval: 50 });
+
     const shown = await portolan('prune', '--dry-run');
-    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining(`pid ${orphan.pid}, user root`) });
-    expect(shown.stdout).not.toContain(`pid ${child.pid}`);
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining(`pid ${pid}, user root`) });
     expect((await portolan('prune')).code).toBe(4);
-    expect(lives(orphan)).toBe(true);
-
-    const { code, stdout } = await portolan('prune', '--yes');
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`pid ${orphan.pid} ended`) });
-    await orphan.ended;
-    expect([child, unrelated].map(lives)).toEqual([true, true]);
+    expect(isThere(pid)).toBe(true);
+    expect((await portolan('prune', '--yes')).stdout).toContain(`pid ${pid} ended`);
     await vi.waitFor(async () => expect((await portolan('prune')).stdout).toBe('There are no orphans.\n'), patient);
+    await client.release({ project: 'shop', service: 'left' });
   });
-});
 
-test('the command of a "portolan run" that was killed is an orphan when its lease was not renewed', async () => {
-  const script = join(bench.directory, 'left.cjs');
-  writeFileSync(script, LISTENS);
-  const args = ['run', 'shop/left', '--url', url, '--port', '3025', '--ttl', '5s', '--host-name', 'machine'];
-  const wrapper = bench.portolan([...args, '--', process.execPath, script], { on: machine });
-  await wrapper.says(/listening/);
-  const pid = await vi.waitFor(async () => {
-    const { items } = await client.listeners({ port: 3025 });
-    expect(items).toMatchObject([{ process: { user: 'root' } }]);
-    return items[0]!.process!.pid;
-  }, patient);
-  // Its command has its pipes yet, so they do not end with it.
-  const exited = once(wrapper.child, 'exit');
-  wrapper.child.kill('SIGKILL');
-  await exited;
-  const orphans = () =>
-    client.orphans({ consistent: true }).then(({ items }) => items.map(({ process }) => process?.pid));
-  await vi.waitFor(async () => expect(await orphans()).toEqual([pid]), patient);
-  expect((await portolan('prune', '--yes')).stdout).toContain(`pid ${pid} ended`);
-  await vi.waitFor(
-    async () => expect((await client.assignments({ port: 3025, consistent: true })).items).toEqual([]),
-    patient,
-  );
+  test('are nobody whose "portolan run" lives, whatever became of the lease', async () => {
+    const { wrapper, pid } = await running('kept', 3026);
+    const isKept = async () => {
+      expect(await orphans()).toEqual([]);
+      expect((await portolan('prune', '--yes')).stdout).toBe('There are no orphans.\n');
+      const refusal = client.endListener({ host: 'machine', port: 3026, orphan: true });
+      await expect(refusal).rejects.toMatchObject({ code: 'other-service' });
+    };
+    await client.release({ project: 'shop', service: 'kept' });
+    await isKept();
+    // As "portolan apply" does with what is planned.
+    await client.reserve({ project: 'shop', service: 'kept', port: 3026 });
+    await isKept();
+    await client.release({ project: 'shop', service: 'kept' });
+    await isKept();
+    const { code, stderr } = await wrapper.end('SIGTERM');
+    expect({ code, stderr }).toEqual({ code: 143, stderr: '' });
+    expect(isThere(pid)).toBe(false);
+  });
+
+  test('are nobody of whose holder nothing is known', async () => {
+    const { lease, release } = await client.reserve({ project: 'shop', service: 'bare', port: 3020, ttl: 60 });
+    const bare = await start('bare', 3020, machine, { lease: lease?.id as string });
+    await release();
+    expect(await orphans()).toEqual([]);
+    expect((await portolan('prune', '--yes')).stdout).toBe('There are no orphans.\n');
+    expect(lives(bare)).toBe(true);
+  });
 });
 
 describe('a pid that was given to another process', () => {

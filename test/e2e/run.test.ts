@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { connect, type PortolanClient } from '@portolan/client';
 import type { AssignmentView, PortReport } from '@portolan/model';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { isThere } from '../support/is-there.ts';
 import { freePort } from '../support/port.ts';
-import { Workbench } from '../support/workbench.ts';
+import { PORTOLAN, Workbench } from '../support/workbench.ts';
 
 const patient = { timeout: 60_000, interval: 100 };
 /** The shortest lease there is, seconds. */
@@ -103,7 +104,7 @@ describe('the lease of a command', () => {
     );
 
     // Who asks for it again looks after it again.
-    const again = run(['shop/orphan', '--', 'sleep', '600']);
+    const again = run(['shop/orphan', '--again', '--', 'sleep', '600']);
     await vi.waitFor(async () => expect(await assignment(port)).not.toHaveProperty('unattended'), patient);
     again.child.kill('SIGKILL');
     end(pid);
@@ -170,4 +171,105 @@ test('a tool that does not look at PORT gets its flag, which is told; --no-flag 
   expect(flagged.stderr).toContain(`Vite does not look at PORT, so "--port ${port} --strictPort" is added`);
   expect((await run(['shop/flagged', '--no-flag', '--', vite]).ended).stdout).toContain('called with []');
   expect((await run(['shop/flagged', '--', vite, '-p={port}']).ended).stdout).toMatch(/\[-p=(\d+)\] and \1/);
+});
+
+describe('a service that runs already', () => {
+  test('is not started once more in the same working copy: it says who runs, and how to go on', async () => {
+    const first = run(['shop/twice', '--', ...node('listens.cjs')]);
+    const { pid, port, lease } = await listening(first);
+    const { code, stderr } = await run(['shop/twice', '--', ...node('listens.cjs')]).ended;
+    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('shop/twice runs already') });
+    expect(stderr).toMatch(
+      new RegExp(`pid ${pid} .*listens on tcp port ${port}.*portolan kill ${port}.*--instance 2`, 's'),
+    );
+    expect(await assignment(port)).toMatchObject({ lease: { id: lease } });
+
+    const beside = run(['shop/twice', '--instance', '2', '--', ...node('listens.cjs')]);
+    expect((await listening(beside)).port).not.toBe(port);
+    const again = await run(['shop/twice', '--again', '--', process.execPath, '-p', 'process.env.PORT']).ended;
+    expect(again).toMatchObject({ code: 0, stdout: `${port}\n` });
+    await beside.end();
+    await first.end();
+    expect(await assignment(port)).toBeUndefined();
+  });
+
+  test('is known by its process before that listens, and by its port when its reservation is permanent', async () => {
+    const silent = run(['shop/silent', '--', 'sh', '-c', 'echo up; exec sleep 600']);
+    await silent.says(/up/);
+    const second = await run(['shop/silent', '--', 'true']).ended;
+    expect(second).toMatchObject({ code: 4, stderr: expect.stringMatching(/runs already.*pid \d+ was started with/s) });
+    await silent.end();
+
+    await client.reserve({ project: 'shop', service: 'lasting' });
+    const lasting = run(['shop/lasting', '--', ...node('listens.cjs')]);
+    const { pid } = await listening(lasting);
+    const other = await run(['shop/lasting', '--', 'true']).ended;
+    expect(other).toMatchObject({ code: 4, stderr: expect.stringContaining(`pid ${pid} `) });
+    await lasting.end();
+  });
+
+  test('may run commands of its own, which are within it', async () => {
+    const nested = [process.execPath, PORTOLAN, 'run', 'shop/nested', '--', process.execPath, '-p', 'process.env.PORT'];
+    const { code, stdout, stderr } = await run(['shop/nested', '--', ...nested]).ended;
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\n$/), stderr: '' });
+  });
+
+  test('is another thing than a stranger on its port, who is named', async () => {
+    const port = await freePort();
+    await client.reserve({ project: 'shop', service: 'squatted', port });
+    const stranger = bench.run(process.execPath, [join(bench.directory, 'listens.cjs')], {
+      environment: { PORT: String(port) },
+    });
+    await stranger.says(/listening/);
+    const { code, stderr } = await run(['shop/squatted', '--', 'true']).ended;
+    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining(`pid ${stranger.pid} `) });
+    expect(stderr).not.toContain('runs already');
+    await stranger.end('SIGKILL');
+  });
+});
+
+describe('when it is told to stop', () => {
+  /** As npm does: what it runs is not told. */
+  const leaves = ['sh', '-c', `"${process.execPath}" "$0/listens.cjs" & trap 'exit 0' TERM; wait`];
+
+  test('it ends what its command leaves behind, too', async () => {
+    const program = run(['shop/stopped', '--', ...leaves, bench.directory]);
+    const { pid, port } = await listening(program);
+    expect(await program.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' });
+    expect(isThere(pid)).toBe(false);
+    expect(await assignment(port)).toBeUndefined();
+  });
+
+  test('it leaves that alone with --leave', async () => {
+    const program = run(['shop/leaving', '--leave', '--', ...leaves, bench.directory]);
+    const { pid, port } = await listening(program);
+    program.child.kill('SIGTERM');
+    await vi.waitFor(() => expect(program.child.exitCode).toBe(0), patient);
+    expect(isThere(pid)).toBe(true);
+    expect(await assignment(port)).toMatchObject({ unattended: 'handed-over' });
+    end(pid);
+  });
+
+  test('a command that does not care ends at the second signal, and one that holds out at the third', async () => {
+    const stubborn = (signals: string) => [
+      'sh',
+      '-c',
+      `trap '' ${signals}; "${process.execPath}" "$0/listens.cjs" & while :; do wait; done`,
+      bench.directory,
+    ];
+    for (const [signals, times, code] of [
+      ['INT', 2, 143],
+      ['INT TERM', 3, 137],
+    ] as const) {
+      const program = run([`shop/holds-${times}`, '--', ...stubborn(signals)]);
+      const { pid } = await listening(program);
+      for (let time = 1; time <= times; time++) {
+        program.child.kill('SIGINT');
+        if (time < times) await new Promise((resolve) => setTimeout(resolve, 1_000));
+        if (time < times) expect(program.child.exitCode).toBeNull();
+      }
+      expect((await program.ended).code).toBe(code);
+      expect(isThere(pid)).toBe(false);
+    }
+  });
 });

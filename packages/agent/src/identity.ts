@@ -45,7 +45,9 @@ function byLease({ process, protocol, port }: Sighting): Identity | null {
   const detail = `${lease ? `lease ${lease} for` : 'assignment of'} ${own ? formatEndpoint(endpoint) : serviceId(endpoint)}`;
   const { project, service, label, instance } = endpoint;
   const known = identity(project, service, 'lease', detail, { label: own ? label : null, instance });
-  return known && lease ? { ...known, lease: lease.slice(0, 64) } : known;
+  if (!known) return null;
+  const holder = process?.holder;
+  return { ...known, ...(lease && { lease: lease.slice(0, 64) }), ...(holder && { holder }) };
 }
 
 /** Labels that say project and service, by the tool that writes them. */

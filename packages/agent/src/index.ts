@@ -6,5 +6,4 @@ export { defaultStateDirectory, hostIdentity, keptHostId } from './host-identity
 export { hostKey } from './host-key.ts';
 export type { Manifest } from './identity.ts';
 export { type KillScope, killScopes } from './kill-scope.ts';
-export { leaseKeepers } from './lease-keeper.ts';
 export { createScanner, type Scan, type Scanner, type ScannerOptions } from './scanner.ts';

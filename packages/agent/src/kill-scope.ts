@@ -29,7 +29,7 @@ interface Permission {
  */
 export function mayEnd(
   victim: ProcessId & { readonly sockets: readonly EndTarget[] },
-  { force }: { readonly force: boolean },
+  { force, orphan }: { readonly force: boolean; readonly orphan: boolean },
   { allowKill, manifests }: Permission,
 ): void {
   if (allowKill === 'none') {
@@ -44,6 +44,7 @@ export function mayEnd(
   if (!force) guardPortolan(victim.pid);
   guardContainer(facts);
   guardUser(facts, allowKill);
+  if (orphan) guardHeld(facts);
   if (!force) for (const target of victim.sockets) guardService(facts, target, manifests);
 }
 
@@ -102,6 +103,16 @@ function guardService(facts: ProcessFacts, target: EndTarget, manifests: readonl
     'other-service',
     `process ${facts.process.pid} on ${protocol} port ${port} is ${who}, not ${service ?? 'one that is known'}: it is ended only when forced`,
   );
+}
+
+/** It was an orphan when it was shown. */
+function guardHeld({ process: { pid }, holder, environment }: ProcessFacts): void {
+  if (holder === 'gone') return;
+  const why =
+    holder === 'alive'
+      ? `pid ${environment.holder?.split('.')[0]}, which holds its ports, lives`
+      : 'nothing shows that whoever holds its ports is gone';
+  throw new PortolanError('other-service', `process ${pid} is no orphan: ${why}`);
 }
 
 /** A socket whose process this agent cannot see. */

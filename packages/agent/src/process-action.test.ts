@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EndTarget, type Listener, proofOf } from '@portolan/model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { nameAsHolder } from './holder.ts';
 import { LinuxScanner } from './linux-scanner.ts';
 import { probe } from './prober.ts';
 import { type EndOrder, endProcesses } from './process-action.ts';
@@ -121,6 +122,7 @@ const order = (targets: readonly EndTarget[], more: Partial<EndOrder> = {}): End
   targets: [...targets],
   grace: 5,
   force: false,
+  orphan: false,
   dryRun: false,
   ...more,
 });
@@ -150,6 +152,30 @@ describe('a process is ended', () => {
     const earlier = { ...target, process: { pid, startedAt: startedAt - 10 } };
     expect((await endProcesses(order([earlier], { force: true }), own)).refusal?.code).toBe('process-changed');
     expect(lives(child)).toBe(true);
+  });
+
+  unless('as an orphan only when whoever holds its ports is gone', async () => {
+    const given = (holder: string | undefined) => ({
+      PORTOLAN_ENDPOINTS: 'shop/cart:default=3000/tcp',
+      ...(holder && { PORTOLAN_HOLDER: holder }),
+    });
+    const [alive, gone] = [nameAsHolder() as string, (nameAsHolder() as string).replace(/\.\d+\./, '.1.')];
+    for (const [holder, refusal] of [
+      [alive, `pid ${process.pid}, which holds its ports, lives`],
+      [undefined, 'nothing shows'],
+    ] as const) {
+      const child = service('cart', given(holder));
+      const target = await targetAt(await ask(child, 'listen'));
+      for (const force of [false, true]) {
+        const { refusal: told } = await endProcesses(order([target], { orphan: true, force }), own);
+        expect(told).toMatchObject({ code: 'other-service', detail: expect.stringContaining(refusal) });
+      }
+      expect(lives(child)).toBe(true);
+    }
+    const child = service('cart', given(gone));
+    const target = await targetAt(await ask(child, 'listen'));
+    expect((await endProcesses(order([target], { orphan: true }), own)).refusal).toBeNull();
+    expect(isThere(child.pid as number)).toBe(false);
   });
 
   unless('not when it has let go of the socket meanwhile', async () => {

@@ -15,7 +15,7 @@ import { type KillScope, mayEnd, unseen } from './kill-scope.ts';
 import { canBind } from './prober.ts';
 import { readProcess } from './process-facts.ts';
 
-export type EndOrder = Pick<EndTask, 'targets' | 'grace' | 'force' | 'dryRun'>;
+export type EndOrder = Pick<EndTask, 'targets' | 'grace' | 'force' | 'orphan' | 'dryRun'>;
 
 export interface Powers {
   readonly allowKill: KillScope;

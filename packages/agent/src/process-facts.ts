@@ -1,10 +1,20 @@
 import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { ENDPOINTS_VARIABLE, type GivenPort, LEASE_VARIABLE, type Process, parseGivenPorts } from '@portolan/model';
+import {
+  ENDPOINTS_VARIABLE,
+  type GivenPort,
+  HOLDER_VARIABLE,
+  type HolderState,
+  LEASE_VARIABLE,
+  type Process,
+  parseGivenPorts,
+} from '@portolan/model';
 import { parseControlGroup } from './cgroup.ts';
 import { interpreterOf, programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
+import { holderState } from './holder.ts';
 import { readProcFile } from './proc-file.ts';
+import { readStart } from './process-start.ts';
 
 /** All that helps to tell who a process is. */
 export interface ProcessFacts {
@@ -14,6 +24,8 @@ export interface ProcessFacts {
   readonly unit: string | null;
   /** Of the environment, these and nothing else are ever kept. */
   readonly environment: PortolanEnvironment;
+  /** What has become of the process that holds its ports, when that was last looked at. */
+  readonly holder?: HolderState | undefined;
   /** The nearest directory above the script (or the working directory) that holds a package, where its own name is generic. */
   readonly packageDirectory: string | null;
 }
@@ -21,10 +33,12 @@ export interface ProcessFacts {
 export interface PortolanEnvironment {
   readonly lease: string | null;
   readonly endpoints: readonly GivenPort[];
+  /** By the name that it gave itself. */
+  readonly holder: string | null;
   readonly pm2Name: string | null;
 }
 
-export const NO_ENVIRONMENT: PortolanEnvironment = { lease: null, endpoints: [], pm2Name: null };
+export const NO_ENVIRONMENT: PortolanEnvironment = { lease: null, endpoints: [], holder: null, pm2Name: null };
 
 /** What stays the same as long as a process does, except for its command line. */
 export interface ProcessStamp {
@@ -37,15 +51,9 @@ export interface ProcessStamp {
 const TICKS_PER_SECOND = 100;
 
 export function readStamp(pid: number): ProcessStamp | null {
-  const bytes = readProcFile(`/proc/${pid}/stat`);
-  if (!bytes) return null;
-  const text = bytes.toString('latin1');
-  // The name in parentheses may hold anything, spaces and parentheses too.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return {
-    parent: Number(fields[1]),
-    startedAt: bootTime() + Math.round((Number(fields[19]) * 1000) / TICKS_PER_SECOND),
-  };
+  const start = readStart(pid);
+  if (!start) return null;
+  return { parent: start.parent, startedAt: bootTime() + Math.round((start.ticks * 1000) / TICKS_PER_SECOND) };
 }
 
 let bootedAt: number | undefined;
@@ -75,6 +83,7 @@ export function readProcess(pid: number): ProcessFacts | null {
   const command = readCommand(pid, argv);
   const group = parseControlGroup(readProcFile(`/proc/${pid}/cgroup`)?.toString('utf8') ?? '');
   const { script, generic } = programOf(argv, command);
+  const environment = readEnvironment(pid);
   return {
     process: {
       pid,
@@ -87,7 +96,8 @@ export function readProcess(pid: number): ProcessFacts | null {
     },
     argv,
     ...group,
-    environment: readEnvironment(pid),
+    environment,
+    holder: holderState(environment.holder),
     packageDirectory: generic ? packageDirectory(script, cwd, group.containerId ? `/proc/${pid}/root` : '') : null,
   };
 }
@@ -135,6 +145,7 @@ function readEnvironment(pid: number): PortolanEnvironment {
   const kept = {
     lease: variable(bytes, LEASE_VARIABLE),
     endpoints: parseGivenPorts(variable(bytes, ENDPOINTS_VARIABLE) ?? ''),
+    holder: variable(bytes, HOLDER_VARIABLE),
     pm2Name: pm2 ? variable(bytes, 'name') : null,
   };
   // Other people's secrets passed through this buffer.

@@ -2,14 +2,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
+import { nameAsHolder } from './holder.ts';
+import { readStart } from './process-start.ts';
 import { ProcessTable } from './process-table.ts';
 
 const linux = process.platform === 'linux';
 
 /** A process that listens on a port, and the inode of its socket. */
-async function listening(): Promise<{ pid: number; inode: number }> {
+async function listening(environment: NodeJS.ProcessEnv = {}): Promise<{ pid: number; inode: number }> {
   const script = `const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server._handle.fd));`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, ['-e', script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(async () => {
     child.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -54,4 +57,26 @@ test.runIf(linux)('a pid that another process has taken over is not mistaken for
   owner.startedAt -= 60_000;
   for (let scan = 1; scan <= 16; scan++) table.update([], [], scan * 1000);
   expect(table.ownerOf(inode)?.process).toMatchObject({ pid, startedAt: owner.startedAt + 60_000 });
+});
+
+test.runIf(linux)('the end of the process that holds the ports of another is noticed at the next look', async () => {
+  const holder = spawn('sleep', ['600'], { stdio: 'ignore' });
+  await once(holder, 'spawn');
+  const [, , namespace] = (nameAsHolder() as string).split('.');
+  const name = [holder.pid, readStart(holder.pid as number)?.ticks, namespace].join('.');
+  const table = new ProcessTable();
+  const { inode } = await listening({ PORTOLAN_HOLDER: name });
+  table.list(0);
+  table.update([inode], [], 0);
+  expect(table.ownerOf(inode)?.holder).toBe('alive');
+  table.list(1000);
+  expect([...table.update([], [], 1000)]).toEqual([]);
+
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  table.list(2000);
+  expect([...table.update([], [], 2000)]).toEqual([inode]);
+  expect(table.ownerOf(inode)?.holder).toBe('gone');
+  table.list(3000);
+  expect([...table.update([], [], 3000)]).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { holderState } from './holder.ts';
 import { type ProcessFacts, readArguments, readProcess, readStamp } from './process-facts.ts';
 
 interface Owner {
@@ -85,6 +86,7 @@ export class ProcessTable {
       changed.add(inode);
       if (!this.ownerOf(inode)) wanted.add(inode);
     }
+    for (const inode of this.#bereft()) changed.add(inode);
     for (const inode of wanted) this.#ownerOf.set(inode, null);
     const again = now >= this.#searchAgainAt;
     if (again) for (const [inode, pid] of this.#ownerOf) if (pid === null) wanted.add(inode);
@@ -106,6 +108,16 @@ export class ProcessTable {
     this.#ownerOf.delete(inode);
   }
 
+  /** Of those whose ports another process held that is no more: only one that is gone from the list is looked for. */
+  *#bereft(): Generator<number> {
+    for (const owner of this.#owners.values()) {
+      const { holder, environment } = owner.facts;
+      if (holder !== 'alive' || this.pids.has(Number.parseInt(environment.holder ?? '', 10))) continue;
+      owner.facts = { ...owner.facts, holder: holderState(environment.holder) };
+      yield* owner.inodes;
+    }
+  }
+
   /** A process may take on another program (exec) or title, and a pid another process: looks at a few owners a scan. */
   *#check(): Generator<number> {
     const pids = [...this.#owners.keys()];
@@ -117,7 +129,10 @@ export class ProcessTable {
       if (stamp?.startedAt !== owner.facts.process.startedAt) {
         this.#owners.delete(pid);
         yield* owner.inodes;
-      } else if (!sameArguments(readArguments(pid), owner.facts.argv)) {
+      } else if (
+        !sameArguments(readArguments(pid), owner.facts.argv) ||
+        holderState(owner.facts.environment.holder) !== owner.facts.holder
+      ) {
         owner.facts = readProcess(pid) ?? owner.facts;
         yield* owner.inodes;
       }

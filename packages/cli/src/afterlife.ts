@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { createScanner, leaseKeepers } from '@portolan/agent';
+import { createScanner } from '@portolan/agent';
+import { startedWith, type Variable } from '@portolan/agent/processes';
 import type { Reserved } from '@portolan/client';
 import type { Listener } from '@portolan/model';
 
@@ -15,15 +16,17 @@ export type Afterlife =
   | { kind: 'listening'; listener: Listener };
 
 /**
- * Looks on this machine for what a command left behind that was given these ports. Where environments cannot be read,
- * whoever listens on one of the ports counts.
+ * Looks on this machine for what a command left behind that was given these ports.
+ *
+ * @param family what all that the command started has in its environment; where environments cannot be read, whoever
+ *   listens on one of the ports counts
  */
-export async function afterlifeOf({ lease, reservation }: Reserved): Promise<Afterlife> {
+export async function afterlifeOf({ reservation }: Reserved, family: Variable | undefined): Promise<Afterlife> {
   const scanner = createScanner({ allNamespaces: false, dockerSocket: null });
   const isOurs = ({ protocol, port }: Listener) =>
     reservation.assignments.some((each) => each.protocol === protocol && each.port === port);
   for (const since = performance.now(); ; await wait(LOOK_AGAIN)) {
-    const pids = lease ? leaseKeepers(lease.id) : [];
+    const pids = family ? startedWith(family) : [];
     if (pids?.length === 0) return { kind: 'none' };
     const { listeners } = await scanner.scan();
     const listener = listeners.find((each) => isOurs(each) && (!pids || pids.includes(each.process?.pid ?? 0)));

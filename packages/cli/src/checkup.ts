@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { keptHostId } from '@portolan/agent';
 import { allItems, type PortolanClient } from '@portolan/client';
 import { ownHost, readToken, stateDir, tokenPath } from '@portolan/client/node';
-import { ENDPOINTS_VARIABLE, type Host, LEASE_VARIABLE, PortolanError, type Status } from '@portolan/model';
+import { ENDPOINTS_VARIABLE, givenVariables, type Host, PortolanError, type Status } from '@portolan/model';
 import { type Check, failure, ok, warning } from './check.ts';
 import { askLocalApi, checkGossip, checkLocalApi } from './gossip-checkup.ts';
 import { describe as describeOccupant, occupantsOf } from './occupant.ts';
@@ -35,7 +35,7 @@ function checkNode(): Check {
 
 function checkEnvironment(): Check {
   const set = Object.keys(process.env).filter((name) => name.startsWith('PORTOLAN_'));
-  const unknown = set.filter((name) => !variables.has(name) && name !== ENDPOINTS_VARIABLE && name !== LEASE_VARIABLE);
+  const unknown = set.filter((name) => ![...variables, ...givenVariables].includes(name));
   if (unknown.length > 0) {
     return warning(
       'environment',
@@ -48,7 +48,7 @@ function checkEnvironment(): Check {
     return warning(
       'environment',
       `${ENDPOINTS_VARIABLE} says ${plain(given)}: whatever is started here counts as that service`,
-      `unset ${ENDPOINTS_VARIABLE} ${LEASE_VARIABLE} PORT, unless this is within "portolan run"`,
+      `unset ${givenVariables.join(' ')} PORT, unless this is within "portolan run"`,
     );
   }
   return ok('environment', set.length > 0 ? `set: ${set.join(', ')}` : 'no PORTOLAN_ variables are set');

@@ -15,10 +15,14 @@ afterEach(() => rm(directory, { recursive: true }));
 test('the environment goes before .env.local, and that before .env', async () => {
   expect(await portOverride(directory, {})).toBeUndefined();
   await writeFile(join(directory, '.env'), 'PORT=3003\n');
-  expect(await portOverride(directory, {})).toEqual({ port: 3003, source: 'PORT in .env' });
+  expect(await portOverride(directory, {})).toEqual({ port: 3003, source: 'PORT in .env', isInFile: true });
   await writeFile(join(directory, '.env.local'), '# mine\nexport PORT="3002" # not the usual one\n');
-  expect(await portOverride(directory, {})).toEqual({ port: 3002, source: 'PORT in .env.local' });
-  expect(await portOverride(directory, { PORT: '3001' })).toEqual({ port: 3001, source: 'PORT in the environment' });
+  expect(await portOverride(directory, {})).toEqual({ port: 3002, source: 'PORT in .env.local', isInFile: true });
+  expect(await portOverride(directory, { PORT: '3001' })).toEqual({
+    port: 3001,
+    source: 'PORT in the environment',
+    isInFile: false,
+  });
 });
 
 test('a file that says nothing of PORT leaves it to the next', async () => {
@@ -59,12 +63,12 @@ test('what is no port is refused with the place where it stands', async () => {
 
 test('a refusal says which file asked for the port, and keeps what it knows', () => {
   const refusal = new PortolanError('port-taken', 'tcp port 3000 is assigned to shop/cart', { suggestions: [3001] });
-  const told = explainOverride(refusal, { port: 3000, source: 'PORT in .env' });
+  const told = explainOverride(refusal, { port: 3000, source: 'PORT in .env', isInFile: true });
   expect(told).toMatchObject({
     code: 'port-taken',
     message: expect.stringMatching(/PORT in \.env asks for 3000.*shop\/cart/),
     data: { suggestions: [3001] },
   });
   const other = new PortolanError('unreachable', 'nobody there');
-  expect(explainOverride(other, { port: 3000, source: 'PORT in .env' })).toBe(other);
+  expect(explainOverride(other, { port: 3000, source: 'PORT in .env', isInFile: true })).toBe(other);
 });

@@ -9,6 +9,8 @@ export interface PortOverride {
   port: number;
   /** Where it was written: `PORT in the environment`, `PORT in .env.local`. */
   source: string;
+  /** Whether a file says so, which other working copies may have, too. */
+  isInFile: boolean;
 }
 
 /** Read in this order; the first that sets `PORT` decides. */
@@ -30,14 +32,14 @@ export async function portOverride(
 ): Promise<PortOverride | undefined> {
   const given = parseGivenPorts(environment[ENDPOINTS_VARIABLE] ?? '');
   const isGiven = given.some(({ port }) => String(port) === environment.PORT);
-  if (environment.PORT && !isGiven) return written(environment.PORT, 'the environment');
+  if (environment.PORT && !isGiven) return written(environment.PORT, 'the environment', false);
   for (const file of FILES) {
     const text = await readText(join(directory, file)).catch((error: NodeJS.ErrnoException) => {
       if (NO_FILE.has(error.code ?? '')) return '';
       throw new PortolanError('forbidden', `${file} could not be read for a PORT: ${error.message}.`);
     });
     const value = parseEnv(text).PORT;
-    if (value) return written(value, file);
+    if (value) return written(value, file, true);
   }
   return undefined;
 }
@@ -57,19 +59,24 @@ async function readText(path: string): Promise<string> {
 
 /** An error of reserving a port that was asked for in this way: so that one knows where to change it. */
 export function explainOverride(error: unknown, { port, source }: PortOverride): unknown {
-  if (!(error instanceof PortolanError) || !REFUSALS.has(error.code)) return error;
+  if (!isRefusal(error)) return error;
   const { code, message, data } = error;
   const told = `${source} asks for ${port}, but ${message}. Change or unset it to be given another port`;
   return new PortolanError(code, told, { ...data, source }, { cause: error });
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['port-taken', 'port-blocked', 'endpoint-elsewhere', 'range-exhausted']);
+const refusals: ReadonlySet<string> = new Set(['port-taken', 'port-blocked', 'endpoint-elsewhere', 'range-exhausted']);
 
-function written(value: string, where: string): PortOverride | undefined {
+/** Whether that very port was refused, so that another might do. */
+export function isRefusal(error: unknown): error is PortolanError {
+  return error instanceof PortolanError && refusals.has(error.code);
+}
+
+function written(value: string, where: string, isInFile: boolean): PortOverride | undefined {
   const source = `PORT in ${where}`;
   const text = value.trim();
   if (text === '0') return undefined;
   const port = /^\d+$/.test(text) ? Port.safeParse(Number(text)).data : undefined;
-  if (port !== undefined) return { port, source };
+  if (port !== undefined) return { port, source, isInFile };
   throw new PortolanError('invalid-request', `${source} is "${value}", but a port is a whole number from 1 to 65535.`);
 }

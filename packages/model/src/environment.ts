@@ -4,10 +4,17 @@ import { Port, Protocol } from './port.ts';
 
 /**
  * What a process is told of its ports through its environment, and an agent reads there as evidence of who it is:
- * `PORTOLAN_ENDPOINTS` with each port by its endpoint, and `PORTOLAN_LEASE` with the id of the lease, if there is one.
+ * `PORTOLAN_ENDPOINTS` with each port by its endpoint, `PORTOLAN_LEASE` with the id of the lease, if there is one, and
+ * `PORTOLAN_HOLDER` with the process that holds the ports for it, as `portolan run` does.
  */
 export const ENDPOINTS_VARIABLE = 'PORTOLAN_ENDPOINTS';
 export const LEASE_VARIABLE = 'PORTOLAN_LEASE';
+export const HOLDER_VARIABLE = 'PORTOLAN_HOLDER';
+export const givenVariables = [ENDPOINTS_VARIABLE, LEASE_VARIABLE, HOLDER_VARIABLE] as const;
+
+/** What became of the process that holds ports for another. */
+export const holderStates = ['alive', 'gone'] as const;
+export type HolderState = (typeof holderStates)[number];
 
 /** A port with the endpoint that it was given to. */
 export type GivenPort = Pick<Assignment, 'endpoint' | 'protocol' | 'port'>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { holderStates } from './environment.ts';
 import { Name, ServiceId } from './identity.ts';
 import { isIpAddress } from './ip-address.ts';
 import { Port, Protocol } from './port.ts';
@@ -75,6 +76,8 @@ export const Listener = z
         instance: z.int().min(1).nullable(),
         /** Id of the lease that the process was started with, where its environment names one. */
         lease: z.string().max(64).optional(),
+        /** Whether the process that it was started by, which holds its ports, lives; left out where nobody can tell. */
+        holder: z.enum(holderStates).optional(),
         evidence: Evidence,
       })
       .nullable(),
@@ -116,5 +119,7 @@ export function listenerFingerprint(listener: Listener): string {
     identity?.instance,
     identity?.evidence.kind,
     identity?.evidence.detail,
+    // What an older agent does not tell leaves the digest as it was.
+    ...(identity?.holder ? [identity.holder] : []),
   ].join('\u0000');
 }

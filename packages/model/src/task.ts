@@ -95,6 +95,8 @@ const EndTask = z.object({
   grace: Grace,
   /** Whoever it is: also another service, a coordinator or an agent. */
   force: z.boolean(),
+  /** Only what the process that holds its ports has left behind. */
+  orphan: z.boolean().default(false),
   /** Look and tell, and do nothing. */
   dryRun: z.boolean(),
   answer: EndAnswer.nullable(),

@@ -1,15 +1,25 @@
+import { nameAsHolder, type Variable } from '@portolan/agent/processes';
 import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
 import { hostFor, portOverride } from '@portolan/client/node';
 import { reserveForTree, worktreeAt } from '@portolan/client/working-copy';
-import { ENDPOINTS_VARIABLE, formatGivenPorts, LEASE_VARIABLE, PortolanError } from '@portolan/model';
+import {
+  ENDPOINTS_VARIABLE,
+  formatGivenPorts,
+  GRACE_DEFAULT,
+  HOLDER_VARIABLE,
+  LEASE_VARIABLE,
+  PortolanError,
+} from '@portolan/model';
 import { Command } from 'commander';
-import { runChild } from '../child.ts';
+import { type ChildEnd, runChild } from '../child.ts';
+import { endFamily, signalFamily } from '../family.ts';
 import { portFlag } from '../framework.ts';
 import { plain } from '../output.ts';
 import { ownService } from '../own-service.ts';
 import { fillPorts } from '../placeholder.ts';
 import { stopped } from '../problem-text.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { refuseSecond } from '../running.ts';
 import { differences } from '../sticky.ts';
 import { writeError } from '../terminal.ts';
 import { waiting } from '../waiting.ts';
@@ -21,6 +31,8 @@ const TTL = 60;
 interface Options extends RemoteOptions, ChoiceOptions {
   flag: boolean;
   env: boolean;
+  again?: boolean;
+  leave?: boolean;
 }
 
 export function run(): Command {
@@ -37,6 +49,8 @@ export function run(): Command {
     .argument('[command...]', 'the command and its arguments, after --; {port} and {port:label} stand for the ports')
     .option('--no-flag', 'add no --port to tools that do not look at PORT')
     .option('--no-env', 'do not look for a PORT in the environment, .env.local and .env')
+    .option('--again', 'run the command although the service runs already, or somebody else is on its port')
+    .option('--leave', 'when this command is stopped, leave alone what goes on after its command has ended')
     .addHelpText(
       'after',
       examples(
@@ -54,33 +68,51 @@ export function run(): Command {
       const chosen =
         [options.port, options.preferred, options.range].some((each) => each !== undefined) || !options.env;
       const override = chosen ? undefined : await portOverride();
-      const reserving = reserveForTree(
-        client,
-        request,
-        { tree: worktreeAt(process.cwd()), override },
-        {
-          onLost: ({ message }) => {
-            warn(
-              `the reservation of ${request.project}/${request.service} is lost: ${stopped(message)} The command goes on.`,
-            );
-          },
+      const reserving = reserveForTree(client, request, {
+        tree: worktreeAt(process.cwd()),
+        override,
+        ...(!options.again && options.onTaken !== 'takeover' && { onStanding: refuseSecond }),
+        onDeclined: (reason) => warn(`${reason}. This is another instance, so it is given another port.`),
+        onLost: ({ message }) => {
+          warn(
+            `the reservation of ${request.project}/${request.service} is lost: ${stopped(message)} The command goes on.`,
+          );
         },
-      );
+      });
       const reserved = await waiting('reserving', reserving);
       for (const difference of differences(reserved.reservation, options)) warn(difference);
       // As answered first: to assert it again later is no new grant.
       const { created } = reserved.reservation;
-      let ended = false;
+      const family = familyOf(reserved);
+      let ended: ChildEnd | undefined;
       try {
-        process.exitCode = await runChild(completed(command, reserved, options.flag), environmentOf(reserved));
-        ended = true;
+        const argv = completed(command, reserved, options.flag);
+        ended = await runChild(argv, environmentOf(reserved), (signal) => {
+          warn(`the command goes on, so it and what it started are sent ${signal}`);
+          if (family) signalFamily(family, signal);
+        });
+        process.exitCode = ended.code;
+        if (ended.wasStopped && family && !options.leave) await endLeft(family);
       } finally {
         // What the service had before is not this command's to give back; a lease that was taken over ends by itself.
         if (!created) reserved.leave();
-        else if (ended) await letGo(client, reserved, host);
+        else if (ended) await letGo(client, reserved, host, family);
         else await release(reserved);
       }
     });
+}
+
+/** What all that this command starts has in its environment, and nothing else. */
+function familyOf({ lease }: Reserved): Variable | undefined {
+  const holder = nameAsHolder();
+  if (holder) return [HOLDER_VARIABLE, holder];
+  return lease ? [LEASE_VARIABLE, lease.id] : undefined;
+}
+
+/** Whoever stops this command means all of it; the command itself has ended, and had the time to do that in its own way. */
+async function endLeft(family: Variable): Promise<void> {
+  const left = await endFamily(family, GRACE_DEFAULT * 1000);
+  if (left.length > 0) warn(`of what the command started, pid ${left.slice(0, 5).join(', ')} could not be ended`);
 }
 
 /** What stands before the `--` and after it; without one the first word is the service. */
@@ -105,11 +137,12 @@ function completed(command: readonly string[], reserved: Reserved, flags: boolea
   return [...command, ...missing.arguments];
 }
 
-/** What is `undefined` is taken from the environment: it may tell of ports that an outer command was given. */
+/** What is `undefined` is taken out of the environment: it may tell of ports that an outer command was given. */
 function environmentOf({ port, ports, lease, reservation }: Reserved): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
     PORT: String(port),
     [ENDPOINTS_VARIABLE]: formatGivenPorts(reservation.assignments),
+    [HOLDER_VARIABLE]: nameAsHolder(),
     [LEASE_VARIABLE]: lease?.id,
   };
   for (const [label, number] of Object.entries(ports)) {
@@ -119,9 +152,14 @@ function environmentOf({ port, ports, lease, reservation }: Reserved): NodeJS.Pr
 }
 
 /** A lease follows the evidence, not the wrapper: what goes on in the background keeps it. */
-async function letGo(client: PortolanClient, reserved: Reserved, host: string | undefined): Promise<void> {
+async function letGo(
+  client: PortolanClient,
+  reserved: Reserved,
+  host: string | undefined,
+  family: Variable | undefined,
+): Promise<void> {
   const { afterlifeOf } = await import('../afterlife.ts');
-  const left = await afterlifeOf(reserved);
+  const left = await afterlifeOf(reserved, family);
   if (left.kind === 'none') return release(reserved);
   const who = left.kind === 'listening' ? left.listener.process : null;
   const what = who

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EndRequest, type Listener, listenerFingerprint, ReserveRequest, SetDigest } from '@portolan/model';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Coordinator, startCoordinator } from '../coordinator.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { orphanTest } from './orphan.ts';
@@ -83,19 +83,51 @@ test('whoever names neither project nor service ends nothing unless it is forced
   await expect(end({ host: 'a', port: 3001, project: 'shop' })).rejects.toMatchObject({ code: 'other-service' });
 });
 
-test("a process whose lease is no more is an orphan, unless one of its ports is its service's by another grant", async () => {
-  const lost = identity('shop/web', 'gone');
-  await report(
-    listener(3000, { identity: lost }),
-    listener(9229, { identity: identity('shop/web', 'gone', null) }),
-    listener(3002, { identity: identity('shop/x') }),
-  );
+describe('an orphan', () => {
   const orphans = () =>
     Array.from(coordinator.fleet.all('listener'), ({ value }) => value)
       .filter((each) => orphanTest(coordinator.fleet)(each))
       .map(({ port }) => port)
       .sort();
-  expect(orphans()).toEqual([3000, 9229]);
-  await coordinator.reserver.reserve(ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000, ttl: 60 }));
-  expect(orphans()).toEqual([]);
+  const held = (holder: 'alive' | 'gone' | undefined, lease = 'gone', label: string | null = 'default') => ({
+    ...(identity('shop/web', lease, label) as NonNullable<Listener['identity']>),
+    ...(holder && { holder }),
+  });
+
+  test('is what the dead holder of its ports left behind, on all its ports', async () => {
+    await report(
+      listener(3000, { identity: held('gone') }),
+      listener(9229, { identity: held('gone', 'gone', null) }),
+      listener(3002, { identity: identity('shop/x') }),
+    );
+    expect(orphans()).toEqual([3000, 9229]);
+  });
+
+  test('is nobody whose holder lives or is not known, whatever became of the lease', async () => {
+    for (const holder of ['alive', undefined] as const) {
+      await report(listener(3000, { identity: held(holder) }));
+      expect(orphans()).toEqual([]);
+    }
+  });
+
+  test('is nobody who only inherited its environment', async () => {
+    await report(listener(9229, { identity: held('gone', 'gone', null) }));
+    expect(orphans()).toEqual([]);
+  });
+
+  test("is nobody whose port is its service's by another grant", async () => {
+    await report(listener(3000, { identity: held('gone') }));
+    await coordinator.reserver.reserve(ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000 }));
+    expect(orphans()).toEqual([]);
+  });
+
+  test('is one at once when its holder dies, and not when that one handed over', async () => {
+    const { lease, token } = await coordinator.reserver.reserve(
+      ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000, ttl: 60 }),
+    );
+    await report(listener(3000, { identity: held('gone', lease?.id) }));
+    expect(orphans()).toEqual([3000]);
+    await coordinator.leases.renew({ leases: [{ id: lease!.id, token, handOver: true }] });
+    expect(orphans()).toEqual([]);
+  });
 });

@@ -58,7 +58,7 @@ export class Endings {
   async carryOut(
     host: Host,
     listeners: readonly HostListener[],
-    { grace, force, dryRun }: Pick<EndRequest, 'grace' | 'force' | 'dryRun'>,
+    { grace, force, orphan, dryRun }: Pick<EndRequest, 'grace' | 'force' | 'orphan' | 'dryRun'>,
   ): Promise<EndAnswer> {
     for (const listener of listeners) guardContainer(listener, host);
     if (host.state !== 'alive') {
@@ -70,7 +70,7 @@ export class Endings {
     }
     const targets = listeners.slice(0, TASK_SIZE_MAX).map(targetOf);
     const within = dryRun ? LOOK_TAKES : 2_000 * grace + AGENT_TAKES;
-    const answer = await this.#tasks.give('end', { host: host.id, targets, grace, force, dryRun }, within);
+    const answer = await this.#tasks.give('end', { host: host.id, targets, grace, force, orphan, dryRun }, within);
     if (answer) return answer;
     throw new PortolanError(
       'no-agent',

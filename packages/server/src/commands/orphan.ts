@@ -1,10 +1,10 @@
 import { type Fleet, type HostListener, proofOf } from '@portolan/model';
 
 /**
- * Tells whether the process of a listener was started with a lease (by `portolan run`, say) that nobody renews any more and
- * nobody handed over, or that is no more while none of the ports is its service's by another grant: whoever reserved it
- * has gone, and it stayed. A service that reserves for itself has no lease in its environment, and is never one; nor is
- * what only inherited that environment and listens on no port that it was given.
+ * Tells whether the process of a listener is one that stayed when the process that held its ports (`portolan run`, say)
+ * ended without handing them over. Only its agent can see that the holder is gone: a lease that is missing shows nothing,
+ * since a living holder takes its ports back. What only inherited its environment and listens on no port that it was given
+ * is no orphan; nor is what listens on a port that is its service's by another grant, such as a plan's.
  *
  * What it finds out of a host it keeps: make a new one for each look.
  */
@@ -16,18 +16,17 @@ export function orphanTest(fleet: Fleet): (listener: HostListener) => boolean {
     return found;
   };
   return ({ process, identity, host }) => {
-    if (!process || identity?.lease === undefined) return false;
+    if (!process || identity?.holder !== 'gone') return false;
     const { given, settled } = processesOn(host);
-    if (!given.has(`${nameOf(process)} ${identity.lease}`)) return false;
-    const held = fleet.leased(identity.lease);
-    if (held.length > 0) return held.every(({ value }) => value.unattended === 'orphaned');
-    // A holder that took its ports back after an outage has them under another lease than its process was told of.
+    if (!given.has(nameOf(process))) return false;
+    const held = identity.lease === undefined ? [] : fleet.leased(identity.lease);
+    if (held.length > 0) return held.every(({ value }) => value.unattended !== 'handed-over');
     return !settled.has(nameOf(process));
   };
 }
 
 interface Processes {
-  /** Those that listen on a port that they were given, each with its lease. */
+  /** Those that listen on a port that they were given. */
   readonly given: ReadonlySet<string>;
   /** Those that listen on a port which is their service's. */
   readonly settled: ReadonlySet<string>;
@@ -40,9 +39,7 @@ function processesOf(fleet: Fleet, host: string): Processes {
     const { process, identity } = value;
     if (!process) continue;
     if (isAssigned(fleet, value)) settled.add(nameOf(process));
-    if (identity?.lease !== undefined && proofOf(identity) === 'port') {
-      given.add(`${nameOf(process)} ${identity.lease}`);
-    }
+    if (identity?.evidence.kind === 'lease' && proofOf(identity) === 'port') given.add(nameOf(process));
   }
   return { given, settled };
 }

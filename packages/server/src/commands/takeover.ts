@@ -220,7 +220,7 @@ export class Takeovers {
 
   async #end(victims: readonly HostListener[], { grace = GRACE_DEFAULT }: ReserveRequest): Promise<EndAnswer> {
     const host = this.#fleet.host(victims[0]!.host) as Host;
-    const answer = await this.#endings.carryOut(host, victims, { grace, force: false, dryRun: false });
+    const answer = await this.#endings.carryOut(host, victims, { grace, force: false, orphan: false, dryRun: false });
     if (!answer.refusal) return answer;
     const { port, identity, process } = victims[0]!;
     throw new PortolanError(
