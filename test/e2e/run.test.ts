@@ -273,3 +273,15 @@ describe('when it is told to stop', () => {
     }
   });
 });
+
+test('a release is told to be undone while "portolan run" lives', async () => {
+  const program = run(['shop/undone', '--', ...node('listens.cjs')]);
+  const { pid, port } = await listening(program);
+  await vi.waitFor(async () => expect(await assignment(port)).toMatchObject({ state: 'bound' }), patient);
+  const { code, stdout, stderr } = await bench.portolan(['release', 'shop/undone'], { environment }).ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `tcp ${port} released (was shop/undone:default)\n` });
+  expect(stderr).toMatch(
+    new RegExp(`pid ${pid} .*still listens on ${port}.*takes the port back.*portolan kill ${port}`),
+  );
+  await program.end();
+});

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type PortolanClient } from '@portolan/client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/port.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const LISTENS = `
@@ -123,4 +124,43 @@ test('an instance that is named is that one, whatever tree it is', async () => {
   const { endpoint, stop } = await serve(blue, ['--instance', '7']);
   expect(endpoint).toBe('farm/web:default#7');
   await stop();
+});
+
+describe('a PORT in a file that every tree has', () => {
+  test('is that of the first tree, and the others are given ports of their own', async () => {
+    const main = repository('nine', 'mill');
+    const port = await freePort();
+    writeFileSync(join(main, '.env'), `PORT=${port}\n`);
+    git(main, 'add', '.');
+    git(main, 'commit', '--quiet', '-m', 'port');
+    const trees = [main, worktree(main, 'mill-blue'), worktree(main, 'mill-red')];
+    const running = [];
+    for (const tree of trees) running.push(await serve(tree));
+    expect(running[0]).toMatchObject({ port, endpoint: 'mill/web:default' });
+    expect(new Set(running.map((each) => each.port)).size).toBe(3);
+    const blue = await running[1]!.stop();
+    expect(blue.stderr).toMatch(new RegExp(`PORT in \\.env asks for ${port}, but .*mill/web.*another port`));
+    await Promise.all([running[0], running[2]].map((each) => each!.stop()));
+  });
+
+  test('does not keep the first tree from running when another one came before it', async () => {
+    const main = repository('ten', 'loom');
+    const port = await freePort();
+    const blue = worktree(main, 'loom-blue');
+    for (const tree of [main, blue]) writeFileSync(join(tree, '.env'), `PORT=${port}\n`);
+    const early = await serve(blue);
+    expect(early).toMatchObject({ port, endpoint: 'loom/web:default#2' });
+    const late = await serve(main);
+    expect(late.port).not.toBe(port);
+    expect(late.endpoint).toBe('loom/web:default');
+    await Promise.all([early, late].map(({ stop }) => stop()));
+  });
+
+  test('is refused where another service has it, for that is no question of trees', async () => {
+    const main = repository('eleven', 'kiln');
+    const { port, release } = await client.reserve({ project: 'other', service: 'thing' });
+    writeFileSync(join(main, '.env'), `PORT=${port}\n`);
+    await expect(serve(main)).rejects.toThrow(new RegExp(`PORT in \\.env asks for ${port}.*other/thing`, 's'));
+    await release();
+  });
 });

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { say, sayJson } from '../output.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { stillUsed } from '../still-used.ts';
+import { writeError } from '../terminal.ts';
 
 interface Options extends RemoteOptions {
   lease?: string;
@@ -32,6 +34,7 @@ export function release(): Command {
       for (const assignment of released) {
         say(`${assignment.protocol} ${assignment.port} released (was ${formatEndpoint(assignment.endpoint)})`);
       }
+      for (const each of await stillUsed(client, released)) writeError(`portolan: ${each}.\n`);
     });
 }
 
