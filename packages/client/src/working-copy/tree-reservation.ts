@@ -1,8 +1,8 @@
-import { hostname } from 'node:os';
 import { PortolanError, type Reservation, type ReserveInput } from '@portolan/model';
 import type { PortolanClient } from '../client.ts';
 import { explainOverride, type PortOverride } from '../port-override.ts';
 import type { Reserved, ReserveOptions } from '../reserved.ts';
+import { holderIn, isStillThere, worksBeside } from './holder.ts';
 import { claimInstance, instanceOf } from './instance.ts';
 import type { Worktree } from './worktree.ts';
 
@@ -14,18 +14,20 @@ const ATTEMPTS_MAX = 100;
  * is instance 1 and every other one has a number of its own, kept on this machine. Where the registry knows that another
  * tree of this machine has the number by now, the tree takes the next one, and keeps that.
  *
+ * @param request with a holder, `ann@vm`, who is told to work in the tree
  * @param override a port that the surroundings ask for: when the service has another one, it is a further instance that
  *   is meant
  */
 export async function reserveForTree(
-  client: PortolanClient,
+  client: Pick<PortolanClient, 'reserve'>,
   request: ReserveInput,
   { tree, override }: { tree: Worktree | undefined; override: PortOverride | undefined },
   options: ReserveOptions,
 ): Promise<Reserved> {
   const { project } = request;
-  const holder = tree && `${request.holder}:${tree.root}`.slice(0, 255);
-  let instance = request.instance ?? (tree ? await ownNumber(project, tree) : 1);
+  const holder = tree && request.holder && holderIn(request.holder, tree.root);
+  let instance =
+    request.instance ?? (await numberOf(project, tree)) ?? (tree ? await claimInstance(project, tree.root) : 1);
   for (let attempt = 1; ; attempt++) {
     const wish = { ...request, instance, ...(holder && { holder }), ...(override && { port: override.port }) };
     let reserved: Reserved;
@@ -38,22 +40,30 @@ export async function reserveForTree(
       instance++;
       continue;
     }
-    const fixed = request.instance !== undefined || !tree || !holder || attempt >= ATTEMPTS_MAX;
-    if (fixed || !isOfAnotherTree(reserved.reservation, holder)) return reserved;
+    const fixed = request.instance !== undefined || !tree || attempt >= ATTEMPTS_MAX;
+    if (fixed || !isOfAnotherTree(reserved.reservation, tree)) return reserved;
     reserved.leave();
     instance = await claimInstance(project, tree.root);
   }
 }
 
-async function ownNumber(project: string, { root, linked }: Worktree): Promise<number> {
-  return (await instanceOf(project, root)) ?? (linked ? claimInstance(project, root) : 1);
+/**
+ * The instance that a tree is in a project on this machine; outside of a tree it is the first.
+ *
+ * @returns `undefined` when it is a linked worktree that was given no number yet
+ */
+export async function numberOf(project: string, tree: Worktree | undefined): Promise<number | undefined> {
+  if (!tree) return 1;
+  return (await instanceOf(project, tree.root)) ?? (tree.linked ? undefined : 1);
 }
 
-/** A tree elsewhere in the fleet does no harm: one service may have one port on many hosts. */
-function isOfAnotherTree({ created, lease, assignments }: Reservation, holder: string): boolean {
-  const other = assignments[0]?.holder;
-  if (created || !lease || !other || other === holder) return false;
-  return other.includes(`@${hostname()}:/`);
+/**
+ * A tree elsewhere in the fleet does no harm: one service may have one port on many hosts. Nor does a tree that was deleted
+ * or moved and has left a permanent assignment behind; a lease tells that somebody runs from it all the same.
+ */
+function isOfAnotherTree({ created, lease, assignments }: Reservation, { root }: Worktree): boolean {
+  const holder = assignments[0]?.holder;
+  return !created && worksBeside(holder, root) && (lease !== null || isStillThere(holder));
 }
 
 function isElsewhere(error: unknown): boolean {
