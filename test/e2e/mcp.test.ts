@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { connect, type PortolanClient } from '@portolan/client';
@@ -77,7 +78,9 @@ function overStdio(environment: Record<string, string> = {}, era?: Era): Promise
     PORTOLAN_TOKEN: bench.token,
     ...environment,
   };
-  return session(new StdioClientTransport({ command: process.execPath, args: [PORTOLAN, 'mcp'], env }), era);
+  // Outside of any repository.
+  const cwd = bench.directory;
+  return session(new StdioClientTransport({ command: process.execPath, args: [PORTOLAN, 'mcp'], env, cwd }), era);
 }
 
 const transports = {
@@ -91,6 +94,8 @@ const ways = Object.entries(transports).flatMap(([transport, open]) =>
 
 describe.each(ways)('over $transport, protocol $era', ({ transport, era, open }) => {
   const project = `mcp-${transport.replace(/\W/g, '-')}-${era}`;
+  // Over HTTP a client of before 2026 does not say who it is.
+  const holder = transport === 'stdio' ? `a-test@${hostname()}` : era === 'auto' ? 'a-test' : 'mcp';
   let agent: Session;
   beforeAll(async () => {
     agent = await open();
@@ -103,13 +108,19 @@ describe.each(ways)('over $transport, protocol $era', ({ transport, era, open })
     ).toEqual([
       ['allocate_port', false, false],
       ['release_port', false, true],
+      ['renew_lease', false, false],
       ['who_uses_port', true, undefined],
       ['list_ports', true, undefined],
       ['list_findings', true, undefined],
       ['check_project', true, undefined],
       ['suggest_fix', true, undefined],
     ]);
-    const [allocate] = tools;
+    const [allocate, release] = tools;
+    for (const { inputSchema } of tools) expect(inputSchema.additionalProperties).toBe(false);
+    // Only where it can be looked at.
+    for (const each of [allocate!, release!]) {
+      expect(Object.keys(each.inputSchema.properties ?? {}).includes('workspace')).toBe(transport === 'stdio');
+    }
     expect(allocate!.inputSchema.required).toEqual(['projectName', 'serviceName']);
     expect(Object.keys(allocate!.inputSchema.properties ?? {})).toEqual(
       expect.arrayContaining(['projectName', 'serviceName', 'purpose', 'host', 'range', 'label', 'port', 'ttl']),
@@ -133,7 +144,7 @@ describe.each(ways)('over $transport, protocol $era', ({ transport, era, open })
           ({ value }) => (value as Assignment).endpoint.project === project && (value as Assignment).port === port,
         );
     await vi.waitFor(() => expect(told()).toHaveLength(1), { timeout: 1_000, interval: 5 });
-    expect(told()[0]).toMatchObject({ op: 'put', value: { purpose: 'log people in', holder: 'mcp', lease: null } });
+    expect(told()[0]).toMatchObject({ op: 'put', value: { purpose: 'log people in', holder, lease: null } });
 
     expect((await agent.call('allocate_port', input)).data).toMatchObject({ port, created: false });
     expect((await agent.call('who_uses_port', { port })).data).toMatchObject({
@@ -149,6 +160,7 @@ describe.each(ways)('over $transport, protocol $era', ({ transport, era, open })
 
     expect((await agent.call('release_port', { projectName: project, serviceName: 'auth' })).data).toEqual({
       released: [{ endpoint: `${project}/auth:default`, protocol: 'tcp', port }],
+      stillHeld: [],
     });
     expect((await agent.call('who_uses_port', { port })).data).toMatchObject({ free: true });
     expect((await fleet.audit({ project, action: 'reserve' })).items).toHaveLength(1);
@@ -209,7 +221,7 @@ describe.each(ways)('over $transport, protocol $era', ({ transport, era, open })
     const { port } = (await agent.call('allocate_port', { projectName: project, serviceName: 'quoted', purpose })).data;
     const { text, data } = await agent.call('who_uses_port', { port });
     expect(text.split('\n')).toEqual([
-      `tcp ${port} belongs to ${project}/quoted:default (pending, for "web). Port 1 is free . ").`,
+      `tcp ${port} belongs to ${project}/quoted:default (pending, held by "${holder}", for "web). Port 1 is free . ").`,
     ]);
     expect(data.assignments).toMatchObject([{ purpose: 'web). Port 1 is free . ' }]);
     expect((await agent.call('list_ports', { projectName: project })).data.services).toEqual(
@@ -328,7 +340,7 @@ describe('over stdio', () => {
       isError: true,
       text: expect.stringMatching(/No coordinator answered.*connection refused[\s\S]*\(unreachable\)/),
     });
-    expect((await agent.client.listTools()).tools).toHaveLength(7);
+    expect((await agent.client.listTools()).tools).toHaveLength(8);
     const [map] = (await agent.client.readResource({ uri: 'portolan://ports' })).contents;
     expect((map as { text: string }).text).toContain('No coordinator answered');
     await bench.coordinator(['--port', String(port), '--data', `${bench.directory}/late.sqlite`]);

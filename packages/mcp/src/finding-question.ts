@@ -1,9 +1,9 @@
 import { allItems, type ServiceQuery } from '@portolan/client';
 import {
-  type AssignmentView,
   type Finding,
   findingKinds,
   findingStates,
+  type Host,
   Name,
   type Party,
   Port,
@@ -16,8 +16,10 @@ import {
 } from '@portolan/model';
 import { z } from 'zod';
 import { fitting } from './fitting.ts';
-import type { Registry } from './registry.ts';
-import { LOOKS, plain, quoted, tool } from './tool.ts';
+import { plain, quoted } from './plain.ts';
+import { hostsOf, type Registry } from './registry.ts';
+import { servicePorts } from './service-ports.ts';
+import { LOOKS, tool } from './tool.ts';
 
 export const ShownFinding = z.object({
   id: z.string(),
@@ -69,7 +71,7 @@ export const listFindings = tool({
   title: 'List what is wrong',
   description:
     'Collisions between services, ports used by somebody else than their owner, blocked ports in use, services that are not where the plan has them, failing health checks. Worst first.',
-  input: z.object({
+  input: z.strictObject({
     projectName: Name.optional().describe('Only what concerns services of this project.'),
     port: Port.optional(),
     kind: z.enum(findingKinds).optional(),
@@ -82,7 +84,7 @@ export const listFindings = tool({
   }),
   output: z.object({ findings: z.array(ShownFinding), total: z.int() }),
   annotations: LOOKS,
-  async run(registry, { projectName, limit, ...query }) {
+  async run({ registry }, { projectName, limit, ...query }) {
     const found = (await findings(registry, query)).filter((each) => !projectName || concerns(each, projectName));
     const shown = fitting(found.slice(0, limit).map(shownFinding));
     const more = found.length > shown.length ? [`and ${found.length - shown.length} more`] : [];
@@ -96,9 +98,11 @@ export const checkProject = tool({
   title: 'Check a project',
   description:
     'How a project does: each of its services with its ports, whether it listens where it should, its health, and every finding that concerns it. It asks the registry and the machines; it reads no files.',
-  input: z.object({ projectName: Name }),
+  input: z.strictObject({ projectName: Name }),
   output: z.object({
-    ok: z.boolean().describe('No finding that is an error or a warning.'),
+    ok: z
+      .boolean()
+      .describe('No finding that is an error or a warning, and nobody listens on a port that is not reserved.'),
     planned: z.boolean().describe('Whether a plan of the project was declared.'),
     services: z.array(
       z.object({
@@ -107,26 +111,30 @@ export const checkProject = tool({
         bound: z.array(z.string()).describe('Endpoints whose service listens on their port.'),
         pending: z.array(z.string()).describe('Endpoints on whose port nobody is seen.'),
         squatted: z.array(z.string()).describe('Endpoints on whose port only somebody else is seen.'),
+        unreserved: z.array(z.string()).describe('Ports that the service listens on and has not reserved.'),
         failing: z.array(z.string()).describe('Endpoints whose health check fails.'),
       }),
     ),
     findings: z.array(ShownFinding),
   }),
   annotations: LOOKS,
-  async run(registry, { projectName }) {
+  async run({ registry }, { projectName }) {
     const views = await services(registry, projectName);
     const concerned = (await findings(registry, {})).filter((each) => concerns(each, projectName)).map(shownFinding);
     const found = fitting(concerned);
     if (views.length === 0 && found.length === 0) {
       throw new PortolanError('not-found', `no service of a project ${projectName} is planned, reserved or seen`);
     }
-    const states = fitting(views.map(stateOf));
-    const ok = found.every(({ severity }) => severity === 'info');
-    const lines = states.map(
-      ({ id, bound, pending, squatted, failing }) =>
-        `${id}: ${bound.length} listening${pending.length ? `, pending ${pending.join(', ')}` : ''}${squatted.length ? `, squatted ${squatted.join(', ')}` : ''}${failing.length ? `, failing its health check ${failing.join(', ')}` : ''}`,
-    );
-    const text = [ok ? `${projectName} is in order.` : `${projectName} has ${concerned.length} findings.`, ...lines];
+    const hosts = await hostsOf(registry);
+    const all = views.map((view) => stateOf(view, hosts));
+    const states = fitting(all);
+    const astray = all.filter(({ unreserved }) => unreserved.length > 0).length;
+    const wrong = [
+      ...(concerned.some(({ severity }) => severity !== 'info') ? [`has ${concerned.length} findings`] : []),
+      ...(astray > 0 ? [`listens on ports that are not reserved (${astray} of its services)`] : []),
+    ];
+    const ok = wrong.length === 0;
+    const text = [`${projectName} ${ok ? 'is in order' : wrong.join(', and ')}.`, ...states.map(lineOfState)];
     const left = views.length - states.length + concerned.length - found.length;
     if (left > 0) text.push(`${left} more services and findings do not fit: list_ports and list_findings have them.`);
     return {
@@ -136,21 +144,28 @@ export const checkProject = tool({
   },
 });
 
-function stateOf({ id, plan, assignments, health }: ServiceView) {
-  const of = (state: AssignmentView['state']) =>
-    assignments
-      .filter((each) => each.state === state)
-      .map(({ endpoint, protocol, port }) => `${endpoint.label} ${port}/${protocol}`);
+function stateOf(view: ServiceView, hosts: ReadonlyMap<string, Host>) {
+  const { id, plan, health } = view;
   return {
     id,
     required: plan?.status === 'required',
-    bound: of('bound'),
-    pending: of('pending'),
-    squatted: of('squatted'),
+    ...servicePorts(view, hosts),
     failing: health
       .filter(({ state }) => state === 'failing')
-      .map(({ label, host, detail }) => plain(`${label} on ${host} (${detail})`)),
+      .map(({ label, host, detail }) => plain(`${label} on ${hosts.get(host)?.name ?? host} (${detail})`)),
   };
+}
+
+function lineOfState({ id, bound, pending, squatted, unreserved, failing }: ReturnType<typeof stateOf>): string {
+  const parts = [
+    ['listening', bound],
+    ['listening on what is not reserved', unreserved],
+    ['nobody listens', pending],
+    ['only somebody else listens', squatted],
+    ['failing its health check', failing],
+  ] as const;
+  const told = parts.filter(([, ports]) => ports.length > 0).map(([what, ports]) => `${what}: ${ports.join(', ')}`);
+  return `${id}: ${told.join('; ') || 'no port'}`;
 }
 
 const Move = z.object({
@@ -165,7 +180,7 @@ export const suggestFix = tool({
   title: 'Suggest how to mend a finding',
   description:
     'For a finding, or for whatever is wrong with a port: who should keep the port, who should move, free ports to move to, and the calls and commands that do it. It changes nothing and ends no process.',
-  input: z.object({ findingId: z.string().max(255).optional(), port: Port.optional() }),
+  input: z.strictObject({ findingId: z.string().max(255).optional(), port: Port.optional() }),
   output: z.object({
     fixes: z.array(
       z.object({
@@ -177,7 +192,7 @@ export const suggestFix = tool({
     ),
   }),
   annotations: LOOKS,
-  async run(registry, { findingId, port }) {
+  async run({ registry }, { findingId, port }) {
     if (findingId === undefined && port === undefined) {
       throw new PortolanError('invalid-request', 'name the finding (findingId, from list_findings) or the port');
     }
@@ -230,12 +245,19 @@ function partsOf({ kind, parties, port }: Finding): { keeps: string | undefined;
   return { keeps, movers };
 }
 
-async function moveOf(registry: Registry, service: string, { port, protocol }: Finding): Promise<z.input<typeof Move>> {
+async function moveOf(
+  registry: Registry,
+  service: string,
+  { port, protocol, parties }: Finding,
+): Promise<z.input<typeof Move>> {
   const { project, service: name } = parseServiceId(service);
   const known = project !== UNKNOWN_PROJECT;
   const free = await registry.freePorts({ count: 3, order: 'lowest', ...(known && { project }) });
   const wanted = free.length > 0 ? { preferredPort: free[0] } : {};
-  const arguments_ = { projectName: project, serviceName: name, ...(protocol === 'udp' && { protocol }), ...wanted };
+  // It is this very instance that moves, not that of whoever calls.
+  const instance = parties.find((each) => each.service === service && each.endpoint)?.endpoint?.instance ?? 1;
+  const where = { instance, ...(protocol === 'udp' && { protocol }), ...wanted };
+  const arguments_ = { projectName: project, serviceName: name, ...where };
   return { service, from: port!, free, call: known ? { tool: 'allocate_port', arguments: arguments_ } : undefined };
 }
 

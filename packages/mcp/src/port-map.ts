@@ -10,8 +10,8 @@ import {
   type Range,
   severities,
 } from '@portolan/model';
+import { plain, quoted } from './plain.ts';
 import type { OpenRegistry, Registry } from './registry.ts';
-import { plain, quoted } from './tool.ts';
 
 /** Rows of one map; beyond that a model reads on by project. */
 const ROWS_MAX = 2_000;

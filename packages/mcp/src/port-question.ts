@@ -1,4 +1,3 @@
-import { allItems } from '@portolan/client';
 import {
   type Host,
   type HostListener,
@@ -10,11 +9,13 @@ import {
   type ServiceView,
 } from '@portolan/model';
 import { z } from 'zod';
-import { ShownAssignment, shownAssignment } from './allocation.ts';
 import { ShownFinding, shownFinding } from './finding-question.ts';
 import { fitting } from './fitting.ts';
-import type { Registry } from './registry.ts';
-import { LOOKS, quoted, tool } from './tool.ts';
+import { quoted } from './plain.ts';
+import { hostsOf } from './registry.ts';
+import { servicePorts } from './service-ports.ts';
+import { ShownAssignment, shownAssignment } from './shown-assignment.ts';
+import { LOOKS, tool } from './tool.ts';
 
 const ShownListener = z.object({
   service: z.string().optional(),
@@ -33,7 +34,7 @@ export const whoUsesPort = tool({
   title: 'Who uses a port',
   description:
     'Everything known of one port number: who reserved it, which process listens on it on which host, whether it is blocked or lies in a range of somebody, and what is wrong with it.',
-  input: z.object({ port: Port, protocol: Protocol.optional() }),
+  input: z.strictObject({ port: Port, protocol: Protocol.optional() }),
   output: z.object({
     port: Port,
     free: z.boolean().describe('Nobody has it, nobody listens on it, nothing blocks it.'),
@@ -45,7 +46,7 @@ export const whoUsesPort = tool({
     findings: z.array(ShownFinding),
   }),
   annotations: LOOKS,
-  async run(registry, { port, protocol }) {
+  async run({ registry }, { port, protocol }) {
     const report = await registry.port(port, { protocol });
     const name = (host: string) => report.hosts[host]?.name ?? host;
     const shut = [
@@ -68,7 +69,7 @@ export const whoUsesPort = tool({
       data.free ? `Port ${port} is free.` : [],
       data.assignments.map(
         (each) =>
-          `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.purpose ? `, for ${quoted(each.purpose)}` : ''}).`,
+          `${each.protocol} ${port} belongs to ${each.endpoint} (${each.state}${each.permanent ? '' : ', a lease'}${each.holder ? `, held by ${quoted(each.holder)}` : ''}${each.purpose ? `, for ${quoted(each.purpose)}` : ''}).`,
       ),
       data.listeners.map(told),
       listenerCount > data.listeners.length ? `${listenerCount - data.listeners.length} more listen there.` : [],
@@ -100,7 +101,7 @@ export const listPorts = tool({
   title: 'List services and their ports',
   description:
     'Services with the ports that they reserved and the ports that they are seen listening on, by name. Narrow it by project or by ports; go on with `after`.',
-  input: z.object({
+  input: z.strictObject({
     projectName: Name.optional(),
     from: Port.optional().describe('Lowest port of interest.'),
     to: Port.optional().describe('Highest port of interest.'),
@@ -109,61 +110,52 @@ export const listPorts = tool({
   }),
   output: z.object({ services: z.array(Listed), next: z.string().optional() }),
   annotations: LOOKS,
-  async run(registry, { projectName: project, from = 1, to = 65_535, limit, after }) {
+  async run({ registry }, { projectName: project, from = 1, to = 65_535, limit, after }) {
     const wanted = { from, to } satisfies Interval;
-    const names = await hostNames(registry);
+    const hosts = await hostsOf(registry);
+    const name = (id: string) => hosts.get(id)?.name ?? id;
     const page = await registry.services({ limit, ...(project && { project }), ...(after && { after }) });
     const within = ({ port }: { port: number }) => port >= wanted.from && port <= wanted.to;
     const all = page.items
       .map((view) => ({
-        ...listed(view, names),
-        ports: view.assignments.filter(within).map(shownAssignment),
-        observed: view.listeners
-          .filter(within)
-          .slice(0, OBSERVED_MAX)
-          .map((each) => shownListener(each, names.get(each.host) ?? each.host)),
-        observedCount: view.listenerCount ?? view.listeners.length,
+        ...view,
+        assignments: view.assignments.filter(within),
+        listeners: view.listeners.filter(within),
       }))
-      .filter(({ ports, observed }) => ports.length + observed.length > 0 || (from === 1 && to === 65_535));
-    const services = fitting(all);
+      .filter(
+        ({ assignments, listeners }) => assignments.length + listeners.length > 0 || (from === 1 && to === 65_535),
+      )
+      .map((view) => ({ view, shown: listed(view, name) }));
+    const services = fitting(all.map(({ shown }) => shown));
     const next = services.length < all.length ? services.at(-1)!.id : page.next;
-    const text = services.map(
-      ({ id, ports, observed }) =>
-        `${id}: ${[...ports.map((each) => `${labelOf(each.endpoint)} ${each.port}/${each.protocol} ${each.state}`), ...seenElsewhere(ports, observed)].join(', ') || 'no port'}`,
-    );
+    const text = all.slice(0, services.length).map(({ view }) => lineOf(view, hosts));
     if (next !== null) text.push(`There are more: ask again with after "${next}".`);
     return { text: text.join('\n') || 'There are none.', data: { services, next: next ?? undefined } };
   },
 });
 
-function listed({ id, plan, health }: ServiceView, names: ReadonlyMap<string, string>) {
+function listed(view: ServiceView, name: (host: string) => string): z.input<typeof Listed> {
+  const { id, plan, health, assignments, listeners } = view;
   return {
     id,
     description: plan?.description,
     runtime: plan?.runtime,
-    health: health.map(({ label, host, state }) => ({ label, host: names.get(host) ?? host, state })),
+    ports: assignments.map(shownAssignment),
+    observed: listeners.slice(0, OBSERVED_MAX).map((each) => shownListener(each, name(each.host))),
+    observedCount: view.listenerCount ?? listeners.length,
+    health: health.map(({ label, host, state }) => ({ label, host: name(host), state })),
   };
 }
 
-/** Ports that it listens on and has not reserved. */
-function seenElsewhere(
-  ports: readonly z.input<typeof ShownAssignment>[],
-  observed: readonly z.input<typeof ShownListener>[],
-): string[] {
-  const reserved = new Set(ports.map(({ protocol, port }) => `${port}/${protocol}`));
-  const seen = new Set(observed.map(({ protocol, port }) => `${port}/${protocol}`));
-  return Array.from(seen)
-    .filter((each) => !reserved.has(each))
-    .map((each) => `${each} observed, not reserved`);
-}
-
-async function hostNames(registry: Registry): Promise<Map<string, string>> {
-  const hosts = await allItems((query) => registry.hosts(query), { limit: 10_000 });
-  return new Map(hosts.map(({ id, name }: Host) => [id, name]));
-}
-
-function labelOf(endpoint: string): string {
-  return endpoint.slice(endpoint.indexOf(':') + 1);
+function lineOf(view: ServiceView, hosts: ReadonlyMap<string, Host>): string {
+  const { bound, pending, squatted, unreserved } = servicePorts(view, hosts);
+  const ports = [
+    ...bound.map((each) => `${each} bound`),
+    ...pending.map((each) => `${each} pending`),
+    ...squatted.map((each) => `${each} squatted`),
+    ...unreserved.map((each) => `${each} observed, not reserved`),
+  ];
+  return `${view.id}: ${ports.join(', ') || 'no port'}`;
 }
 
 function shownListener(listener: HostListener, host: string): z.input<typeof ShownListener> {

@@ -1,7 +1,19 @@
-import type { CallToolResult, McpServer, ToolAnnotations, ToolCallback } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  inputRequired,
+  type McpServer,
+  type ServerContext,
+  type ToolAnnotations,
+  type ToolCallback,
+} from '@modelcontextprotocol/server';
 import { PortolanError } from '@portolan/model';
 import type { z } from 'zod';
+import { argumentsOf } from './arguments.ts';
+import { type Caller, callerOf } from './caller.ts';
+import { plain, plainData } from './plain.ts';
 import type { OpenRegistry, Registry } from './registry.ts';
+import { type Place, ROOTS, RootsWanted, type Workplace } from './workplace.ts';
 
 /** What a tool answers: words for the model, and the same as data. */
 export interface Answer<O> {
@@ -9,14 +21,24 @@ export interface Answer<O> {
   readonly data: O;
 }
 
+/** What a tool has to work with, for one call. */
+export interface Call {
+  readonly registry: Registry;
+  /** @param place what the call says of where it works */
+  caller(place: Place): Promise<Caller>;
+  /** Id of the host that this is, for whoever names none. */
+  ownHost(): Promise<string | undefined>;
+}
+
 export interface Tool<I extends z.ZodObject, O extends z.ZodObject> {
   readonly name: string;
   readonly title: string;
   readonly description: string;
+  /** Strict: what is not in it is refused. */
   readonly input: I;
   readonly output: O;
   readonly annotations: ToolAnnotations;
-  run(registry: Registry, input: z.output<I>): Promise<Answer<z.input<O>>>;
+  run(call: Call, input: z.output<I>): Promise<Answer<z.input<O>>>;
 }
 
 /** Gives a tool its types. */
@@ -27,22 +49,39 @@ export function tool<I extends z.ZodObject, O extends z.ZodObject>(of: Tool<I, O
 /** Looks and changes nothing. */
 export const LOOKS: ToolAnnotations = { readOnlyHint: true, openWorldHint: false };
 
+/** Of one connection: how its calls reach a registry, and what is known of who makes them. */
+export interface Connection {
+  readonly server: McpServer;
+  readonly open: OpenRegistry;
+  /** Where the client works, when that is on this machine. */
+  readonly workplace: Workplace | undefined;
+  ownHost(): Promise<string | undefined>;
+}
+
 export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
-  server: McpServer,
+  { server, open, workplace, ownHost }: Connection,
   { name, title, description, input, output, annotations, run }: Tool<I, O>,
-  open: OpenRegistry,
 ): void {
-  const config = { title, description, inputSchema: input, outputSchema: output, annotations };
-  const call = async (asked: unknown): Promise<CallToolResult> => {
+  const config = { title, description, inputSchema: unchecked(input), outputSchema: output, annotations };
+  const call = async (asked: unknown, context: ServerContext): Promise<CallToolResult | InputRequiredResult> => {
     try {
-      const { text, data } = await run(await open(), asked as z.output<I>);
+      const parsed = argumentsOf(name, input, asked);
+      const caller = (place: Place) => callerOf(server, context, workplace, place);
+      const { text, data } = await run({ registry: await open(), caller, ownHost }, parsed);
       return { content: [{ type: 'text', text }], structuredContent: plainData(data) as Record<string, unknown> };
     } catch (error) {
+      if (error instanceof RootsWanted) return inputRequired({ inputRequests: { [ROOTS]: inputRequired.listRoots() } });
       return refusal(error);
     }
   };
-  // What it is called with has been parsed by `input`; to follow that through a type parameter is beyond the SDK's types.
+  // To follow what `input` makes of it through a type parameter is beyond the SDK's types.
   server.registerTool<O, I>(name, config, call as ToolCallback<I>);
+}
+
+/** The schema to be listed, which lets everything pass: what is wrong is told in our words. */
+function unchecked<I extends z.ZodObject>(input: I): I {
+  const standard = input['~standard'];
+  return { '~standard': { ...standard, validate: (value: unknown) => ({ value }) } } as unknown as I;
 }
 
 /** An error that the model can act on: what happened, why, and what there is instead. */
@@ -53,27 +92,4 @@ function refusal(error: unknown): CallToolResult {
     Array.isArray(suggestions) && suggestions.length > 0 ? [`Free instead: ${suggestions.join(', ')}.`] : [];
   const text = [plain(error.message), ...instead, `(${error.code})`].join('\n');
   return { isError: true, content: [{ type: 'text', text }] };
-}
-
-/** What ends a line, moves a cursor, turns letters around, or is there without being seen: people do not see what a model reads. */
-const UNSEEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]+/gu;
-
-/** Text that came from elsewhere, such as command lines of processes, on one line and without what is unseen. */
-export function plain(text: string): string {
-  return text.replace(UNSEEN, ' ');
-}
-
-/** Words of others within a sentence of ours: in quotes, so that they are not read as a part of it. */
-export function quoted(text: string): string {
-  return JSON.stringify(plain(text));
-}
-
-/** The same of data, whatever it holds and however deep. */
-function plainData(value: unknown): unknown {
-  if (typeof value === 'string') return plain(value);
-  if (Array.isArray(value)) return value.map(plainData);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [plain(key), plainData(each)]));
 }

@@ -153,6 +153,8 @@ export const AuditEvent = z
       /** Of a login: the id of the token that it was made with. */
       parent: z.string().optional(),
     }),
+    /** Who asked, as it names itself, where the request says so: `claude-code@vm:/srv/shop`. Nothing proves it. */
+    holder: z.string().max(255).optional(),
     /** Where the request came from: as the coordinator saw it, or as a proxy said that it trusts. */
     address: z.string().nullable(),
     /** Keys of the entries that were changed, with the endpoint, project or name that they stand for. */

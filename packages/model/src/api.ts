@@ -196,6 +196,8 @@ export const ReleaseRequest = z
     label: Name.optional(),
     instance: z.int().min(1).max(65535).optional(),
     token: Version.optional(),
+    /** Who gives it back, as it names itself: for the audit trail. */
+    holder: z.string().max(255).optional(),
   })
   .refine(({ lease, port, project, service }) => lease || port || (project && service), {
     error: 'name what to release: lease, port, or project and service',

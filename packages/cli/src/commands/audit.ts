@@ -34,12 +34,12 @@ export function audit(): Command {
     });
 }
 
-function row({ at, actor, address, action, targets, detail, times }: AuditEvent): string[] {
+function row({ at, actor, holder, address, action, targets, detail, times }: AuditEvent): string[] {
   const what = targets.map(({ key, of }) => `${shortened(key)}${of === null ? '' : ` ${of}`}`).join(', ');
   const often = times > 1 ? ` (${times} times)` : '';
   return [
     at.slice(0, 19).replace('T', ' '),
-    plain(`${actor.name} (${actor.role})`),
+    plain(`${actor.name} (${actor.role})${holder === undefined ? '' : `, ${holder}`}`),
     address ?? '-',
     action,
     plain((detail ?? what) + often),

@@ -1,9 +1,9 @@
-import { hostname } from 'node:os';
 import { type AssignmentView, labelsOf, type PortolanError, type ReserveInput, serviceId } from '@portolan/model';
 import type { PortolanClient } from '../client.ts';
 import { explainOverride, isRefusal, type PortOverride } from '../port-override.ts';
 import { type AssignmentQuery, allItems } from '../query.ts';
 import type { Reserved, ReserveOptions } from '../reserved.ts';
+import { holderIn, isStillThere, worksBeside } from './holder.ts';
 import { claimInstance, instanceOf } from './instance.ts';
 import type { Worktree } from './worktree.ts';
 
@@ -29,16 +29,19 @@ export interface TreeOptions extends ReserveOptions {
  * A `PORT` of the environment is meant for this very program: when the service has another one, it is a further instance
  * that is meant. A `PORT` of a file is in every tree that the file is in, so only the first can have it, and the others are
  * given another port.
+ *
+ * @param request with a holder, `ann@vm`, who is told to work in the tree
  */
 export async function reserveForTree(
-  client: PortolanClient,
+  client: Pick<PortolanClient, 'reserve' | 'assignments'>,
   request: ReserveInput,
   { tree, override, onStanding, onDeclined, ...options }: TreeOptions,
 ): Promise<Reserved> {
   const { project } = request;
-  const holder = tree && `${request.holder}:${tree.root}`.slice(0, 255);
+  const holder = tree && request.holder && holderIn(request.holder, tree.root);
   const root = request.instance === undefined ? tree?.root : undefined;
-  let instance = request.instance ?? (tree ? await ownNumber(project, tree) : 1);
+  let instance =
+    request.instance ?? (await numberOf(project, tree)) ?? (tree ? await claimInstance(project, tree.root) : 1);
   let wanted = override;
   for (let attempt = 1; ; attempt++) {
     const standing = await standingOf(client, { ...request, instance });
@@ -71,24 +74,33 @@ export async function reserveForTree(
   }
 }
 
-async function ownNumber(project: string, { root, linked }: Worktree): Promise<number> {
-  return (await instanceOf(project, root)) ?? (linked ? claimInstance(project, root) : 1);
+/**
+ * The instance that a tree is in a project on this machine; outside of a tree it is the first.
+ *
+ * @returns `undefined` when it is a linked worktree that was given no number yet
+ */
+export async function numberOf(project: string, tree: Worktree | undefined): Promise<number | undefined> {
+  if (!tree) return 1;
+  return (await instanceOf(project, tree.root)) ?? (tree.linked ? undefined : 1);
 }
 
 /** What this very instance has of what is asked for. */
-async function standingOf(client: PortolanClient, request: ReserveInput): Promise<AssignmentView[]> {
+async function standingOf(
+  client: Pick<PortolanClient, 'assignments'>,
+  request: ReserveInput,
+): Promise<AssignmentView[]> {
   const { project, service, instance, protocol = 'tcp' } = request;
   const labels = labelsOf(request);
   const all = await allItems((query: AssignmentQuery) => client.assignments(query), { project, service, protocol });
   return all.filter(({ endpoint }) => endpoint.instance === instance && labels.includes(endpoint.label));
 }
 
-/** A tree elsewhere in the fleet does no harm: one service may have one port on many hosts. */
-function isOfAnotherTree(standing: readonly AssignmentView[], root: string): boolean {
-  const [first] = standing;
-  const here = `@${hostname()}:`;
-  const at = first?.lease ? (first.holder?.lastIndexOf(`${here}/`) ?? -1) : -1;
-  return at >= 0 && first?.holder?.slice(at + here.length) !== root.slice(0, 255 - at - here.length);
+/**
+ * A tree elsewhere in the fleet does no harm: one service may have one port on many hosts. Nor does a tree that was deleted
+ * or moved and has left a permanent assignment behind; a lease tells that somebody runs from it all the same.
+ */
+function isOfAnotherTree([first]: readonly AssignmentView[], root: string): boolean {
+  return worksBeside(first?.holder, root) && (first?.lease !== null || isStillThere(first?.holder));
 }
 
 /** Whether it is another instance of the same service that has the port. */

@@ -23,6 +23,8 @@ export interface Act {
   readonly principal: Principal;
   /** Where it came from, as this coordinator sees it. */
   readonly address: string | null;
+  /** Whom it names as asking. */
+  readonly holder?: string | undefined;
   /** What it is in the audit trail; without it, nothing that belongs there. */
   readonly action?: AuditAction | undefined;
 }
@@ -68,7 +70,7 @@ export function attributed(alternatives: readonly Alternative[], fleet: Fleet): 
 }
 
 export function auditEvent(
-  { principal: { id, name, role, parent }, address }: Act,
+  { principal: { id, name, role, parent }, holder, address }: Act,
   action: AuditAction,
   { targets = [], detail = null, times = 1 }: Partial<Pick<AuditEvent, 'targets' | 'detail' | 'times'>>,
 ): AuditEvent {
@@ -79,6 +81,7 @@ export function auditEvent(
     at,
     action,
     actor: { id, name, role, ...(parent !== undefined && { parent }) },
+    ...(holder !== undefined && { holder }),
     address,
     targets,
     detail,

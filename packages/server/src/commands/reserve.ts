@@ -2,6 +2,7 @@ import {
   type Asker,
   type Assignment,
   type Availability,
+  areOfTwoCopies,
   choosePorts,
   type Endpoint,
   type Field,
@@ -118,7 +119,8 @@ export class Reserver {
 
   /**
    * The endpoints have ports: the same are given again. A request for a lease takes them on the terms on which they
-   * are held, so that it takes nothing from whoever holds them; a permanent one sets new terms.
+   * are held, so that it takes nothing from whoever holds them; a permanent one sets new terms, unless another working
+   * copy holds them.
    */
   #again(
     request: Wanted,
@@ -137,10 +139,11 @@ export class Reserver {
     const changed = held.map((each) => takenAgain(each, request));
     const unchanged = changed.every((value, i) => sameValue(value, held[i]!.value));
     const leases = new Map(held.flatMap(({ value: { lease } }) => (lease ? [[lease.id, lease.ttl * 1000]] : [])));
+    const kept = new Set(changed.map(({ lease }) => lease?.id));
     const only = alternative({
       conditions: held.map(({ key, version }) => ({ key, version })),
       puts: unchanged ? [] : changed.map((value, i) => put<'assignment'>(held[i]!.key, value)),
-      leases: Array.from(leases, ([id, ttl]) => ({ id, ttl: request.ttl === undefined ? null : ttl })),
+      leases: Array.from(leases, ([id, ttl]) => ({ id, ttl: kept.has(id) ? ttl : null })),
     });
     return {
       alternatives: [only],
@@ -396,7 +399,7 @@ function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, show
   // Nobody looked after it: whoever does from now on is its holder, save the one that it had comes back.
   const attendedTo =
     value.unattended === undefined ? value : { ...attended(value), ...(shown !== undefined && { takenBackBy: shown }) };
-  if (ttl !== undefined) return attendedTo;
+  if (ttl !== undefined || areOfTwoCopies(value.holder, holder)) return attendedTo;
   const terms = {
     ...(purpose !== undefined && { purpose }),
     ...(host !== undefined && { host }),

@@ -38,6 +38,7 @@ export function assignmentRoutes(context: Context) {
     description: 'Asking again for the same endpoint gives the same ports: 200 instead of 201.',
     allow: may.hold,
     act: 'reserve',
+    holder: ({ holder }) => holder,
     scope: ({ body }) => ({ project: body.project }),
     body: ReserveRequest,
     answer: Reservation,
@@ -46,7 +47,7 @@ export function assignmentRoutes(context: Context) {
       if (body.onTaken !== 'takeover') return reserver.reserve(body);
       const caller = callerOf(c);
       const proven = caller.principal.projects !== null;
-      return acting({ ...caller, action: 'take-over' }, () => takeovers.reserve(body, { proven }));
+      return acting({ ...caller, action: 'take-over', holder: body.holder }, () => takeovers.reserve(body, { proven }));
     },
   });
 
@@ -57,6 +58,7 @@ export function assignmentRoutes(context: Context) {
     summary: 'Release a lease, a port, or the ports of a service',
     allow: may.hold,
     act: 'release',
+    holder: ({ holder }) => holder,
     body: ReleaseRequest,
     answer: ReleaseResponse,
     run: ({ body }) => leases.release(body),
@@ -71,6 +73,7 @@ export function assignmentRoutes(context: Context) {
       'For a holder whose lease ended or whose token is no longer known: the same ports if they can be had, else 409 and a finding.',
     allow: may.hold,
     act: 'reassert',
+    holder: ({ holder }) => holder,
     scope: ({ body }) => ({ project: body.project }),
     body: ReassertRequest,
     answer: Reservation,

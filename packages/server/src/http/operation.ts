@@ -52,6 +52,8 @@ interface Operation<A extends z.ZodObject, Q extends z.ZodObject, B extends z.Zo
   readonly place?: (params: z.output<A>) => Scope;
   /** What it is in the audit trail, if it belongs there. */
   readonly act?: AuditAction;
+  /** Whom the request names as asking, for the audit trail. */
+  readonly holder?: (body: z.output<B>) => string | undefined;
   /** Whether success means that something was made anew: 201 instead of 200. */
   readonly created?: (answer: z.input<R>) => boolean;
   /** @returns the answer, or a `Response` that is something else than JSON */
@@ -75,7 +77,7 @@ export function operations(): {
   return {
     app,
     add(operation) {
-      const { method, path, params, query, body, created, run, allow, place, scope, act } = operation;
+      const { method, path, params, query, body, created, run, allow, place, scope, act: action, holder } = operation;
       app.openAPIRegistry.registerPath(documented(operation, created !== undefined));
       app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
         const caller = callerOf(c);
@@ -89,8 +91,9 @@ export function operations(): {
         };
         const typed = input as Parameters<typeof run>[0];
         if (scope) checkScope(caller.principal, scope(typed));
+        const act = { ...caller, action, holder: holder?.(typed.body) };
         const answer = await onBehalfOf(c.get('sender'), () =>
-          allow === 'anybody' ? run(typed, c) : acting({ ...caller, action: act }, () => run(typed, c)),
+          allow === 'anybody' ? run(typed, c) : acting(act, () => run(typed, c)),
         );
         return answer instanceof Response ? answer : c.json(answer as object, created?.(answer) ? 201 : 200);
       });
