@@ -6,6 +6,7 @@ const withBrowser = [
   'test/e2e/dashboard.test.ts',
   'test/e2e/edge.test.ts',
   'test/e2e/plan-docs.test.ts',
+  'test/e2e/reference.test.ts',
 ];
 
 /** What is promised has to hold the first time. */

@@ -15,6 +15,7 @@ const results = await Promise.all([
   check('types of the page', bin('tsc'), ['-p', 'packages/dashboard', '--pretty', String(colors === 'force')]),
   check('unused code', bin('knip'), ['--no-progress', '--no-config-hints']),
   check('imports', node, ['scripts/import-rule.mjs']),
+  check('dependencies', node, ['scripts/supply-chain.mjs']),
 ]);
 process.exitCode = results.every(Boolean) ? 0 : 1;
 

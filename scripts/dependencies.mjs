@@ -7,7 +7,7 @@ import { runStep } from './step.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** What images are built with, too: deploy/Dockerfile. */
-const PNPM = 'pnpm@12.21.0';
+export const PNPM = 'pnpm@12.21.0';
 // Inside node_modules, so that whoever deletes that also deletes the stamp.
 const stampFile = join(root, 'node_modules/.bootstrap-stamp');
 

@@ -12,5 +12,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     target: 'es2022',
     sourcemap: false,
+    rolldownOptions: {
+      input: ['index.html', 'reference.html'].map((page) => new URL(`page/${page}`, import.meta.url).pathname),
+    },
   },
 });

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -37,6 +37,15 @@ test('the packages run where they are installed, without the workspace', { timeo
   const reserved = await bench.run(portolan, ['reserve', 'shop/cart', '--range', '41000', '--url', url]).ended;
   expect(reserved).toMatchObject({ code: 0, stdout: '41000\n' });
   expect((await up.end('SIGINT')).code).toBe(0);
+});
+
+test('nothing that is installed with them runs code for that, and nothing reports to anybody', () => {
+  const lock = JSON.parse(readFileSync(join(bench.directory, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const paths = Object.keys(lock.packages);
+  expect(paths.length).toBeGreaterThan(20);
+  expect(paths.filter((path) => lock.packages[path]?.hasInstallScript || path.includes('@scarf/'))).toEqual([]);
 });
 
 test('their types are complete', { timeout: 60_000 }, async () => {

@@ -1,7 +1,11 @@
 import Table from 'cli-table3';
+import { fitted } from './column-fit.ts';
 import { paint, writeJson, writeOut } from './terminal.ts';
 
 export { paint };
+
+/** Between columns, characters. */
+const GAP = 2;
 
 export function say(text: string): void {
   writeOut(`${text}\n`);
@@ -30,7 +34,7 @@ export function abridged(names: readonly string[], count = names.length): string
   return count > 3 ? `${names.slice(0, 3).join(', ')} and ${count - 3} more` : names.join(', ');
 }
 
-/** Columns without lines, as `ls` and `ps` have them. */
+/** Columns without lines, as `ls` and `ps` have them; at a terminal, cells are wrapped so that no row is wider than it. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const none = {
     top: '',
@@ -47,14 +51,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     'mid-mid': '',
     right: '',
     'right-mid': '',
-    middle: '  ',
+    middle: ' '.repeat(GAP),
   };
   const grid = new Table({
     head: head.map((title) => paint('dim', title)),
     chars: none,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  grid.push(...rows.map((row) => [...row]));
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  grid.push(...(width ? fitted(head, rows, width, GAP) : rows).map((row) => [...row]));
   return grid
     .toString()
     .split('\n')

@@ -59,3 +59,20 @@ test('a process is written with its one port, or with all of them labelled', () 
   expect(formatPorts('portos-browser', ports)).toBe('portos-browser (cdp:5556,health:5557)');
   expect(formatPorts('portos-cron', [])).toBe('portos-cron');
 });
+
+test('neighbouring ports of one label are written as a run, and of very many runs the first', () => {
+  const ports = (label: string, numbers: readonly number[]) => numbers.map((port) => ({ label, port }));
+  const run = Array.from({ length: 2_000 }, (_, at) => 40_000 + at);
+  expect(formatPorts('lst', ports('tcp', run))).toBe('lst (tcp:40000-41999)');
+  expect(formatPorts('lst', [...ports('api', [5, 6]), ...ports('tcp', [7, 9])])).toBe('lst (api:5-6,tcp:7,tcp:9)');
+  const gaps = formatPorts(
+    'lst',
+    ports(
+      'tcp',
+      run.filter((port) => port % 2 === 0),
+    ),
+    7,
+  );
+  expect(gaps).toMatch(/^lst \(tcp:40000,.*tcp:40022\) and 995 more$/);
+  expect(formatPorts('lst', ports('tcp', [5]), 3)).toBe('lst:5 and 3 more');
+});

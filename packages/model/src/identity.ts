@@ -75,10 +75,29 @@ export function sameService(a: ServiceId, b: ServiceId): boolean {
   return left.service === right.service && (left.project === UNKNOWN_PROJECT || right.project === UNKNOWN_PROJECT);
 }
 
-/** How people write a process and its ports: `process:5554`, `process (cdp:5556,health:5557)`. */
-export function formatPorts(process: string, ports: readonly { label: string; port: number }[]): string {
+/** Runs of ports that are written; a line of them is to be read, and a service may have thousands. */
+const RUNS_WRITTEN = 12;
+
+/**
+ * How people write a process and its ports: `process:5554`, `process (cdp:5556,health:5557)`. Neighbours of one label are
+ * a run: `process (tcp:40000-41999)`; of very many runs the first are written, and how many ports the others have.
+ *
+ * @param ports in ascending order
+ * @param unlisted ports that it has besides
+ */
+export function formatPorts(process: string, ports: readonly { label: string; port: number }[], unlisted = 0): string {
   const [only] = ports;
   if (!only) return process;
-  if (ports.length === 1) return `${process}:${only.port}`;
-  return `${process} (${ports.map(({ label, port }) => `${label}:${port}`).join(',')})`;
+  const runs: { label: string; from: number; to: number }[] = [];
+  for (const { label, port } of ports) {
+    const last = runs.at(-1);
+    if (last?.label === label && last.to === port - 1) last.to = port;
+    else runs.push({ label, from: port, to: port });
+  }
+  const written = runs.slice(0, RUNS_WRITTEN);
+  const texts = written.map(({ label, from, to }) => `${label}:${from === to ? from : `${from}-${to}`}`);
+  const shown = written.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  const rest = ports.length - shown + unlisted;
+  const text = ports.length === 1 ? `${process}:${only.port}` : `${process} (${texts.join(',')})`;
+  return rest > 0 ? `${text} and ${rest} more` : text;
 }

@@ -78,7 +78,7 @@ function aged(source: Source | undefined, listener: HostListener | undefined, ho
 }
 
 /** What is promised, else what was seen. */
-function portsOf({ id, assignments, assignmentCount = 0, listeners }: ServiceView): string {
+function portsOf({ id, assignments, assignmentCount = 0, listeners, listenerCount = 0 }: ServiceView): string {
   const { service } = parseServiceId(id);
   const promised = assignments.map(({ endpoint, port }) => ({
     label: endpoint.instance === 1 ? endpoint.label : `${endpoint.label}#${endpoint.instance}`,
@@ -86,12 +86,10 @@ function portsOf({ id, assignments, assignmentCount = 0, listeners }: ServiceVie
   }));
   const seen = new Map(listeners.map(({ port, protocol, identity }) => [port, identity?.label ?? protocol]));
   const ports = promised.length > 0 ? promised : Array.from(seen, ([port, label]) => ({ label, port }));
-  const text = formatPorts(
-    service,
-    ports.toSorted((a, b) => a.port - b.port),
-  );
-  const more = assignmentCount - assignments.length;
-  return more > 0 ? `${text} and ${more} more` : text;
+  const sorted = ports.toSorted((a, b) => a.port - b.port);
+  // Of many listeners those of each port come first: as soon as a port is there twice, all ports are.
+  const unseen = seen.size === listeners.length ? listenerCount - listeners.length : 0;
+  return formatPorts(service, sorted, Math.max(0, promised.length > 0 ? assignmentCount - assignments.length : unseen));
 }
 
 function stateOf({ assignments }: ServiceView): string {

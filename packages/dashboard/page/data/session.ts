@@ -1,9 +1,7 @@
 import { connect, isProblem, type PortolanClient } from '@portolan/client';
 import { type Caller, TokenMade } from '@portolan/model';
 import { computed, signal } from '@preact/signals';
-
-/** Of this tab alone, and gone when it is closed. */
-const KEY = 'portolan-token';
+import { keepToken, keptToken } from './kept-token.ts';
 
 export interface Session {
   readonly token: string;
@@ -29,8 +27,8 @@ export async function resume(): Promise<void> {
     const token = await redeem(code).catch(refuse);
     if (token !== undefined) return enter(token);
   }
-  const kept = sessionStorage.getItem(KEY);
-  if (kept === null) entering.value = false;
+  const kept = keptToken();
+  if (kept === undefined) entering.value = false;
   else await enter(kept);
 }
 
@@ -39,11 +37,11 @@ export async function enter(token: string): Promise<void> {
   try {
     const client = connect({ url: location.origin, token });
     const caller = await client.self();
-    sessionStorage.setItem(KEY, token);
+    keepToken(token);
     refusal.value = undefined;
     session.value = { token, caller, client };
   } catch (error) {
-    if (isProblem(error, 'unauthorized')) sessionStorage.removeItem(KEY);
+    if (isProblem(error, 'unauthorized')) keepToken(undefined);
     refuse(error);
   } finally {
     entering.value = false;
@@ -52,7 +50,7 @@ export async function enter(token: string): Promise<void> {
 
 /** @param reason `undefined` when it was asked for */
 export function leave(reason?: string): void {
-  sessionStorage.removeItem(KEY);
+  keepToken(undefined);
   refusal.value = reason;
   session.value = undefined;
 }

@@ -17,7 +17,7 @@ import { gossipRoutes } from './gossip.ts';
 import { hostRoutes } from './hosts.ts';
 import { loginRoutes } from './logins.ts';
 import { mcpRoutes } from './mcp.ts';
-import { operationRoutes, referenceRoutes } from './operations.ts';
+import { operationRoutes } from './operations.ts';
 import { planRoutes } from './plans.ts';
 import { portRoutes } from './ports.ts';
 import { answerWith, problemAnswer } from './problems.ts';
@@ -33,7 +33,6 @@ const OPEN = new Set([
   '/livez',
   '/readyz',
   '/metrics',
-  '/reference',
   '/v1/openapi.json',
   '/v1/stream',
   '/v1/logins/redeem',
@@ -99,7 +98,6 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   app.use(shareBodies());
 
   app.route('/', operationRoutes(context));
-  app.route('/', referenceRoutes());
   app.route('/', mcpRoutes(app.fetch));
   if (dashboard) app.route('/', dashboardRoutes(dashboard));
   app.route('/v1', streamRoute(context));
@@ -145,7 +143,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   /** Looks at the token first: whoever has a good one is no stranger. @returns nothing for a stranger at an open route */
   function admitted(c: HonoContext<Env>): Principal | undefined {
     const authorization = c.req.header('authorization');
-    const path = c.req.path.startsWith('/reference/') ? '/reference' : c.req.path;
+    const { path } = c.req;
     const open = OPEN.has(path);
     if (open && authorization === undefined) {
       if (!COUNT_THEMSELVES.has(path)) countStranger(rates.strangers, c, path);

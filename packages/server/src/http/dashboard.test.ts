@@ -26,6 +26,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'portolan-dashboard-'));
   mkdirSync(join(directory, 'page/assets'), { recursive: true });
   writeFileSync(join(directory, 'page/index.html'), '<!doctype html>the page');
+  writeFileSync(join(directory, 'page/reference.html'), '<!doctype html>the reference');
   writeFileSync(join(directory, 'page/assets/main-abc.js'), 'run();'.repeat(1000));
   server = await startServer({
     port: 0,
@@ -95,6 +96,12 @@ describe('the page', () => {
       expect(policy).not.toContain('unsafe');
       expect(response.headers.get('cache-control')).toBe('no-cache');
     }
+  });
+
+  test('has the reference of the interface beside it, under the same policy and without a token', async () => {
+    const response = await fetch(`${server.url}/reference`);
+    expect([response.status, await response.text()]).toEqual([200, '<!doctype html>the reference']);
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
   test('is not sent again to who has it, and its assets may be kept for ever', async () => {

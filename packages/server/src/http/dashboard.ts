@@ -23,6 +23,8 @@ const VIEWS = new Set([
 ]);
 
 const DOCUMENT = 'index.html';
+/** The reference of the HTTP interface is a document of its own: it is read without a token, and needs little. */
+const REFERENCE = '/reference';
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -61,7 +63,9 @@ interface Served {
 
 /** Whether this path belongs to the dashboard, and so needs no token: the page asks for it by itself. */
 export function isDashboardPath(path: string): boolean {
-  return path.startsWith('/assets/') || path === '/favicon.svg' || VIEWS.has(path.split('/')[1] ?? '');
+  return (
+    path.startsWith('/assets/') || path === '/favicon.svg' || path === REFERENCE || VIEWS.has(path.split('/')[1] ?? '')
+  );
 }
 
 /**
@@ -88,7 +92,8 @@ export function dashboardRoutes(directory: URL) {
       if (asset) return answer(c, asset, 'public, max-age=31536000, immutable');
       throw new PortolanError('not-found', 'the dashboard has no such file; it was built anew: load the page again');
     }
-    return answer(c, files.get(path.slice(1)) ?? files.get(DOCUMENT)!, 'no-cache');
+    const name = path === REFERENCE ? 'reference.html' : path.slice(1);
+    return answer(c, files.get(name) ?? files.get(DOCUMENT)!, 'no-cache');
   });
   return app;
 }
