@@ -25,9 +25,11 @@ export async function reserveForTree(
 ): Promise<Reserved> {
   const { project } = request;
   const holder = tree && `${request.holder}:${tree.root}`.slice(0, 255);
+  const terms = { ...request, ...(holder && { holder }), ...(override && { port: override.port }) };
+  if (request.instance === 'auto') return client.reserve(terms, options);
   let instance = request.instance ?? (tree ? await ownNumber(project, tree) : 1);
   for (let attempt = 1; ; attempt++) {
-    const wish = { ...request, instance, ...(holder && { holder }), ...(override && { port: override.port }) };
+    const wish = { ...terms, instance };
     let reserved: Reserved;
     try {
       reserved = await client.reserve(wish, options);
