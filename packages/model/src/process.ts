@@ -15,6 +15,8 @@ export type ProcessId = z.infer<typeof ProcessId>;
 export const HoldingProcess = z
   .strictObject({
     ...ProcessId.shape,
+    // What a date can hold.
+    startedAt: z.int().min(0).max(8.64e15),
     /** Names the pid namespace in which the pid counts, on one boot of one machine. Without it nobody can look for the pid. */
     namespace: z.string().min(1).max(64).optional(),
   })
