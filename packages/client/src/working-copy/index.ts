@@ -1,4 +1,6 @@
 // The checkout that a call comes from, and the number that it has in its project on this machine.
+import '../supported-node.ts';
+
 export { claimInstance, instanceOf } from './instance.ts';
 export { reserveForTree } from './tree-reservation.ts';
 export { type Worktree, worktreeAt } from './worktree.ts';
