@@ -89,29 +89,16 @@ export function inDoubt(error: PortolanError): PortolanError {
   return new PortolanError(code, message, { ...data, mayHaveBeenDone: true }, { cause });
 }
 
-export function unreachable(tried: ReadonlyMap<string, string>): PortolanError {
+/** @param origin of the page that was not let through: a browser does not say whether anybody is there */
+export function unreachable(tried: ReadonlyMap<string, string>, origin?: string): PortolanError {
   const list = [...tried].map(([url, reason]) => `${url} (${reason})`).join(', ');
   return new PortolanError(
     'unreachable',
-    `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`,
+    origin === undefined
+      ? `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`
+      : `No coordinator answered this page: ${list}. If it runs, it does not allow pages of another origin: start it with ` +
+          `--allow-origin ${origin}. If it does not, start it so: portolan up --allow-origin ${origin}`,
     { tried: [...tried].map(([url, reason]) => ({ url, reason })), mayHaveBeenDone: false },
-  );
-}
-
-export function notAdmitted(url: string, origin: string): PortolanError {
-  return new PortolanError(
-    'unreachable',
-    `${url} is there, but does not answer pages of ${origin}: start that coordinator with --allow-origin ${origin}.`,
-    { tried: [{ url, reason: 'the origin of the page is not allowed' }], origin, mayHaveBeenDone: false },
-  );
-}
-
-export function nobodyForPage(url: string, origin: string): PortolanError {
-  return new PortolanError(
-    'unreachable',
-    `Nobody answers this page at ${url}. Start a coordinator there that allows its origin: ` +
-      `portolan up --allow-origin ${origin}`,
-    { tried: [{ url, reason: 'the browser could not connect' }], origin, mayHaveBeenDone: false },
   );
 }
 

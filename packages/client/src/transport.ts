@@ -5,9 +5,7 @@ import {
   foreignOrigin,
   inDoubt,
   networkFailure,
-  nobodyForPage,
   notACoordinator,
-  notAdmitted,
   refused,
   unknownOutcome,
   unreachable,
@@ -185,8 +183,8 @@ export class Transport {
       nobody = true;
       const limit = isAlone ? Math.min(patience, this.#options.patienceWithNobody) : patience;
       if (performance.now() - started + wait > limit) {
-        const told = isAlone && !attempted.undone ? await this.#foreignPage(url) : undefined;
-        const error = attempted.error ?? told ?? unreachable(tried);
+        const error =
+          attempted.error ?? unreachable(tried, isAlone && !attempted.undone ? foreignOrigin(url) : undefined);
         throw doubtful ? inDoubt(error) : error;
       }
       await pause(wait, call.signal);
@@ -229,21 +227,6 @@ export class Transport {
       if (limit.aborted) return new Failure({ reason: `no answer within ${timeout / 1000} s` });
       return networkFailure(error, url);
     }
-  }
-
-  /**
-   * A browser does not say why it lets a page's requests not through. Who is there answers all the same, which the page may
-   * learn and no more: then it is the page's origin that the coordinator does not admit.
-   */
-  async #foreignPage(url: string): Promise<PortolanError | undefined> {
-    const origin = foreignOrigin(url);
-    if (origin === undefined) return undefined;
-    const signal = AbortSignal.timeout(READY_WITHIN);
-    const isThere = await this.#options.fetch(`${url}/livez`, { mode: 'no-cors', credentials: 'omit', signal }).then(
-      () => true,
-      () => false,
-    );
-    return isThere ? notAdmitted(url, origin) : nobodyForPage(url, origin);
   }
 }
 
