@@ -5,6 +5,7 @@ const withBrowser = [
   'test/e2e/browser.test.ts',
   'test/e2e/dashboard.test.ts',
   'test/e2e/edge.test.ts',
+  'test/e2e/examples.test.ts',
   'test/e2e/plan-docs.test.ts',
   'test/e2e/reference.test.ts',
 ];

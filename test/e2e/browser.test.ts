@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { connect, type PortolanClient } from '@portolan/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { browserUnavailable, openBrowser } from '../support/browser.ts';
+import { freePort } from '../support/port.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const patient = { timeout: 90_000, interval: 100 };
@@ -43,6 +44,16 @@ for await (const event of client.watch({ topics: ['assignment'], filter: { proje
 }
 </script>`;
 
+/** It asks a coordinator of another origin, and then a place where there is none. */
+const FOREIGN = `${PAGE.slice(0, PAGE.indexOf('const client ='))}
+const where = new URLSearchParams(location.hash.slice(1));
+for (const url of where.getAll('url')) {
+  const began = performance.now();
+  const error = await connect({ url, token: where.get('token') }).assignments().catch((error) => error);
+  await say({ foreign: url, code: error.code, message: error.message, took: performance.now() - began });
+}
+</script>`;
+
 let bench: Workbench;
 let client: PortolanClient;
 let url: string;
@@ -52,6 +63,7 @@ const said: Record<string, unknown>[] = [];
 const front = createServer(async (incoming, response) => {
   const path = incoming.url ?? '/';
   const [, folder = '', file = ''] = /^\/modules\/(\w+)\/(.+)$/.exec(path) ?? [];
+  if (path === '/foreign') return response.writeHead(200, { 'content-type': 'text/html' }).end(FOREIGN);
   if (path === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
   if (path === '/say') {
     said.push(JSON.parse(await bodyOf(incoming)));
@@ -121,6 +133,33 @@ test('a page reserves, is refused with reasons, and watches', async (context) =>
     const put = `put assignment/tcp/${reserved.port}`;
     await vi.waitFor(() => expect(said.at(-1)).toEqual({ change: [put] }), patient);
     expect(said.filter((each) => 'error' in each)).toEqual([]);
+  } finally {
+    await browser.end();
+  }
+});
+
+test('a page of an origin that is not allowed is told the option that allows it, and soon', async (context) => {
+  const unavailable = browserUnavailable();
+  context.skip(unavailable !== undefined, unavailable);
+  said.length = 0;
+  const { port } = front.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+  const nowhere = `http://127.0.0.1:${await freePort()}`;
+  const hash = new URLSearchParams([
+    ['token', bench.token],
+    ['url', url],
+    ['url', nowhere],
+  ]);
+  const browser = openBrowser(bench, `${origin}/foreign#${hash}`);
+  try {
+    await vi.waitFor(() => expect(said).toHaveLength(2), patient);
+    const [there, away] = said as { code: string; message: string; took: number }[];
+    expect(there).toMatchObject({ foreign: url, code: 'unreachable' });
+    // A browser tells no page which of the two it is.
+    expect(there!.message).toContain(`No coordinator answered this page: ${url}`);
+    expect(there!.message).toContain(`does not allow pages of another origin: start it with --allow-origin ${origin}`);
+    expect(away!.message).toContain(`portolan up --allow-origin ${origin}`);
+    expect(Math.max(there!.took, away!.took)).toBeLessThan(2_000);
   } finally {
     await browser.end();
   }

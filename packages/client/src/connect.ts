@@ -13,7 +13,11 @@ export interface ConnectOptions {
   WebSocket?: typeof WebSocket;
   /** How long one request may take, ms; 10 s unless told otherwise. */
   timeout?: number;
-  /** How long a call is tried again while no coordinator can serve it, ms; 15 s unless told otherwise, 0 for one round. */
+  /**
+   * How long a call is tried again while no coordinator can serve it, ms; 0 for one round. Unless told otherwise 15 s, and
+   * half a second as long as none has ever answered this client and nobody listens there: all are on this machine and
+   * refuse the connection, or the browser lets nothing through to them.
+   */
   patience?: number;
   /** Ends calls that are under way, and lets no others begin. */
   signal?: AbortSignal;
@@ -32,6 +36,7 @@ export function connect(options: ConnectOptions): PortolanClient {
     token,
     timeout,
     patience,
+    patienceWithNobody: options.patience ?? 500,
     signal: options.signal,
     // Called by name: a browser's fetch refuses to run as a method of something else.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -40,7 +45,7 @@ export function connect(options: ConnectOptions): PortolanClient {
 }
 
 function baseUrl(text: string): string {
-  const url = URL.parse(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new PortolanError(
       'invalid-request',

@@ -40,15 +40,23 @@ export async function guardedWith({ ca, cert, key }: TlsFiles): Promise<Platform
   if (!cert !== !key) {
     throw new PortolanError('invalid-request', 'PORTOLAN_CERT and PORTOLAN_KEY go together: name both files, or none.');
   }
-  const { getCACertificates } = await import('node:tls');
   return platform(
     {
-      ...(ca && { ca: [...getCACertificates('default'), await read('PORTOLAN_CA', ca)] }),
+      ...(ca && { ca: [...(await trustedByNode()), await read('PORTOLAN_CA', ca)] }),
       ...(cert && { cert: await read('PORTOLAN_CERT', cert) }),
       ...(key && { key: await read('PORTOLAN_KEY', key) }),
     },
     'coordinator',
   );
+}
+
+/** Node tells all that it trusts from 22.15 on; before that it is what it brings along, and NODE_EXTRA_CA_CERTS. */
+async function trustedByNode(): Promise<string[]> {
+  const { getCACertificates, rootCertificates } = (await import('node:tls')) as Partial<typeof import('node:tls')>;
+  if (getCACertificates) return getCACertificates('default');
+  const extra = process.env.NODE_EXTRA_CA_CERTS;
+  const more = extra ? await readFile(extra, 'utf8').catch(() => '') : '';
+  return [...(rootCertificates ?? []), ...(more ? [more] : [])];
 }
 
 /** @param whose what listens at the other end, for errors */

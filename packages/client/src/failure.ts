@@ -21,14 +21,17 @@ export class Failure {
   readonly undone: boolean;
   /** It would be the same at any other time and place. */
   readonly lasting: boolean;
+  /** Nobody is there: this machine itself refuses the connection, or a browser lets the page not through. */
+  readonly nobody: boolean;
   /** ms */
   readonly retryAfter: number;
 
-  constructor(of: { reason: string; error?: PortolanError; undone?: boolean; lasting?: boolean; retryAfter?: number }) {
+  constructor(of: { reason: string } & Partial<Failure>) {
     this.reason = of.reason;
     this.error = of.error;
     this.undone = of.undone ?? false;
     this.lasting = of.lasting ?? false;
+    this.nobody = of.nobody ?? false;
     this.retryAfter = of.retryAfter ?? 0;
   }
 }
@@ -57,13 +60,25 @@ const unsent: Record<string, string> = {
   ENETUNREACH: 'no route to the network',
 };
 
-export function networkFailure(error: unknown): Failure {
+export function networkFailure(error: unknown, url: string): Failure {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
   // Refused before a byte was sent.
   if (cause instanceof PortolanError) return new Failure({ reason: cause.message, error: cause, undone: true });
   const known = unsent[cause?.code ?? ''];
-  if (known) return new Failure({ reason: known, undone: true });
-  return new Failure({ reason: cause?.message || (error instanceof Error ? error.message : String(error)) });
+  if (known)
+    return new Failure({ reason: known, undone: true, nobody: cause?.code === 'ECONNREFUSED' && isLoopback(url) });
+  const reason = cause?.message || (error instanceof Error ? error.message : String(error));
+  return new Failure({ reason, nobody: cause === undefined && foreignOrigin(url) !== undefined });
+}
+
+function isLoopback(url: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
+}
+
+/** The origin of the page that this runs in, if it is a page, and of another origin than the URL. */
+export function foreignOrigin(url: string): string | undefined {
+  const origin = (globalThis as { location?: { origin?: string } }).location?.origin;
+  return origin !== undefined && origin !== new URL(url).origin ? origin : undefined;
 }
 
 /** The error of a call of which some attempt may have been done; a refusal stays as it is. */
@@ -74,11 +89,15 @@ export function inDoubt(error: PortolanError): PortolanError {
   return new PortolanError(code, message, { ...data, mayHaveBeenDone: true }, { cause });
 }
 
-export function unreachable(tried: ReadonlyMap<string, string>): PortolanError {
+/** @param origin of the page that was not let through: a browser does not say whether anybody is there */
+export function unreachable(tried: ReadonlyMap<string, string>, origin?: string): PortolanError {
   const list = [...tried].map(([url, reason]) => `${url} (${reason})`).join(', ');
   return new PortolanError(
     'unreachable',
-    `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`,
+    origin === undefined
+      ? `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`
+      : `No coordinator answered this page: ${list}. If it runs, it does not allow pages of another origin: start it with ` +
+          `--allow-origin ${origin}. If it does not, start it so: portolan up --allow-origin ${origin}`,
     { tried: [...tried].map(([url, reason]) => ({ url, reason })), mayHaveBeenDone: false },
   );
 }

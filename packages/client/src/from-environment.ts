@@ -19,6 +19,7 @@ export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Pr
       'unauthorized',
       `There is no token: PORTOLAN_TOKEN is not set and ${tokenPath()} does not exist. ` +
         'Ask whoever runs the coordinator for a token ("portolan token create"), or start one of your own with "portolan up".',
+      { missing: 'token' },
     );
   }
   const { PORTOLAN_CA: ca, PORTOLAN_CERT: cert, PORTOLAN_KEY: key } = process.env;

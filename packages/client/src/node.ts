@@ -1,3 +1,6 @@
+import './supported-node.ts';
+
+export { type FreePortOptions, freePort } from './free-port.ts';
 export { fromEnvironment } from './from-environment.ts';
 export { type BindOptions, bindPort, listenOn, withPort } from './listen.ts';
 export { localAgent } from './local-agent.ts';

@@ -1,4 +1,5 @@
 // What `@portolan/client` is under Node: the same, on connections of which it is known whose they are.
+import './supported-node.ts';
 import type { PortolanClient } from './client.ts';
 import { type ConnectOptions, connect as connectAnywhere } from './connect.ts';
 import { guarded } from './dispatcher.ts';

@@ -27,14 +27,19 @@ export interface Reserved extends AsyncDisposable {
   readonly port: number;
   /** Label to port. */
   readonly ports: Readonly<Record<string, number>>;
+  /** Which instance of the service has them. */
+  readonly instance: number;
   /** Fencing token of the grant: show it to whatever must not be written by an earlier holder. */
   readonly token: Version;
   /** `null` for a permanent assignment. */
   readonly lease: { readonly id: string; readonly ttl: number } | null;
   /** The whole answer: how the ports were chosen and what stood in the way. */
   readonly reservation: Readonly<Reservation>;
-  /** `late`: not renewed for want of a coordinator, and tried again; the ports may already be somebody else's. */
-  readonly state: 'held' | 'late' | 'lost' | 'released';
+  /**
+   * `late`: not renewed for want of a coordinator, and tried again; the ports may already be somebody else's. `unpromised`:
+   * no coordinator was asked (`fallback: 'local'`), so nobody keeps others from the port.
+   */
+  readonly state: 'held' | 'late' | 'lost' | 'released' | 'unpromised';
   /** Resolves with the reason when the ports are lost to somebody else; never rejects. */
   readonly lost: Promise<PortolanError>;
   /**
@@ -122,6 +127,9 @@ export function hold({ reservation, since, options, renewals, reassert, release,
     get ports() {
       return reservation.ports;
     },
+    get instance() {
+      return reservation.assignments[0]?.endpoint.instance ?? 1;
+    },
     get token() {
       return reservation.token;
     },
@@ -168,7 +176,7 @@ function grantsOf({ lease, token, assignments }: Reservation): ReleaseRequest[] 
 function claimOf({ assignments, ports, token, lease }: Reservation): ReassertInput {
   const [first] = assignments;
   if (!first) throw new TypeError('a reservation without an assignment');
-  const { endpoint, protocol, purpose, host, holder } = first;
+  const { endpoint, protocol, purpose, host, holder, process, requestId } = first;
   return {
     project: endpoint.project,
     service: endpoint.service,
@@ -181,5 +189,7 @@ function claimOf({ assignments, ports, token, lease }: Reservation): ReassertInp
     purpose,
     host,
     holder,
+    process,
+    requestId,
   };
 }

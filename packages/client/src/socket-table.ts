@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, readdir, readlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 
 /** A TCP socket of this machine, as the kernel lists it. */
@@ -36,6 +36,18 @@ export async function listenersOn(port: number): Promise<TableRow[]> {
     return 'on';
   });
   return found;
+}
+
+/** Whether this very process listens on a port; `undefined` where that cannot be seen. */
+export async function listensItself(port: number): Promise<boolean | undefined> {
+  try {
+    const inodes = new Set((await listenersOn(port)).map(({ inode }) => `socket:[${inode}]`));
+    const descriptors = await readdir('/proc/self/fd');
+    const targets = await Promise.all(descriptors.map((each) => readlink(`/proc/self/fd/${each}`).catch(() => '')));
+    return targets.some((target) => inodes.has(target));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Those whose address is this very one; else those of all addresses of its family; else those of `::`, which may take IPv4. */

@@ -1,6 +1,15 @@
 import { CoordinatorProof, PortolanError, type ProofRequest, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
 import { backoff, pause } from './backoff.ts';
-import { Failure, inDoubt, networkFailure, notACoordinator, refused, unknownOutcome, unreachable } from './failure.ts';
+import {
+  Failure,
+  foreignOrigin,
+  inDoubt,
+  networkFailure,
+  notACoordinator,
+  refused,
+  unknownOutcome,
+  unreachable,
+} from './failure.ts';
 import { tryJson } from './json.ts';
 import { LearnedUrls } from './learned-urls.ts';
 
@@ -30,6 +39,8 @@ export interface TransportOptions {
   timeout: number;
   /** How long a call goes on trying, ms. With 0, each coordinator is tried once. */
   patience: number;
+  /** The same while nobody seems to be there at all: see `Failure.nobody`. */
+  patienceWithNobody: number;
   /** Ends all calls. */
   signal?: AbortSignal | undefined;
 }
@@ -56,6 +67,8 @@ export class Transport {
   readonly #learned: LearnedUrls;
   #isOurs: IsOurs = async () => false;
   #current: string;
+  /** One has answered, so that its silence is an outage. */
+  #hasMet = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -142,6 +155,7 @@ export class Transport {
     let doubtful = false;
     // In each round every one is tried once, though other calls turn to others and the list changes meanwhile.
     let round = new Set<string>();
+    let nobody = true;
     for (let rounds = 0; ; ) {
       const url = round.has(this.url) ? (this.#urls.find((each) => !round.has(each)) ?? this.url) : this.url;
       const attempted = await this.#attempt(url, call);
@@ -152,6 +166,7 @@ export class Transport {
       round.add(url);
 
       tried.set(url, attempted.reason);
+      nobody &&= attempted.nobody;
       if (attempted.lasting) {
         if (doubtful && call.removes && attempted.error?.code === 'not-found') return null;
         throw doubtful && attempted.error ? inDoubt(attempted.error) : attempted.error;
@@ -164,8 +179,12 @@ export class Transport {
 
       round = new Set();
       const wait = Math.max(attempted.retryAfter, backoff(rounds++, RETRY_BASE, RETRY_CAP, Math.random()));
-      if (performance.now() - started + wait > patience) {
-        const error = attempted.error ?? unreachable(tried);
+      const isAlone = nobody && !this.#hasMet;
+      nobody = true;
+      const limit = isAlone ? Math.min(patience, this.#options.patienceWithNobody) : patience;
+      if (performance.now() - started + wait > limit) {
+        const error =
+          attempted.error ?? unreachable(tried, isAlone && !attempted.undone ? foreignOrigin(url) : undefined);
         throw doubtful ? inDoubt(error) : error;
       }
       await pause(wait, call.signal);
@@ -197,6 +216,7 @@ export class Transport {
         redirect: 'error',
         signal,
       });
+      this.#hasMet = true;
       const text = await readText(response);
       return response.ok
         ? { answer: text === '' ? null : parseJson(text, url) }
@@ -205,7 +225,7 @@ export class Transport {
       call.signal?.throwIfAborted();
       if (error instanceof PortolanError) return new Failure({ reason: error.message, error, lasting: true });
       if (limit.aborted) return new Failure({ reason: `no answer within ${timeout / 1000} s` });
-      return networkFailure(error);
+      return networkFailure(error, url);
     }
   }
 }

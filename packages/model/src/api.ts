@@ -4,14 +4,15 @@ import { Topic } from './entry.ts';
 import { Finding } from './finding.ts';
 import { Health } from './health.ts';
 import { Host, HostInfo } from './host.ts';
-import { DEFAULT_LABEL, Name, ProjectName, ServiceId } from './identity.ts';
+import { DEFAULT_LABEL, Instance, Name, ProjectName, ServiceId } from './identity.ts';
 import { HostListener, Listener } from './listener.ts';
 import { Source } from './local-api.ts';
 import { PlannedService } from './plan.ts';
 import { Interval, Port, Protocol, parseInterval } from './port.ts';
 import { Position, Version } from './position.ts';
+import { HoldingProcess, ProcessId } from './process.ts';
 import { Block, Range, RangeChoice } from './range.ts';
-import { Ending, GRACE_DEFAULT, Grace, ProcessId, TASK_SIZE_MAX } from './task.ts';
+import { Ending, GRACE_DEFAULT, Grace, TASK_SIZE_MAX } from './task.ts';
 
 /** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
 export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
@@ -19,6 +20,8 @@ export type Acknowledgement = z.infer<typeof Acknowledgement>;
 
 /** Ports of one grant. */
 const LABELS_MAX = 64;
+
+const RequestId = z.string().min(1).max(64);
 
 /** One port, or a contiguous block for several labels, for an endpoint. */
 export const ReserveRequest = z
@@ -28,7 +31,8 @@ export const ReserveRequest = z
     label: Name.optional(),
     /** Several labels ask for a contiguous block, in this order, all or nothing. */
     labels: z.array(Name).min(1).max(LABELS_MAX).optional(),
-    instance: z.int().min(1).max(65535).default(1),
+    /** `auto`: the lowest of this service that nobody holds. The answer's assignments tell which; it needs a `ttl`. */
+    instance: z.union([Instance, z.literal('auto')]).default(1),
     protocol: Protocol.default('tcp'),
     /** This port (or a block that starts there) and no other, unless `onTaken` says otherwise. */
     port: Port.optional(),
@@ -54,6 +58,23 @@ export const ReserveRequest = z
     /** Id or name of the host that the service will run on: its agent then tests that the port can be bound. */
     host: z.string().max(255).optional(),
     holder: z.string().max(255).optional(),
+    /** Of a lease: the process that will hold it. One that the endpoint has already keeps its own. */
+    process: HoldingProcess.optional(),
+    /** The lease passes to `process` if this one holds it, which the caller saw ended. Else it stays as it is. */
+    succeeds: HoldingProcess.optional(),
+    /**
+     * Of a lease: names this request. Who sends it again with the same id, because the answer was lost, is given what the
+     * first one got, also with `instance: auto`; and an answer that has it is that of this very request.
+     */
+    requestId: RequestId.optional(),
+  })
+  .refine((request) => request.instance !== 'auto' || request.ttl !== undefined, {
+    error: 'instance "auto" needs a ttl: nobody could ask for the same one again',
+    path: ['ttl'],
+  })
+  .refine((request) => request.instance !== 'auto' || request.onTaken !== 'takeover', {
+    error: 'a takeover names its instance: "auto" is always a new one',
+    path: ['onTaken'],
   })
   .refine((request) => !(request.label && request.labels), {
     error: 'give label or labels, not both',
@@ -69,6 +90,11 @@ export const ReserveRequest = z
   })
   .meta({ id: 'ReserveRequest' });
 export type ReserveRequest = z.infer<typeof ReserveRequest>;
+/** One whose instance has been decided. */
+export type NumberedRequest = ReserveRequest & { readonly instance: number };
+export function isNumbered(request: ReserveRequest): request is NumberedRequest {
+  return request.instance !== 'auto';
+}
 /** As a caller writes it, with the defaults left out. */
 export type ReserveInput = z.input<typeof ReserveRequest>;
 
@@ -128,7 +154,7 @@ export const ReassertRequest = z
   .strictObject({
     project: ProjectName,
     service: Name,
-    instance: z.int().min(1).max(65535).default(1),
+    instance: Instance.default(1),
     protocol: Protocol.default('tcp'),
     ports: z
       .record(Name, Port)
@@ -142,6 +168,8 @@ export const ReassertRequest = z
     purpose: z.string().max(500).optional(),
     host: z.string().max(255).optional(),
     holder: z.string().max(255).optional(),
+    process: HoldingProcess.optional(),
+    requestId: RequestId.optional(),
   })
   .meta({ id: 'ReassertRequest' });
 export type ReassertRequest = z.infer<typeof ReassertRequest>;
@@ -194,7 +222,7 @@ export const ReleaseRequest = z
     project: Name.optional(),
     service: Name.optional(),
     label: Name.optional(),
-    instance: z.int().min(1).max(65535).optional(),
+    instance: Instance.optional(),
     token: Version.optional(),
     /** Who gives it back, as it names itself: for the audit trail. */
     holder: z.string().max(255).optional(),

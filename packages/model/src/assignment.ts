@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Endpoint } from './identity.ts';
 import { Port, Protocol } from './port.ts';
 import { compareVersions, Version } from './position.ts';
+import { HoldingProcess } from './process.ts';
 
 /** Shortest and longest time to live of a lease, seconds. */
 export const TTL_MIN = 5;
@@ -21,6 +22,10 @@ export const Assignment = z
     host: z.string().max(255).optional(),
     /** Who asked, as the holder names itself: `user@host`, `ci-17`. */
     holder: z.string().max(255).optional(),
+    /** Of a lease: the process that holds it, by its own word. */
+    process: HoldingProcess.optional(),
+    /** Of a lease: the request that it answered. */
+    requestId: z.string().max(64).optional(),
     /**
      * Nobody renews its lease any more, which therefore lasts as long as its listener is seen: the holder said so
      * (`handed-over`, for a service that went into the background), or fell silent (`orphaned`).

@@ -32,13 +32,17 @@ export const ServiceId = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: 'a service is written project/name' });
 export type ServiceId = z.infer<typeof ServiceId>;
 
+/** The number of a service's instance. */
+export const HIGHEST_INSTANCE = 65_535;
+export const Instance = z.int().min(1).max(HIGHEST_INSTANCE);
+
 /** A labelled port of a service; a further instance of the service has a number from 2 on. */
 export const Endpoint = z
   .object({
     project: Name,
     service: Name,
     label: Name,
-    instance: z.int().min(1).max(65535),
+    instance: Instance,
   })
   .meta({ id: 'Endpoint' });
 export type Endpoint = z.infer<typeof Endpoint>;

@@ -18,6 +18,7 @@ export * from './gossip.ts';
 export * from './health.ts';
 export * from './host.ts';
 export * from './identity.ts';
+export { instanceFor } from './instance.ts';
 export * from './ip-address.ts';
 export { boundJson, type JsonBounds } from './json-bounds.ts';
 export { judged, merged, portsInUse, portsOf } from './judgement.ts';
@@ -38,6 +39,7 @@ export { type Asker, type Field, fieldOf, obstacleTo, without } from './port-fie
 export * from './port-set.ts';
 export * from './position.ts';
 export * from './problem.ts';
+export * from './process.ts';
 export { isAtLeast, isEvidenceFor, nameByProof, type Proof, proofOf, proofs } from './proof.ts';
 export * from './public-key.ts';
 export { nameOfShare, quotaOf, type Share, sharesOf } from './quota.ts';

@@ -1,7 +1,7 @@
 import { type Obstacle, type ReserveRequest, readRangeChoice } from './api.ts';
 import type { Assignment } from './assignment.ts';
 import type { Fleet } from './fleet.ts';
-import { formatEndpoint, sameService, serviceId } from './identity.ts';
+import { formatEndpoint, type ServiceId, sameService, serviceId } from './identity.ts';
 import { contains, formatInterval, HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { PortolanError } from './problem.ts';
@@ -11,7 +11,8 @@ import { type Block, DEFAULT_RANGE, LINUX_EPHEMERAL, type Range, SYSTEM_BLOCK } 
 export interface Asker {
   readonly project: string;
   readonly service: string;
-  readonly instance: number;
+  /** `auto`: a new one, so that whatever else is of its service is another's. */
+  readonly instance: number | 'auto';
   readonly labels: readonly string[];
 }
 
@@ -71,15 +72,22 @@ function assigned(fleet: Fleet, asker: Asker, port: number, protocol: Protocol):
 }
 
 function isOwn(asker: Asker, { endpoint }: Assignment, sameProtocol: boolean): boolean {
-  if (serviceId(endpoint) !== serviceId(asker)) return false;
+  if (!isSibling(asker, serviceId(endpoint))) return false;
   return !sameProtocol || (endpoint.instance === asker.instance && asker.labels.includes(endpoint.label));
 }
 
+type Sibling = Pick<Asker, 'project' | 'service'> & Partial<Pick<Asker, 'instance'>>;
+
+/** Whether what is of a service may be the asker's own. */
+function isSibling(asker: Sibling, service: ServiceId): boolean {
+  return asker.instance !== 'auto' && service === serviceId(asker);
+}
+
 /** A port that rests for the sake of another service. */
-export function resting(fleet: Fleet, asker: Pick<Asker, 'project' | 'service'>, port: number): Obstacle | null {
+export function resting(fleet: Fleet, asker: Sibling, port: number): Obstacle | null {
   for (const protocol of protocols) {
     const rest = fleet.resting(protocol, port)?.value;
-    if (!rest || serviceId(rest.endpoint) === serviceId(asker)) continue;
+    if (!rest || isSibling(asker, serviceId(rest.endpoint))) continue;
     const owner = formatEndpoint(rest.endpoint);
     const detail = `port ${port} rests until ${rest.until}: the lease of ${owner} ended (${rest.reason}) and its process may still live`;
     return { port, reason: 'resting', detail, by: serviceId(rest.endpoint) };
@@ -88,12 +96,13 @@ export function resting(fleet: Fleet, asker: Pick<Asker, 'project' | 'service'>,
 }
 
 /** Another service, or somebody unknown, who is seen on the port. */
-export function observed(fleet: Fleet, asker: Pick<Asker, 'project' | 'service'>, port: number): Obstacle | null {
+export function observed(fleet: Fleet, asker: Sibling, port: number): Obstacle | null {
   for (const protocol of protocols) {
     for (const { value: listener } of fleet.listeners(protocol, port)) {
       if (isContainerInternal(listener)) continue;
       const service = listener.identity?.service ?? null;
-      if (service && sameService(fleet.canonical(service), fleet.canonical(serviceId(asker)))) continue;
+      const isOwn = service && sameService(fleet.canonical(service), fleet.canonical(serviceId(asker)));
+      if (isOwn && asker.instance !== 'auto') continue;
       const host = fleet.host(listener.host)?.name ?? listener.host;
       const who = service ?? listener.process?.command ?? 'a process that cannot be identified';
       const pid = listener.process ? ` (pid ${listener.process.pid})` : '';

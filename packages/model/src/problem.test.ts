@@ -25,6 +25,13 @@ test('an error becomes problem details and comes back with its code, message and
   });
 });
 
+test('an error that is written down as JSON keeps its message', () => {
+  const error = new PortolanError('fenced', 'the token is old', { port: 3050 });
+  const written = JSON.parse(JSON.stringify({ outcome: 'lost', error }));
+  const kept = { name: 'PortolanError', code: 'fenced', message: 'the token is old', data: { port: 3050 } };
+  expect(written).toEqual({ outcome: 'lost', error: kept });
+});
+
 test('data cannot pass itself off as the code or the status', () => {
   const problem = new PortolanError('fenced', 'the token is old', { code: 'internal', status: 200 }).toProblem();
   expect(problem).toMatchObject({ code: 'fenced', status: 409 });

@@ -79,6 +79,12 @@ export class PortolanError extends Error {
     return new PortolanError(code, detail, data);
   }
 
+  /** With its message, which JSON would leave out, and without its stack. */
+  toJSON(): object {
+    const { name, code, message, data } = this;
+    return { name, code, message, data };
+  }
+
   toProblem(): Problem {
     return {
       ...this.data,

@@ -3,6 +3,7 @@ import { HostId } from './host.ts';
 import { ServiceId } from './identity.ts';
 import { Listener } from './listener.ts';
 import { Port, Protocol } from './port.ts';
+import { ProcessId } from './process.ts';
 import { proofs } from './proof.ts';
 
 /** How many ports or sockets one task may name. */
@@ -12,14 +13,6 @@ const ProbeAnswer = z.strictObject({
   /** The ports that cannot be bound, each with the system's reason. */
   unavailable: z.array(z.object({ port: Port, reason: z.string().max(100) })).max(TASK_SIZE_MAX),
 });
-
-/** One process for ever: a pid alone is given to another one in time. */
-export const ProcessId = z.object({
-  pid: z.int().min(1),
-  /** Milliseconds since 1970. */
-  startedAt: z.int().min(0),
-});
-export type ProcessId = z.infer<typeof ProcessId>;
 
 /** A socket whose process is to end. The agent looks anew: what differs from this is refused. */
 export const EndTarget = Listener.pick({

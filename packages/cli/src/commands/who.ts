@@ -66,16 +66,24 @@ function told(report: PortReport): string {
 }
 
 function promises({ port: number, assignments }: PortReport): string[] {
-  const lines = assignments.map(({ protocol, endpoint, state, lease, unattended, purpose, holder, provisional }) => {
+  const lines = assignments.map((assignment) => {
+    const { protocol, endpoint, state, lease, unattended, purpose, provisional } = assignment;
     const details = [lease ? `lease of ${lease.ttl} s` : 'permanent'];
     if (provisional)
       details.push(`provisional: given by the agent of host ${plain(provisional)} without a coordinator`);
     if (unattended) details.push(`${unattended}: it lasts as long as its listener`);
-    if (holder) details.push(`held by ${plain(holder)}`);
+    const holder = holderOf(assignment);
+    if (holder) details.push(`held by ${holder}`);
     if (purpose) details.push(plain(purpose));
     return `${protocol} ${number} belongs to ${paint('bold', formatEndpoint(endpoint))} (${details.join('; ')}): ${evidence[state]}.`;
   });
   return lines.length > 0 ? lines : [`${number} is promised to nobody.`];
+}
+
+/** By their own word. */
+function holderOf({ holder, process }: PortReport['assignments'][number]): string {
+  const since = process && `process ${process.pid}, started ${ago(new Date(process.startedAt).toISOString())}`;
+  return [holder && plain(holder), since].filter(Boolean).join(', ');
 }
 
 function rests({ port: number, resting }: PortReport): string[] {

@@ -39,6 +39,9 @@ export async function reserveForTree(
 ): Promise<Reserved> {
   const { project } = request;
   const holder = tree && request.holder && holderIn(request.holder, tree.root);
+  if (request.instance === 'auto') {
+    return client.reserve({ ...request, ...(holder && { holder }), ...(override && { port: override.port }) }, options);
+  }
   const root = request.instance === undefined ? tree?.root : undefined;
   let instance =
     request.instance ?? (await numberOf(project, tree)) ?? (tree ? await claimInstance(project, tree.root) : 1);

@@ -34,7 +34,7 @@ test('a name that several hosts have is ambiguous to whoever goes by it, and the
   const request = { project: 'shop', service: 'web', host: 'twin', port: 4000 };
   await expect(coordinator.endings.end(EndRequest.parse({ host: 'twin', port: 4000 }))).rejects.toMatchObject(refusal);
   await expect(coordinator.reserver.reserve(ReserveRequest.parse(request))).rejects.toMatchObject(refusal);
-  const takeover = ReserveRequest.parse({ ...request, onTaken: 'takeover' });
+  const takeover = { ...ReserveRequest.parse({ ...request, onTaken: 'takeover' }), instance: 1 };
   await expect(coordinator.takeovers.reserve(takeover)).rejects.toMatchObject(refusal);
   expect(() => coordinator.fleet.findHost('twin')).toThrow(/called twin \(a, b\)/);
   expect(coordinator.fleet.findHost('a')?.id).toBe('a');

@@ -172,6 +172,8 @@ export class Leases {
       purpose: request.purpose,
       host: request.host,
       holder: request.holder,
+      process: request.process,
+      requestId: request.requestId,
     });
     try {
       // The holder itself has the port bound, so nobody is asked to test that.

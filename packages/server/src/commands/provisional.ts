@@ -87,7 +87,17 @@ export class Provisionals {
     return this.#executor.fleet.assignmentOf(endpoint, protocol)?.value;
   }
 
-  async #grant({ endpoint, protocol, port, lease, purpose, host, holder }: Assignment): Promise<void> {
+  async #grant({
+    endpoint,
+    protocol,
+    port,
+    lease,
+    purpose,
+    host,
+    holder,
+    process,
+    requestId,
+  }: Assignment): Promise<void> {
     const { project, service, label, instance } = endpoint;
     const claim = {
       project,
@@ -100,6 +110,8 @@ export class Provisionals {
       ...(purpose !== undefined && { purpose }),
       ...(host !== undefined && { host }),
       ...(holder !== undefined && { holder }),
+      ...(process && { process }),
+      ...(requestId !== undefined && { requestId }),
     };
     try {
       await this.#leases.reassert(claim, { isGrant: false, onlyNew: true });

@@ -13,9 +13,11 @@ import {
   type Held,
   HIGHEST_PORT,
   type Host,
+  instanceFor,
   isFenced,
   key,
   labelsOf,
+  type NumberedRequest,
   type Obstacle,
   obstacleTo,
   PortolanError,
@@ -33,6 +35,7 @@ import { nanoid } from 'nanoid';
 import type { Committed } from '../committer.ts';
 import type { Executor, Plan } from '../executor.ts';
 import type { Alternative, Condition, Put } from '../store/store.ts';
+import { ClaimedInstances } from './claimed-instances.ts';
 import { alternative, put } from './entries.ts';
 import { settledLoss } from './lost-finding.ts';
 import type { Prober } from './probe.ts';
@@ -84,6 +87,7 @@ export class Reserver {
   /** Where in a range this coordinator begins: two that began at one place would choose the same ports for ever. */
   #start = Math.random();
   readonly #quotas = new Quotas(() => this.#fleet);
+  readonly #instances = new ClaimedInstances();
   /** Ports chosen here whose fate the store has not told yet. */
   readonly #claims = new Set<readonly number[]>();
 
@@ -98,11 +102,12 @@ export class Reserver {
     { probe = true, barred = NONE, occupied = NONE, onlyNew = false, takesBack }: Circumstances = {},
   ): Promise<Reservation> {
     const wished: Wanted = { ...asWished(asked), ...(takesBack !== undefined && { shown: takesBack }) };
-    const endpoints = endpointsOf(wished);
     const unbindable = new Map<number, Obstacle>(barred);
     return this.#executor.execute<Reservation>((round) => {
       if (round > 0) this.#start = Math.random();
       const request = onHost(this.#fleet, wished);
+      const instance = instanceFor(this.#fleet, request, this.#instances.claimed(serviceId(request)));
+      const endpoints = endpointsOf({ ...request, instance });
       const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
       if (onlyNew) for (const each of held) if (each) throw heldAlready(each);
       if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
@@ -201,8 +206,10 @@ export class Reserver {
     for (const port of ports) use.add(port);
     this.#claims.add(ports);
     const unclaim = this.#quotas.claim(request.project, endpoints.length);
+    const unclaimInstance = this.#instances.claim(endpoints[0]!);
     const settle = () => {
       unclaim();
+      unclaimInstance();
       this.#claims.delete(ports);
       for (const port of ports) use.remove(port);
     };
@@ -361,11 +368,14 @@ export function onHost<T extends { readonly host?: string | undefined }>(fleet: 
   return host ? { ...request, host: host.id } : request;
 }
 
-export function endpointsOf(request: ReserveRequest): Endpoint[] {
+export function endpointsOf(request: NumberedRequest): Endpoint[] {
   return labelsOf(request).map((label) => endpointOf(request, label));
 }
 
-export function endpointOf(request: Pick<ReserveRequest, 'project' | 'service' | 'instance'>, label: string): Endpoint {
+export function endpointOf(
+  request: Pick<NumberedRequest, 'project' | 'service' | 'instance'>,
+  label: string,
+): Endpoint {
   return { project: request.project, service: request.service, label, instance: request.instance };
 }
 
@@ -383,30 +393,52 @@ function grant(
     ...(request.purpose !== undefined && { purpose: request.purpose }),
     ...(request.host !== undefined && { host: request.host }),
     ...(request.holder !== undefined && { holder: request.holder }),
+    ...(lease && holdingOf(request)),
     ...(request.shown !== undefined && { takenBackBy: request.shown }),
     grantedAt: new Date().toISOString(),
   };
 }
 
 /** Whoever asks for it looks after it from now on, under a token of its own. */
-export function attended({ unattended: _, grant: __, takenBackBy: ___, ...assignment }: Assignment): Assignment {
-  return assignment;
+export function attended(
+  { unattended: _, grant: __, takenBackBy: ___, process: ____, requestId: _____, ...assignment }: Assignment,
+  by: ReserveRequest,
+): Assignment {
+  return { ...assignment, ...(assignment.lease && holdingOf(by)) };
+}
+
+/** Which process holds a lease, and which request it answered. */
+function holdingOf({ process, requestId }: ReserveRequest): Pick<Assignment, 'process' | 'requestId'> {
+  return { ...(process && { process }), ...(requestId !== undefined && { requestId }) };
+}
+
+/** Whether the lease passes on: its process ended, as the caller saw, and it is held by no other since. */
+function passesOn({ lease, process }: Assignment, { ttl, succeeds, process: successor }: Wanted): boolean {
+  return lease !== null && ttl !== undefined && succeeds !== undefined && !!successor && sameValue(process, succeeds);
 }
 
 /** What becomes of an assignment when its endpoint asks for it again. */
-function takenAgain(held: Held<'assignment'>, { ttl, purpose, host, holder, shown }: Wanted): Assignment {
+function takenAgain(held: Held<'assignment'>, request: Wanted): Assignment {
   const { value } = held;
+  const { ttl, purpose, host, holder, shown } = request;
+  if (passesOn(value, request)) {
+    const { requestId: _, ...rest } = value;
+    return rewritten({ ...held, value: rest }, { ...holdingOf(request), ...(holder !== undefined && { holder }) });
+  }
   // Nobody looked after it: whoever does from now on is its holder, save the one that it had comes back.
   const attendedTo =
-    value.unattended === undefined ? value : { ...attended(value), ...(shown !== undefined && { takenBackBy: shown }) };
+    value.unattended === undefined
+      ? value
+      : { ...attended(value, request), ...(shown !== undefined && { takenBackBy: shown }) };
   if (ttl !== undefined || areOfTwoCopies(value.holder, holder)) return attendedTo;
   const terms = {
     ...(purpose !== undefined && { purpose }),
     ...(host !== undefined && { host }),
     ...(holder !== undefined && { holder }),
   };
-  if (sameValue({ ...attendedTo, lease: null, ...terms }, value)) return value;
-  return rewritten({ value: attendedTo, version: held.version }, { lease: null, ...terms });
+  const { process: _, requestId: __, ...lasting } = attendedTo;
+  if (sameValue({ ...lasting, lease: null, ...terms }, value)) return value;
+  return rewritten({ value: lasting, version: held.version }, { lease: null, ...terms });
 }
 
 /** @param what it may not do */

@@ -11,12 +11,12 @@ import {
   type Host,
   type HostListener,
   isEvidenceFor,
+  type NumberedRequest,
   nameByProof,
   type Obstacle,
   PortolanError,
   proofOf,
   type Reservation,
-  type ReserveRequest,
   rewritten,
   sameService,
   serviceId,
@@ -69,7 +69,7 @@ export class Takeovers {
    * service of theirs, but must not end others' processes
    * @throws PortolanError as `Reserver.reserve`; where the port can be no other, why its process was not ended
    */
-  async reserve(request: ReserveRequest, { proven = false } = {}): Promise<Reservation> {
+  async reserve(request: NumberedRequest, { proven = false } = {}): Promise<Reservation> {
     await this.#executor.catchUp();
     const barred = new Map<number, Obstacle>();
     for (;;) {
@@ -98,7 +98,7 @@ export class Takeovers {
   }
 
   /** Who is on the ports where the service is to run; of a socket that is bound and not told of yet the report is awaited. */
-  async #occupants(request: ReserveRequest, wanted: readonly number[], keeps: boolean): Promise<HostListener[]> {
+  async #occupants(request: NumberedRequest, wanted: readonly number[], keeps: boolean): Promise<HostListener[]> {
     const host = request.host === undefined ? undefined : this.#fleet.findHost(request.host);
     const seen = () =>
       wanted
@@ -121,7 +121,7 @@ export class Takeovers {
 
   /** The listeners of the very endpoints and instance that are asked for. */
   #earlier(
-    request: ReserveRequest,
+    request: NumberedRequest,
     wanted: readonly number[],
     occupants: readonly HostListener[],
     { keeps, proven }: { keeps: boolean; proven: boolean },
@@ -144,7 +144,7 @@ export class Takeovers {
   }
 
   async #claim(
-    request: ReserveRequest,
+    request: NumberedRequest,
     barred: ReadonlyMap<number, Obstacle>,
     earlier: readonly HostListener[],
   ): Promise<Claim> {
@@ -161,7 +161,7 @@ export class Takeovers {
   }
 
   /** The endpoint has the port already: it passes to the caller by a grant of its own, which fences the earlier holder. */
-  async #succeed(request: ReserveRequest): Promise<Claim> {
+  async #succeed(request: NumberedRequest): Promise<Claim> {
     let before: Held<'assignment'>[] = [];
     const reservation = await this.#executor.execute<Reservation>(() => {
       before = endpointsOf(request).flatMap((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol) ?? []);
@@ -218,7 +218,7 @@ export class Takeovers {
     });
   }
 
-  async #end(victims: readonly HostListener[], { grace = GRACE_DEFAULT }: ReserveRequest): Promise<EndAnswer> {
+  async #end(victims: readonly HostListener[], { grace = GRACE_DEFAULT }: NumberedRequest): Promise<EndAnswer> {
     const host = this.#fleet.host(victims[0]!.host) as Host;
     const answer = await this.#endings.carryOut(host, victims, { grace, force: false, orphan: false, dryRun: false });
     if (!answer.refusal) return answer;
@@ -243,7 +243,7 @@ export class Takeovers {
   }
 }
 
-function wantedPorts(request: ReserveRequest): number[] {
+function wantedPorts(request: NumberedRequest): number[] {
   const first = request.port ?? request.preferred;
   return first === undefined ? [] : endpointsOf(request).map((_, i) => first + i);
 }
@@ -278,7 +278,7 @@ function isEarlier(
 
 /** On a port that the endpoint keeps, whoever else is there is in the way, and no other port can be given. */
 function refuseStrangers(
-  request: ReserveRequest,
+  request: NumberedRequest,
   occupants: readonly HostListener[],
   earlier: readonly HostListener[],
   told: (listener: HostListener) => string,
@@ -297,15 +297,11 @@ function bar(barred: Map<number, Obstacle>, { port, identity }: HostListener, de
   barred.set(port, { port, reason: 'observed', detail, by: identity?.service ?? null });
 }
 
-function successor(
-  value: Assignment,
-  { ttl, purpose, host, holder }: ReserveRequest,
-  lease: Assignment['lease'],
-): Assignment {
+function successor(value: Assignment, request: NumberedRequest, lease: Assignment['lease']): Assignment {
+  const { ttl, purpose, host, holder } = request;
   return {
-    ...attended(value),
     // A permanent assignment stays one, whoever listens.
-    lease: ttl === undefined || value.lease === null ? null : lease,
+    ...attended({ ...value, lease: ttl === undefined || value.lease === null ? null : lease }, request),
     ...(purpose !== undefined && { purpose }),
     ...(host !== undefined && { host }),
     ...(holder !== undefined && { holder }),

@@ -3,6 +3,7 @@ import {
   AssignmentView,
   assignmentStates,
   assignmentView,
+  isNumbered,
   Name,
   PortolanError,
   Protocol,
@@ -35,7 +36,8 @@ export function assignmentRoutes(context: Context) {
     path: '/assignments',
     tag,
     summary: 'Reserve a port, or a contiguous block of labelled ports',
-    description: 'Asking again for the same endpoint gives the same ports: 200 instead of 201.',
+    description:
+      'Asking again for the same endpoint gives the same ports: 200 instead of 201. With `instance: auto` each request gets an instance of its own, unless it repeats the `requestId` of an earlier one.',
     allow: may.hold,
     act: 'reserve',
     holder: ({ holder }) => holder,
@@ -44,7 +46,7 @@ export function assignmentRoutes(context: Context) {
     answer: Reservation,
     created: ({ created }) => created,
     run({ body }, c) {
-      if (body.onTaken !== 'takeover') return reserver.reserve(body);
+      if (body.onTaken !== 'takeover' || !isNumbered(body)) return reserver.reserve(body);
       const caller = callerOf(c);
       const proven = caller.principal.projects !== null;
       return acting({ ...caller, action: 'take-over', holder: body.holder }, () => takeovers.reserve(body, { proven }));
