@@ -9,6 +9,7 @@ import { makeDemoFleet } from '../support/demo-fleet.ts';
 import { createHosts, type Hosts, hostsUnavailable } from '../support/netns.ts';
 import { launchBrowser, openDashboard, settled, withToken } from '../support/page.ts';
 import { freePort } from '../support/port.ts';
+import { redisUnavailable, startRedis } from '../support/redis.ts';
 import { ToldHost, toldListener } from '../support/told-host.ts';
 import { Workbench } from '../support/workbench.ts';
 
@@ -495,4 +496,101 @@ test('a large fleet is shown from the part that is seen, live, and its first loa
     hosts[42]!.listeners.filter(({ port }) => port === 20_000),
   );
   await page.getByText('Nobody listens on it').waitFor();
+});
+
+describe('what is shown and is not so', () => {
+  test('a store that is killed is a banner on every page and no "live", and both go when it is back', {
+    timeout: 180_000,
+  }, async (each) => {
+    const noRedis = redisUnavailable();
+    each.skip(noRedis !== undefined, noRedis);
+    const redis = await startRedis({ persistence: 'aof', asProcess: true });
+    try {
+      const { url } = await bench.coordinator(['--redis', redis.url]);
+      const client = connect({ url, token: bench.token });
+      const host = new ToldHost(client, 'build-7');
+      await host.begin([toldListener('shop/cart', 41_010)]);
+      const page = await openDashboard(context, url, bench.token);
+      await settled(page);
+      await page.getByText('all reachable').waitFor();
+      expect(await page.locator('.banner').count()).toBe(0);
+      await page.getByRole('heading', { name: 'Coordinators' }).waitFor();
+
+      const killed = Date.now();
+      await redis.kill();
+      const banner = page.getByRole('alert').getByText('The store is unreachable.');
+      await banner.waitFor();
+      console.info(`a dead store is on the screen after ${(Date.now() - killed) / 1000} s`);
+      await page.locator('.line.lost', { hasText: 'store unreachable' }).waitFor();
+      expect(await page.getByRole('alert').textContent()).toMatch(
+        /What you see is as of \d\d:\d\d:\d\d .*Nothing can be reserved\./,
+      );
+      expect(await page.locator('.line.live').count()).toBe(0);
+      expect(await page.getByText('all reachable').count()).toBe(0);
+      expect(await page.locator('.sounding.ok').count()).toBe(0);
+      for (const path of ['/findings', '/hosts', '/reserve']) {
+        await page.locator(`.side a[href="${path}"]`).click();
+        await banner.waitFor();
+      }
+      // Loaded anew, it is said at once.
+      await page.reload();
+      await banner.waitFor();
+      const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+      expect(violations).toEqual([]);
+
+      const back = Date.now();
+      await redis.restart();
+      await page.locator('.line.live').waitFor();
+      console.info(`its return is on the screen after ${(Date.now() - back) / 1000} s`);
+      await banner.waitFor({ state: 'detached' });
+      await page.goto(`${url}/findings`);
+      await page.getByRole('link', { name: 'Store unavailable' }).waitFor();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test('a host and a coordinator that are gone are banners, until they are back or somebody has acknowledged them', {
+    timeout: 180_000,
+  }, async (each) => {
+    const noRedis = redisUnavailable();
+    each.skip(noRedis !== undefined, noRedis);
+    const redis = await startRedis({ persistence: 'aof', asProcess: true });
+    try {
+      const own = ['--redis', redis.url, '--grace', '1'];
+      const { url } = await bench.coordinator(own);
+      const other = await bench.coordinator(own);
+      const client = connect({ url, token: bench.token });
+      const agent = await bench.agent(url, 'build-7', []);
+      const page = await openDashboard(context, url, bench.token);
+      await settled(page);
+      await page.getByText('all reachable').waitFor();
+      await vi.waitFor(async () => expect((await client.readiness()).coordinators).toHaveLength(2), patient);
+
+      let killed = Date.now();
+      await agent.end('SIGKILL');
+      const away = page.getByRole('status').getByText('1 of 1 hosts unreachable: build-7.');
+      await away.waitFor();
+      console.info(`a dead host is on the screen after ${(Date.now() - killed) / 1000} s`);
+      killed = Date.now();
+      await other.program.end('SIGKILL');
+      const gone = page.getByRole('status').getByText(/Coordinator .* is gone\./);
+      await gone.waitFor();
+      console.info(`a dead coordinator is on the screen after ${(Date.now() - killed) / 1000} s`);
+      expect(await page.getByText('all reachable').count()).toBe(0);
+
+      await vi.waitFor(async () => {
+        const kinds = (await client.findings()).items.map(({ kind }) => kind);
+        expect(kinds.sort()).toEqual(['coordinator-missing', 'host-unreachable']);
+      }, patient);
+      const [missing] = (await client.findings({ kind: 'coordinator-missing' })).items;
+      await client.acknowledge(missing!.id);
+      await gone.waitFor({ state: 'detached' });
+      await bench.agent(url, 'build-7', []);
+      await away.waitFor({ state: 'detached' });
+      await page.getByText('all reachable').waitFor();
+    } finally {
+      await redis.stop();
+    }
+  });
 });

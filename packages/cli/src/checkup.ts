@@ -2,11 +2,20 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { keptHostId } from '@portolan/agent';
 import { allItems, type PortolanClient } from '@portolan/client';
 import { ownHost, readToken, stateDir, tokenPath } from '@portolan/client/node';
-import { ENDPOINTS_VARIABLE, givenVariables, type Host, PortolanError, type Status } from '@portolan/model';
+import {
+  doubtOf,
+  ENDPOINTS_VARIABLE,
+  givenVariables,
+  type Host,
+  nameOfCoordinator,
+  PortolanError,
+  type Status,
+} from '@portolan/model';
+import { ago } from './age.ts';
 import { type Check, failure, ok, warning } from './check.ts';
 import { askLocalApi, checkGossip, checkLocalApi } from './gossip-checkup.ts';
 import { describe as describeOccupant, occupantsOf } from './occupant.ts';
-import { plain } from './output.ts';
+import { abridged, plain } from './output.ts';
 import { strangerRemedy } from './stranger.ts';
 import { variables } from './variables.ts';
 
@@ -100,12 +109,52 @@ async function checkCoordinator(client: PortolanClient, version: string): Promis
           'bring both to one version',
         ),
     checkStore(status),
+    ...(await checkFleet(client)),
     Math.abs(skew) > SKEW_MAX
       ? warning('clock', `the coordinator's clock is ${Math.round(skew / 1000)} s from this one`, 'let both follow NTP')
       : ok('clock', 'this machine and the coordinator agree'),
     await checkRole(client),
     ...(await checkAgent(client, version)),
   ];
+}
+
+/** Who leads, which coordinators are there, and which hosts are not. Coordinators of earlier releases do not tell the former. */
+async function checkFleet(client: PortolanClient): Promise<Check[]> {
+  const readiness = await client.readiness().catch((error: unknown) => {
+    if (error instanceof PortolanError && error.code === 'not-found') return undefined;
+    throw error;
+  });
+  const checks: Check[] = [];
+  const doubt = readiness && doubtOf(readiness);
+  if (doubt) {
+    const detail = `${doubt.title} ${doubt.text} It was well ${ago(doubt.since)}`;
+    checks.push(warning('fleet', detail, 'see the logs of the coordinators'));
+  } else if (readiness) {
+    const { coordinators, leader } = readiness;
+    const leads = coordinators.find(({ id }) => id === leader.coordinator);
+    const alive = coordinators.filter(({ state }) => state === 'alive').length;
+    const told = `${alive} of ${coordinators.length} coordinators are there`;
+    checks.push(ok('fleet', leads ? `${told}; ${plain(nameOfCoordinator(leads))} leads` : told));
+  }
+  for (const each of readiness?.coordinators ?? []) {
+    if (each.state === 'alive') continue;
+    const detail = `the coordinator ${plain(nameOfCoordinator(each))} was last seen ${ago(each.stateSince)}`;
+    checks.push(
+      warning(
+        'fleet',
+        detail,
+        `start it again on ${plain(each.host)}; when it is gone for good it is forgotten after a day`,
+      ),
+    );
+  }
+  const away = (await allItems((query) => client.hosts(query), {})).filter(({ state }) => state === 'unreachable');
+  if (away.length > 0) {
+    const names = abridged(away.map(({ name }) => plain(name)));
+    checks.push(
+      warning('hosts', `unreachable: ${names}`, 'portolan hosts says since when; look whether their agents run'),
+    );
+  }
+  return checks;
 }
 
 function checkStore({ acknowledgement, lowered, epoch }: Status): Check {

@@ -4,7 +4,7 @@ import { GOSSIP_PORT, type Host, type MemberView, PortolanError, type Source } f
 import { ago } from './age.ts';
 import { type Check, ok, warning } from './check.ts';
 import { describe, occupantsOf } from './occupant.ts';
-import { plain } from './output.ts';
+import { abridged, plain } from './output.ts';
 import { strangerRemedy } from './stranger.ts';
 
 /**
@@ -38,6 +38,11 @@ export async function checkGossip(
       'the agent of this host takes no part in it with the coordinator',
       'its log says why: it may need --gossip-host ADDRESS, or have another key than "portolan keys list" shows',
     );
+  }
+  const failed = members.filter(({ status }) => status === 'failed').map(({ tags, name }) => plain(tags.host ?? name));
+  if (failed.length > 0 && (!own || own.status === 'alive')) {
+    const detail = `${told}; not heard any more: ${abridged(failed)}`;
+    return warning('gossip', detail, 'look whether they run, and whether their gossip port can be reached');
   }
   if (!own) return ok('gossip', told);
   if (own.status !== 'alive') {

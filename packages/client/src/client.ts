@@ -36,6 +36,7 @@ import {
   ProvisionalResponse,
   parseServiceId,
   type Range,
+  Readiness,
   type ReassertInput,
   type ReleaseRequest,
   ReleaseResponse,
@@ -469,6 +470,11 @@ export class PortolanClient implements AsyncDisposable {
   /** Whose token this client has, and what it may do. */
   self(): Promise<Caller> {
     return this.#ask(Caller, get('/v1/tokens/self', {}));
+  }
+
+  /** Whether what the coordinator shows is so now. It answers while its store is away, too. */
+  readiness(): Promise<Readiness> {
+    return this.#ask(Readiness, get('/v1/readiness', {}));
   }
 
   /** How the coordinator in use does. */

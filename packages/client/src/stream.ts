@@ -17,6 +17,8 @@ export interface StreamOptions {
   topics: readonly Topic[];
   filter: Filter;
   position: Position | undefined;
+  /** Whether to be told how the coordinator does. */
+  readiness: boolean;
   WebSocket: typeof WebSocket;
   signal: AbortSignal;
 }
@@ -46,7 +48,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Server
   let refusal: PortolanError | undefined;
   let wake = () => {};
 
-  const socket = new options.WebSocket(`${options.url.replace(/^http/, 'ws')}/v1/stream`);
+  const socket = new options.WebSocket(addressOf(options));
   let silence: ReturnType<typeof setTimeout> | undefined;
 
   const stop = (error?: PortolanError) => {
@@ -78,7 +80,9 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Server
     if (closed) return;
     expect(SILENCE_MAX);
     const text = String(data);
-    const frame = ServerFrame.safeParse(tryJson(text));
+    const json = tryJson(text);
+    if (isOfLater(json)) return;
+    const frame = ServerFrame.safeParse(json);
     if (!frame.success) return stop(notAStream(options.url));
     const { type } = frame.data;
     if (type === 'snapshot' || type === 'synced') loading = type === 'snapshot';
@@ -116,6 +120,19 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Server
     options.signal.removeEventListener('abort', abort);
     stop();
   }
+}
+
+/** Asked for in the address: a coordinator of an earlier release refuses a frame with what it does not know. */
+function addressOf({ url, readiness }: StreamOptions): string {
+  return `${url.replace(/^http/, 'ws')}/v1/stream${readiness ? '?readiness=true' : ''}`;
+}
+
+const known: ReadonlySet<unknown> = new Set(ServerFrame.options.map(({ shape }) => shape.type.value));
+
+/** A frame of a type that a later release sends; what it tells is nothing that this one waits for. */
+function isOfLater(json: unknown): boolean {
+  const type = (json as { type?: unknown } | null | undefined)?.type;
+  return typeof type === 'string' && !known.has(type);
 }
 
 function closeError(code: number, reason: string, url: string): PortolanError {

@@ -1,4 +1,4 @@
-import type { Filter, Position, ResetReason, StreamEvent, Topic } from '@portolan/model';
+import type { Filter, Position, Readiness, ResetReason, StreamEvent, Topic } from '@portolan/model';
 import { backoff, pause } from './backoff.ts';
 import { openStream } from './stream.ts';
 import type { Transport } from './transport.ts';
@@ -12,6 +12,11 @@ export interface WatchOptions {
   signal?: AbortSignal;
   /** Told when the connection is lost or cannot be made; `synced` tells that it stands again. */
   lost?(): void;
+  /**
+   * Told how the coordinator itself does: with each connection, and when it changes. Whether its store answers, its copy
+   * keeps up, and somebody leads: so whether what the watch shows is so now. Coordinators of earlier releases do not say.
+   */
+  readiness?(readiness: Readiness): void;
 }
 
 export type WatchEvent =
@@ -78,6 +83,7 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
         topics,
         filter,
         position,
+        readiness: options.readiness !== undefined,
         WebSocket: WebSocketClass,
         signal,
       })) {
@@ -103,6 +109,9 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
           case 'bookmark':
             // Amid a snapshot it tells nothing of what was delivered.
             if (live) position = frame.position;
+            break;
+          case 'readiness':
+            options.readiness?.(frame.readiness);
             break;
           case 'reset':
             position = undefined;

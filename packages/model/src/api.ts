@@ -12,6 +12,7 @@ import { Interval, Port, Protocol, parseInterval } from './port.ts';
 import { Position, Version } from './position.ts';
 import { HoldingProcess, ProcessId } from './process.ts';
 import { Block, Range, RangeChoice } from './range.ts';
+import { Readiness } from './readiness.ts';
 import { Ending, GRACE_DEFAULT, Grace, TASK_SIZE_MAX } from './task.ts';
 
 /** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
@@ -434,6 +435,8 @@ export const ServerFrame = z
     z.object({ type: z.literal('bookmark'), position: Position }),
     /** Forget what you have: a snapshot follows. */
     z.object({ type: z.literal('reset'), reason: z.enum(resetReasons) }),
+    /** How the coordinator itself does: at the beginning and when it changes, for those who asked with the address. */
+    z.object({ type: z.literal('readiness'), readiness: Readiness }),
   ])
   .meta({ id: 'ServerFrame' });
 export type ServerFrame = z.infer<typeof ServerFrame>;

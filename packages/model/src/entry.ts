@@ -13,6 +13,7 @@ import { HostListener, listenerId } from './listener.ts';
 import { Plan, PlannedService } from './plan.ts';
 import { Port, type Protocol } from './port.ts';
 import { Block, Range } from './range.ts';
+import { Coordinator } from './readiness.ts';
 import { Task } from './task.ts';
 import { Delivery, StoredWebhook } from './webhook.ts';
 
@@ -43,6 +44,7 @@ export const entryKinds = {
   event: FindingEvent,
   task: Task,
   leader: Leader,
+  coordinator: Coordinator,
   guard: Guard,
   keyring: StoredKeyring,
   identity: StoredIdentity,
@@ -78,6 +80,7 @@ export const key = {
   alias: (service: ServiceId) => `alias/${service}`,
   task: (id: string) => `task/${id}`,
   leader: () => 'leader/',
+  coordinator: (id: string) => `coordinator/${id}`,
   guard: (set: 'ranges' | `host/${string}`) => `guard/${set}`,
   keyring: () => 'keyring/',
   identity: () => 'identity/',

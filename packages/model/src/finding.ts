@@ -21,6 +21,10 @@ export const findingKinds = [
   'mass-expiry',
   'durability-lowered',
   'draining',
+  'host-unreachable',
+  'coordinator-missing',
+  'store-unavailable',
+  'no-leader',
   ...planFindingKinds,
 ] as const;
 export const findingStates = ['open', 'acknowledged', 'resolved'] as const;

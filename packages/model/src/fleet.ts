@@ -223,6 +223,12 @@ export class Fleet {
     return byId ? [byId] : this.hostsLike(idOrName).filter(({ name }) => name === idOrName);
   }
 
+  /** The finding of this id while it stands: until it is resolved. */
+  standing(id: string): Held<'finding'> | undefined {
+    const held = this.get('finding', key.finding(id));
+    return held?.value.state === 'resolved' ? undefined : held;
+  }
+
   /** The hosts whose names cannot be told from this one; see `hostNameKey`. */
   hostsLike(name: string): Host[] {
     return Array.from(this.#hostsByName.get(hostNameKey(name)) ?? [], (id) => this.host(id) as Host);

@@ -1,3 +1,4 @@
+export * from './absence.ts';
 export * from './access.ts';
 export * from './address.ts';
 export * from './alias.ts';
@@ -44,11 +45,13 @@ export { isAtLeast, isEvidenceFor, nameByProof, type Proof, proofOf, proofs } fr
 export * from './public-key.ts';
 export { nameOfShare, quotaOf, type Share, sharesOf } from './quota.ts';
 export * from './range.ts';
+export * from './readiness.ts';
 export * from './reads.ts';
 export * from './rules.ts';
 export { SHOWN_MAX } from './sample.ts';
 export { addTo, removeFrom } from './set-index.ts';
 export * from './sheet-record.ts';
 export * from './task.ts';
+export { hostParty, verdictOf } from './verdict.ts';
 export * from './webhook.ts';
 export * from './working-copy.ts';

@@ -1,6 +1,7 @@
 import type { Fleet } from '@portolan/model';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
+import { AbsenceDuty } from './absence-duty.ts';
 import { AuditWriter } from './access/audit.ts';
 import { LoginsDuty } from './access/logins-duty.ts';
 import { AlertsDuty } from './alerts/alerts-duty.ts';
@@ -34,6 +35,7 @@ import { LossesDuty } from './losses-duty.ts';
 import { LostAssignments } from './lost-assignments.ts';
 import { Metrics } from './metrics.ts';
 import { PlanDuty } from './plan-duty.ts';
+import { ReadinessWatch } from './readiness.ts';
 import { ReaperDuty } from './reaper.ts';
 import { Replica } from './replica.ts';
 import type { Store } from './store/store.ts';
@@ -64,6 +66,7 @@ export interface Coordinator {
   readonly aliases: Aliases;
   readonly webhooks: Webhooks;
   readonly hub: Hub;
+  readonly readiness: ReadinessWatch;
   readonly metrics: Metrics;
   readonly audit: AuditWriter;
   /** Ends streams and duties, lets commits under way finish, then closes the store. */
@@ -71,7 +74,7 @@ export interface Coordinator {
 }
 
 export interface CoordinatorSettings {
-  /** How long a required service may be away before it is a finding, seconds. */
+  /** How long a required service, a host or a coordinator may be away before it is a finding, seconds. */
   readonly grace?: number | undefined;
   /** How long the leases of a host that gossip lost are kept, seconds. */
   readonly lockDelay?: number | undefined;
@@ -100,15 +103,29 @@ export async function startCoordinator(
     leading: () => leadership.leading,
     freshAt: () => replica.freshAt,
     lowered: () => store.lowered !== null,
+    readiness: () => readiness.now,
   });
-  const committer = new Committer(store, { committed: replica.committed, measured: metrics.observeGroup });
+  const committer = new Committer(store, {
+    committed: replica.committed,
+    measured: (group) => {
+      readiness.answered();
+      metrics.observeGroup(group);
+    },
+  });
   const executor = new Executor(store, replica, committer);
   const tasks = new Tasks(committer, executor, replica);
   const prober = new Prober(tasks);
   const reserver = new Reserver(executor, prober);
   const leases = new Leases(executor, reserver);
   const endings = new Endings(executor, tasks);
-  const hub = new Hub(replica, store, logger);
+  const readiness: ReadinessWatch = new ReadinessWatch({
+    id,
+    fleet: replica.fleet,
+    prove: () => executor.catchUp(),
+    leader: () => leadership.leader,
+    logger,
+  });
+  const hub = new Hub(replica, store, readiness, logger);
   const gossip = new FleetGossip();
   addGossipMetrics(metrics.registry, gossip);
   const vouchesFor = (host: string) => gossip.vouchesFor(host);
@@ -126,16 +143,18 @@ export async function startCoordinator(
     new LossesDuty(replica),
     new LoginsDuty(replica),
     new DrainingDuty(replica),
+    new AbsenceDuty({ replica, outages: readiness.outages, grace }),
     new AlertsDuty(replica, logger),
   ];
   const audit = new AuditWriter(committer, logger);
-  const leadership = new Leadership(id, committer, replica, duties, logger);
+  const leadership: Leadership = new Leadership(id, committer, replica, duties, logger);
 
   const lostAssignments = new LostAssignments(executor, replica, logger);
 
   hub.start();
   lostAssignments.start();
   leadership.start();
+  readiness.start();
   return {
     id,
     fleet: replica.fleet,
@@ -158,10 +177,12 @@ export async function startCoordinator(
     aliases: new Aliases(executor),
     webhooks: new Webhooks(executor),
     hub,
+    readiness,
     metrics,
     audit,
     async stop() {
       hub.stop();
+      readiness.stop();
       await audit.flush();
       await leadership.stop();
       await lostAssignments.stop();

@@ -1,24 +1,13 @@
-import {
-  drainedByHost,
-  drainedRanges,
-  type Finding,
-  type HostListener,
-  key,
-  merged,
-  type Verdict,
-} from '@portolan/model';
-import { put } from './commands/entries.ts';
-import { forgotten } from './findings.ts';
+import { drainedByHost, drainedRanges, type HostListener, type Verdict } from '@portolan/model';
 import type { Duty, Term } from './leader.ts';
 import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
-import type { Put } from './store/store.ts';
+import { standingOf, tell } from './told-findings.ts';
 import { Turns } from './turns.ts';
 
+const DRAINING = new Set(['draining'] as const);
 /** ms */
 const LOOK_EVERY = 2_000;
-/** Of one commit. */
-const PUTS_MAX = 200;
 
 /** Tells who uses up a range: a project, a host, or all together. Looks at what changed since it looked last. */
 export class DrainingDuty implements Duty {
@@ -57,38 +46,14 @@ export class DrainingDuty implements Duty {
       const turns = new Turns();
       for (const host of hosts) {
         hosts.delete(host);
-        const verdicts = drainedByHost(fleet, host, (id) => this.#stands(id));
+        const verdicts = drainedByHost(fleet, host);
         if (verdicts.length > 0) ofHosts.set(host, verdicts);
         else ofHosts.delete(host);
         if (turns.isOver) await turns.next();
       }
-      const verdicts = [...drainedRanges(fleet, (id) => this.#stands(id)), ...[...ofHosts.values()].flat()];
+      const verdicts = [...drainedRanges(fleet), ...[...ofHosts.values()].flat()];
       // What could not be written is looked at again.
-      changed ||= !(await this.#tell(verdicts, term));
+      changed ||= !(await tell(term, fleet, verdicts, standingOf(fleet, DRAINING)));
     });
-  }
-
-  #stands(id: string): boolean {
-    const held = this.#replica.fleet.get('finding', key.finding(id));
-    return held !== undefined && held.value.state !== 'resolved';
-  }
-
-  /** @returns whether everything is written */
-  async #tell(verdicts: readonly Verdict[], term: Term): Promise<boolean> {
-    const { fleet } = this.#replica;
-    const now = new Date().toISOString();
-    const said = new Set(verdicts.map(({ id }) => id));
-    const gone = Array.from(fleet.all('finding'), ({ value }) => value).filter(
-      ({ id, kind, state }) => kind === 'draining' && state !== 'resolved' && !said.has(id),
-    );
-    const findings: Finding[] = [
-      ...verdicts.flatMap((verdict) => merged(fleet.get('finding', key.finding(verdict.id))?.value, verdict, now)),
-      ...gone.map((finding): Finding => ({ ...finding, state: 'resolved', lastChanged: now })),
-    ];
-    if (findings.length === 0) return true;
-    const puts: Put[] = findings.slice(0, PUTS_MAX).map((each) => put<'finding'>(key.finding(each.id), each));
-    const conditions = puts.map((each) => ({ key: each.key, version: fleet.version('finding', each.key) }));
-    const done = await term.commit({ conditions, puts, deletes: forgotten(fleet, puts) });
-    return done !== undefined && puts.length === findings.length;
   }
 }

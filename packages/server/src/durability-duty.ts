@@ -1,9 +1,9 @@
-import { type Finding, key } from '@portolan/model';
-import { put } from './commands/entries.ts';
+import { verdictOf } from '@portolan/model';
 import type { Duty, Term } from './leader.ts';
 import { regularly } from './regularly.ts';
 import type { Replica } from './replica.ts';
 import type { Store } from './store/store.ts';
+import { tell } from './told-findings.ts';
 
 const FINDING = 'durability-lowered';
 /** ms */
@@ -20,36 +20,18 @@ export class DurabilityDuty implements Duty {
   }
 
   lead(term: Term, signal: AbortSignal): void {
-    regularly(LOOK_EVERY, signal, () => this.#tell(term));
-  }
-
-  async #tell(term: Term): Promise<void> {
-    const entryKey = key.finding(FINDING);
-    const before = this.#replica.fleet.get('finding', entryKey);
-    const { acknowledgement, lowered } = this.#store;
-    const open = before !== undefined && before.value.state !== 'resolved';
-    const summary = `Commits are acknowledged by "${acknowledgement}" only: ${lowered}.`;
-    if (lowered === null ? !open : open && before.value.summary === summary) return;
-    const now = new Date().toISOString();
-    const finding: Finding =
-      lowered === null
-        ? { ...before!.value, state: 'resolved', lastChanged: now }
-        : {
-            id: FINDING,
-            kind: 'durability-lowered',
-            severity: 'warning',
-            class: null,
-            maskedBy: null,
-            protocol: null,
-            port: null,
-            parties: [],
-            summary,
-            remedies: ['portolan doctor --redis (it says what to do)'],
-            state: open ? before.value.state : 'open',
-            firstSeen: open ? before.value.firstSeen : now,
-            lastChanged: now,
-          };
-    const conditions = [{ key: entryKey, version: before?.version ?? null }];
-    await term.commit({ conditions, puts: [put<'finding'>(entryKey, finding)] });
+    regularly(LOOK_EVERY, signal, async () => {
+      const { fleet } = this.#replica;
+      const { acknowledgement, lowered } = this.#store;
+      const verdict = verdictOf({
+        id: FINDING,
+        kind: 'durability-lowered',
+        severity: 'warning',
+        summary: `Commits are acknowledged by "${acknowledgement}" only: ${lowered}.`,
+        remedies: ['portolan doctor --redis (it says what to do)'],
+      });
+      const before = fleet.standing(FINDING);
+      await tell(term, fleet, lowered === null ? [] : [verdict], before ? [before.value] : []);
+    });
   }
 }

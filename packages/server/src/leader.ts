@@ -41,6 +41,8 @@ export class Leadership {
   readonly #stopping = new AbortController();
   #term: { readonly version: Version; readonly epoch: number; readonly over: AbortController } | undefined;
   #campaigning: Promise<void> | undefined;
+  /** When somebody was last known to lead: by the clock, ms, and as a time. */
+  #led: { readonly at: number; readonly time: string };
 
   constructor(
     coordinator: string,
@@ -56,6 +58,14 @@ export class Leadership {
     this.#replica = replica;
     this.#duties = duties;
     this.#logger = logger;
+    this.#led = { at: clock.now(), time: new Date().toISOString() };
+  }
+
+  /** Who leads as far as this coordinator knows, `null` for nobody, and since when that is so. */
+  get leader(): { readonly coordinator: string | null; readonly since: string } {
+    const entry = this.#replica.fleet.get('leader', key.leader())?.value;
+    const isLed = this.#clock.now() - this.#led.at <= LEADER_TTL;
+    return isLed && entry ? entry : { coordinator: null, since: this.#led.time };
   }
 
   get leading(): boolean {
@@ -87,6 +97,7 @@ export class Leadership {
       try {
         if (await this.#claim()) lastHeld = this.#clock.now();
         else this.#end();
+        if (this.leading || this.#isAnothers) this.#led = { at: this.#clock.now(), time: new Date().toISOString() };
       } catch (error) {
         // The store may be away for a moment; who cannot renew in time is not the leader.
         if (this.#clock.now() - lastHeld > LEADER_TTL) this.#end();
@@ -94,6 +105,12 @@ export class Leadership {
       }
       await this.#clock.sleep(CAMPAIGN_EVERY, this.#stopping.signal);
     }
+  }
+
+  /** Whether the lead that was not to be had is that of another one: its own may be one that it could not begin. */
+  get #isAnothers(): boolean {
+    const { coordinator } = this.#replica.fleet.get('leader', key.leader())?.value ?? {};
+    return coordinator !== undefined && coordinator !== this.#coordinator;
   }
 
   async #claim(): Promise<boolean> {

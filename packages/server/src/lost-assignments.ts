@@ -99,8 +99,8 @@ export class LostAssignments {
     const now = new Date().toISOString();
     const findings = lost
       .filter(({ value: { endpoint, protocol } }) => {
-        const known = fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
-        return !fleet.assignmentOf(endpoint, protocol) && (!known || known.value.state === 'resolved');
+        const known = fleet.standing(lostFindingId(endpoint, protocol));
+        return !fleet.assignmentOf(endpoint, protocol) && !known;
       })
       .map(({ value: { endpoint, protocol, port }, version }) => ({
         endpoint: { key: key.endpoint(endpoint, protocol), version: null },

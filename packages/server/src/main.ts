@@ -23,6 +23,7 @@ import { type GossipSettings, joinGossip } from './gossip/coordinator-gossip.ts'
 import { createApp } from './http/app.ts';
 import { Gate } from './http/gate.ts';
 import { cutUnread } from './http/unread.ts';
+import { startPresence } from './presence.ts';
 import { openRedisStore } from './store/redis-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
@@ -44,7 +45,7 @@ export interface ServerOptions {
   /** Networks of proxies whose word is taken on where a request comes from: `10.0.0.0/24`. */
   readonly trustedProxies?: readonly string[] | undefined;
   readonly limits?: Partial<Limits> | undefined;
-  /** How long a service that a plan requires may be away before it is a finding, seconds; 30 unless told otherwise. */
+  /** How long a required service, a host or a coordinator may be away before it is a finding, seconds; 30 unless told otherwise. */
   readonly grace?: number | undefined;
   /** Where the built dashboard lies, to be served at `/`; without it there is none. */
   readonly dashboard?: URL | undefined;
@@ -186,6 +187,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const name = host.includes(':') ? `[${host}]` : host;
   const url = `${secure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
+  const leavePresence = startPresence(
+    { id: coordinator.id, api: options.publicUrl ?? url, alone: options.store.kind === 'sqlite' },
+    { ...coordinator, logger },
+  );
   const stopping = new AbortController();
   let gossipMissed = false;
   let gossip = await startGossip();
@@ -203,6 +208,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sockets.close();
     sessions.stop();
     await gossip?.stop();
+    await leavePresence();
     await coordinator.stop();
   };
   let stopped: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-import { type Fleet, findingKinds, hostStates, severities } from '@portolan/model';
+import { coordinatorStates, type Fleet, findingKinds, hostStates, type Readiness, severities } from '@portolan/model';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { waitingAlerts } from './alerts/queue.ts';
 import type { CommittedGroup } from './committer.ts';
@@ -21,7 +21,13 @@ export class Metrics {
 
   constructor(
     fleet: Fleet,
-    live: { subscribers(): number; leading(): boolean; freshAt(): number; lowered(): boolean },
+    live: {
+      subscribers(): number;
+      leading(): boolean;
+      freshAt(): number;
+      lowered(): boolean;
+      readiness(): Readiness;
+    },
   ) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
@@ -64,6 +70,19 @@ export class Metrics {
       '1 while commits are acknowledged with less durability than the store should provide.',
       () => (live.lowered() ? 1 : 0),
     );
+    gauge('store_reachable', '1 while the store answers this coordinator.', () =>
+      Number(live.readiness().store.reachable),
+    );
+    gauge('store_unreachable_seconds', 'How long the store has not answered this coordinator; 0 while it does.', () => {
+      const { reachable, since } = live.readiness().store;
+      return reachable ? 0 : Math.max(0, (Date.now() - Date.parse(since)) / 1000);
+    });
+    gauge('led', '1 while some coordinator leads, as far as this one knows.', () =>
+      Number(live.readiness().leader.coordinator !== null),
+    );
+    gauge('copy_current', "1 while this coordinator's copy of the fleet keeps up with the store.", () =>
+      Number(live.readiness().copy.current),
+    );
     gauge('assignments', 'Ports that are assigned.', () => fleet.count('assignment'));
     gauge('leases', 'Leases that stand.', () => fleet.leaseCount);
     gauge('listeners', 'Sockets that agents observe.', () => fleet.count('listener'));
@@ -90,6 +109,16 @@ export class Metrics {
       collect() {
         for (const state of hostStates) this.set({ state }, 0);
         for (const { value } of fleet.all('host')) this.inc({ state: value.state });
+      },
+    });
+    new Gauge({
+      name: 'portolan_coordinators',
+      help: 'Coordinators by state.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of coordinatorStates) this.set({ state }, 0);
+        for (const { value } of fleet.all('coordinator')) this.inc({ state: value.state });
       },
     });
     new Gauge({

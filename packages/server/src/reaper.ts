@@ -1,13 +1,24 @@
-import { type Finding, type Fleet, type Host, key, type RestingPort, rewritten, serviceId } from '@portolan/model';
+import {
+  type Coordinator,
+  type Fleet,
+  type Host,
+  key,
+  type RestingPort,
+  rewritten,
+  serviceId,
+  verdictOf,
+} from '@portolan/model';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import { put } from './commands/entries.ts';
 import { GOSSIP_TTL, HOST_TTL, hostLease } from './commands/hosts.ts';
 import { brake, type Ended } from './expiry-brake.ts';
 import type { Duty, Term } from './leader.ts';
+import { FORGOTTEN_AFTER, PRESENCE_TTL } from './presence.ts';
 import type { Replica } from './replica.ts';
 import { Outage } from './store/outage.ts';
 import type { DueLeases, Store } from './store/store.ts';
+import { tell } from './told-findings.ts';
 
 const SWEEP_EVERY = 1_000;
 const SWEEP_MAX = 500;
@@ -114,6 +125,9 @@ export class ReaperDuty implements Duty {
     for (const { value } of this.#fleet.all('host')) {
       if (value.state === 'alive') leases.push({ id: hostLease(value.id), ttl: smeared(HOST_TTL * 1000) });
     }
+    for (const { key: id, value } of this.#fleet.all('coordinator')) {
+      if (value.state === 'alive') leases.push({ id, ttl: smeared(PRESENCE_TTL) });
+    }
     for (let i = 0; i < leases.length; i += SWEEP_MAX) {
       if (!(await term.commit({ leases: leases.slice(i, i + SWEEP_MAX) }))) return undefined;
     }
@@ -195,30 +209,16 @@ export class ReaperDuty implements Duty {
     });
   }
 
-  get #alarmed(): boolean {
-    const finding = this.#fleet.get('finding', key.finding(MASS_EXPIRY))?.value;
-    return finding !== undefined && finding.state !== 'resolved';
-  }
-
   /** Gives all leases one more ttl and says so: those that are not due yet would be in a moment. */
   async #alarm(term: Term, due: number): Promise<void> {
     const leases = this.#fleet.leaseCount;
-    const now = new Date().toISOString();
-    const finding: Finding = {
+    const verdict = verdictOf({
       id: MASS_EXPIRY,
       kind: 'mass-expiry',
       severity: 'error',
-      class: null,
-      maskedBy: null,
-      protocol: null,
-      port: null,
-      parties: [],
       summary: `Too many of ${leases} leases fell due within a short time, ${due} of them just now: all were extended by one ttl, because this looks like a network or store problem rather than dead holders.`,
       remedies: ['portolan hosts', 'check that the holders can reach a coordinator'],
-      state: 'open',
-      firstSeen: now,
-      lastChanged: now,
-    };
+    });
     this.#logger.warn({ due, leases }, 'many leases fell due within a short time: all are given one more ttl');
     this.#quietSince = this.#clock.now();
     const { time: from } = await this.#store.due(0);
@@ -226,21 +226,17 @@ export class ReaperDuty implements Duty {
     if (!given) return;
     const { time: to } = await this.#store.due(0);
     this.#spared = { from, to, given };
-    await term.commit({ puts: [put<'finding'>(key.finding(MASS_EXPIRY), finding)] });
+    await tell(term, this.#fleet, [verdict], []);
   }
 
   async #calm(term: Term): Promise<void> {
-    if (!this.#alarmed) return;
-    const held = this.#fleet.get('finding', key.finding(MASS_EXPIRY))!;
+    const alarm = this.#fleet.standing(MASS_EXPIRY);
+    if (!alarm) return;
     // The leases that were given one more ttl have to have had their chance.
     let longest = 0;
     for (const [id] of this.#fleet.leases()) longest = Math.max(longest, this.#ttlOf(id) * (1 + SMEAR));
     if (this.#clock.now() - this.#quietSince < Math.min(longest, QUIET_MAX)) return;
-    const resolved: Finding = { ...held.value, state: 'resolved', lastChanged: new Date().toISOString() };
-    await term.commit({
-      conditions: [{ key: held.key, version: held.version }],
-      puts: [put<'finding'>(held.key, resolved)],
-    });
+    await tell(term, this.#fleet, [], [alarm.value]);
   }
 
   async #end(id: string, term: Term): Promise<void> {
@@ -276,7 +272,18 @@ export class ReaperDuty implements Duty {
       await term.commit({ conditions, puts: [put<'host'>(host.key, silent)], leases: gone });
       return;
     }
-    // Resting ports and tasks have the lease that is named as they are; any other lease has nothing left.
+    const coordinator = this.#fleet.get('coordinator', id);
+    if (coordinator?.value.state === 'alive') {
+      const stateSince = new Date(Date.now() - PRESENCE_TTL).toISOString();
+      const missing: Coordinator = { ...coordinator.value, state: 'missing', stateSince };
+      await term.commit({
+        conditions: [stillDue, { key: id, version: coordinator.version }],
+        puts: [put<'coordinator'>(id, missing)],
+        leases: [{ id, ttl: FORGOTTEN_AFTER }],
+      });
+      return;
+    }
+    // Resting ports, tasks and coordinators that are missing have the lease that is named as they are; any other lease has nothing left.
     const deletes = this.#fleet.has(id) ? [id] : [];
     await term.commit({ conditions: [stillDue], deletes, leases: gone });
   }

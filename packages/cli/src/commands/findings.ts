@@ -4,10 +4,9 @@ import { Command } from 'commander';
 import { oneOf, port } from '../argument.ts';
 import { exitCodes } from '../exit-code.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
-import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { painted } from '../severity.ts';
-import { storeDoubt } from '../store-doubt.ts';
+import { doubted } from '../store-doubt.ts';
 import { writeError } from '../terminal.ts';
 
 interface Options extends RemoteOptions {
@@ -44,17 +43,13 @@ export function findings(): Command {
         return options.json ? sayJson(finding) : say(`${options.reopen} is ${finding.state}`);
       }
       const { state, kind, severity, port: of } = options;
-      const enough = new AbortController();
-      const doubting = storeDoubt(options, enough.signal);
-      const { answer: items, source } = await reading(options, (from) =>
+      const {
+        answer: items,
+        source,
+        doubt,
+      } = await doubted(options, (from) =>
         allItems((query: FindingQuery) => from.findings(query), { state, kind, severity, port: of }),
-      ).catch((error: unknown) => {
-        enough.abort();
-        throw error;
-      });
-      // What comes of the agent says so itself.
-      if (source) enough.abort();
-      const doubt = await doubting;
+      );
       if (doubt) writeError(`portolan: the store takes no writes now, so findings may be old (${doubt}).\n`);
       if (options.json) sayJson({ items, ...(source && { source }) });
       else say(items.length === 0 ? none(doubt) : items.toSorted(byUrgency).map(told).join('\n\n'));
@@ -85,7 +80,7 @@ function told({
   const title = [painted(severity), bites ? `${bites} ${kind}` : kind, state === 'open' ? '' : `(${state})`];
   return [
     `${title.filter(Boolean).join(' ')}: ${plain(summary)}`,
-    ...parties.map((party) => `  - ${partyText(party)}`),
+    ...parties.filter((party) => !isHostAlone(party)).map((party) => `  - ${partyText(party)}`),
     ...remedies.map((remedy) => `  > ${plain(remedy)}`),
     ...(note ? [`  " ${plain(noteText(note))}`] : []),
     paint('dim', `  ${id}, since ${firstSeen}`),
@@ -94,6 +89,11 @@ function told({
 
 function noteText({ text, assignee, by, at }: NonNullable<Finding['note']>): string {
   return `${text} (${by}, ${at.slice(0, 16).replace('T', ' ')}${assignee === null ? '' : `; for ${assignee}`})`;
+}
+
+/** The summary names it. */
+function isHostAlone({ service, endpoint, address, pid }: Party): boolean {
+  return service === null && endpoint === null && address === null && pid === null;
 }
 
 function partyText({ service, claim, host, address, pid, user, command }: Party): string {

@@ -2,8 +2,9 @@ import { allItems } from '@portolan/client';
 import type { Host } from '@portolan/model';
 import { Command } from 'commander';
 import { abridged, plain, say, sayJson, table } from '../output.ts';
-import { reading } from '../reading.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
+import { doubted } from '../store-doubt.ts';
+import { writeError } from '../terminal.ts';
 
 export function hosts(): Command {
   return remote(new Command('hosts'))
@@ -16,9 +17,12 @@ export function hosts(): Command {
         await client.forgetHost(options.forget);
         return options.json ? sayJson({ forgotten: options.forget }) : say(`${options.forget} is forgotten`);
       }
-      const { answer: items, source } = await reading(options, (client) =>
-        allItems((query) => client.hosts(query), {}),
-      );
+      const {
+        answer: items,
+        source,
+        doubt,
+      } = await doubted(options, (client) => allItems((query) => client.hosts(query), {}));
+      if (doubt) writeError(`portolan: the store takes no writes now, so this may be old (${doubt}).\n`);
       if (options.json) return sayJson({ items, ...(source && { source }) });
       say(table(['HOST', 'STATE', 'SINCE', 'PLATFORM', 'ID'], items.map(row)));
       for (const line of unseen(items.filter(({ state }) => state !== 'left'))) say(line);

@@ -25,7 +25,7 @@ export function top(): Command {
     .action(async (options: Options) => {
       const client = await clientOf(options);
       // One round trip first: a wrong address or token is told at once rather than tried for ever.
-      await client.status();
+      await client.self();
       const ended = new AbortController();
       const view = new View();
       const once = options.once || options.json || !process.stdout.isTTY;
@@ -35,6 +35,9 @@ export function top(): Command {
           topics: followed,
           signal: ended.signal,
           lost: () => view.lost(Date.now()),
+          readiness: (said) => {
+            view.readiness = said;
+          },
         })) {
           view.take(event, Date.now());
           if (once && event.type === 'synced') break;
@@ -83,6 +86,7 @@ function summary(view: View) {
     findings: view.standing(),
     hosts: { known: hosts.length, alive: hosts.filter(({ state }) => state === 'alive').length },
     assignments: view.assignments.size,
+    ...(view.readiness && { readiness: view.readiness }),
     ranges: Array.from(view.fill(), ([name, used]) => ({ name, used })),
   };
 }

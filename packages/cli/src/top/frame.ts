@@ -1,4 +1,4 @@
-import { type Finding, formatInterval } from '@portolan/model';
+import { doubtOf, type Finding, formatInterval, nameOfCoordinator } from '@portolan/model';
 import { plain } from '../output.ts';
 import type { View } from './view.ts';
 
@@ -39,7 +39,17 @@ function banner(view: View, { now, cut, paint }: { now: number; cut: Cut; paint:
     const text = ` The stream is lost: this is as of ${age(now - view.lostAt)} ago. Trying again. `;
     return [paint('inverse', paint('yellow', cut(text)))];
   }
-  return view.synced ? [] : [paint('dim', cut('Reading the fleet …'))];
+  if (!view.synced) return [paint('dim', cut('Reading the fleet …'))];
+  const { readiness } = view;
+  const doubt = readiness && doubtOf(readiness);
+  const missing = (readiness?.coordinators ?? []).filter(({ state }) => state === 'missing');
+  return [
+    ...(doubt ? [` ${doubt.title} This is as of ${age(now - Date.parse(doubt.since))} ago. ${doubt.text} `] : []),
+    ...missing.map(
+      (each) =>
+        ` Coordinator ${plain(nameOfCoordinator(each))} was last seen ${age(now - Date.parse(each.stateSince))} ago. `,
+    ),
+  ].map((text) => paint('inverse', paint(doubt ? 'red' : 'yellow', cut(text))));
 }
 
 function headline(
@@ -63,7 +73,8 @@ function headline(
       `${view.rate(now).toFixed(1)} changes/s`,
     ].join('   '),
   );
-  const style = errors > 0 ? 'red' : warnings > 0 ? 'yellow' : 'green';
+  const doubtful = view.lostAt !== null || (view.readiness && doubtOf(view.readiness)) !== undefined;
+  const style = errors > 0 ? 'red' : warnings > 0 || away > 0 || doubtful ? 'yellow' : 'green';
   return paint('bold', paint(style, text));
 }
 

@@ -5,6 +5,7 @@ import {
   formatEndpoint,
   type Host,
   type Range,
+  type Readiness,
   type StreamEvent,
   type Topic,
 } from '@portolan/model';
@@ -36,6 +37,8 @@ export class View {
   /** When the stream was lost, ms since 1970; `null` while it stands. */
   lostAt: number | null = null;
   synced = false;
+  /** What the coordinator says of itself. */
+  readiness: Readiness | undefined;
 
   lost(now: number): void {
     this.lostAt ??= now;

@@ -20,6 +20,7 @@ import {
 import { heardSocket } from './heard-socket.ts';
 import { jsonLines } from './json-lines.ts';
 import { countChanges } from './pulse.ts';
+import { readiness } from './readiness.ts';
 import { leave, type Session } from './session.ts';
 
 /** `opening` until the state is whole for the first time; `lost` while the line is down. */
@@ -72,7 +73,14 @@ async function followCore({ token }: Session, signal: AbortSignal): Promise<void
     tryNow = () => attempt.abort();
     const both = AbortSignal.any([signal, attempt.signal]);
     try {
-      const watch = client.watch({ topics: coreTopics, signal: both, ...(position !== undefined && { position }) });
+      const watch = client.watch({
+        topics: coreTopics,
+        signal: both,
+        readiness: (said) => {
+          readiness.value = said;
+        },
+        ...(position !== undefined && { position }),
+      });
       if (position === undefined) beginSnapshot();
       for await (const event of watch) {
         if (event.type === 'reset') beginSnapshot();

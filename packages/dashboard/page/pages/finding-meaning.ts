@@ -29,6 +29,14 @@ const meanings: Record<Exclude<Finding['kind'], 'collision'>, string> = {
     'What is promised now is less durable than this store should make it: a replica is away, or Redis does not write to disk. A crash or a failover can lose promises that were acknowledged meanwhile.',
   draining:
     'Little is left of a range, or of what one project or host may have of it. When it is used up, nobody is given a port there: find out whether so many are needed, and give whoever needs them a range of its own.',
+  'host-unreachable':
+    'Nobody hears the agent of this host: neither its reports nor gossip. The machine, its agent or the network between may be down. What is shown of its listeners is old, and leases of what ran there end soon.',
+  'coordinator-missing':
+    'A coordinator stopped saying that it is there, without a clean stop. Others go on; but whoever knows only this one gets no answer, and one fewer is left to take over.',
+  'store-unavailable':
+    'For a while the store did not answer. Nothing could be reserved then, no lease ended, no finding was computed and no alert was sent. It is over; this stands for ten minutes so that somebody sees it.',
+  'no-leader':
+    'For a while no coordinator led. No lease ended then, no finding was computed and no alert was sent. It is over; this stands for ten minutes so that somebody sees it.',
   drift: 'The plan says one port, and the service listens on another. Whoever goes by the plan does not find it.',
   'not-listening': 'The plan says that this service has to run, and nobody sees it listen.',
   'out-of-range':

@@ -12,6 +12,7 @@ import {
   ranges,
 } from '../data/fleet.ts';
 import { pulse } from '../data/pulse.ts';
+import { doubt } from '../data/trouble.ts';
 import { useAsked } from '../view/asked.ts';
 import { Empty } from '../view/empty.tsx';
 import { Fill, sizeOf, usedOf } from '../view/fill.tsx';
@@ -19,8 +20,9 @@ import { FindingLine } from '../view/finding-lines.tsx';
 import { findingPath } from '../view/links.tsx';
 import { MiniMap } from '../view/mini-map.tsx';
 import { Page } from '../view/page.tsx';
-import { Ago } from '../view/time.tsx';
+import { Ago, Moment } from '../view/time.tsx';
 import { byUrgency, changeWords, number, plural, titleOf } from '../view/words.ts';
+import { Coordinators } from './coordinators.tsx';
 import { FirstSteps } from './first-steps.tsx';
 
 /** How many findings and ranges fit. */
@@ -53,6 +55,7 @@ export function Overview() {
             <MiniMap />
           </section>
           <RangesPanel />
+          <Coordinators />
         </div>
       </div>
     </Page>
@@ -82,14 +85,15 @@ function FindingsSounding() {
   const counts = severities.map((severity) => open.filter((each) => each.severity === severity).length);
   const [errors = 0, warnings = 0] = counts;
   const acknowledged = openFindings.value.length - open.length;
+  const calm = doubt.value ? <AsOf /> : 'nothing is wrong';
   return (
     <Sounding
       title="Open findings"
       href="/findings"
       value={number(open.length)}
-      tone={errors > 0 ? 'error' : warnings > 0 ? 'warning' : 'ok'}
+      tone={errors > 0 ? 'error' : warnings > 0 ? 'warning' : doubt.value ? '' : 'ok'}
     >
-      {open.length === 0 ? 'nothing is wrong' : `${plural(errors, 'error')}, ${plural(warnings, 'warning')}`}
+      {open.length === 0 ? calm : `${plural(errors, 'error')}, ${plural(warnings, 'warning')}`}
       {acknowledged > 0 && ` · ${number(acknowledged)} acknowledged`}
     </Sounding>
   );
@@ -104,13 +108,28 @@ function HostsSounding() {
   }
   return (
     <Sounding title="Hosts up" href="/hosts" value={number(up)} tone={unreachable > 0 ? 'warning' : ''}>
-      {hosts.all.size === 0
-        ? 'no agent yet'
-        : unreachable === 0
-          ? 'all reachable'
-          : `${number(unreachable)} unreachable`}
+      {hosts.all.size === 0 ? (
+        'no agent yet'
+      ) : unreachable === 0 ? (
+        doubt.value ? (
+          <AsOf />
+        ) : (
+          'all reachable'
+        )
+      ) : (
+        `${number(unreachable)} unreachable`
+      )}
       {left > 0 && ` · ${number(left)} left`}
     </Sounding>
+  );
+}
+
+/** In the place of what is only known to have been so. */
+function AsOf() {
+  return (
+    <>
+      as of <Moment at={doubt.value!.since} />
+    </>
   );
 }
 
@@ -193,7 +212,7 @@ function Newest() {
 function Calm() {
   const past = [...findings.all.values()].filter(({ state }) => state === 'resolved');
   return (
-    <Empty title="Clear water: nothing is wrong.">
+    <Empty title={doubt.value ? 'Nothing was wrong when this was last known.' : 'Clear water: nothing is wrong.'}>
       A collision shows here the moment two services claim or use one port, on whichever hosts.
       {past.length > 0 && (
         <>

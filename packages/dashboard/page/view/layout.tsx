@@ -2,15 +2,16 @@ import { signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ErrorBoundary, useLocation } from 'preact-iso';
-import { heardAt, line, listenersReady, loading, lostAt, reconnect, stale } from '../data/feed.ts';
+import { line, listenersReady, loading } from '../data/feed.ts';
 import { openFindings } from '../data/fleet.ts';
 import { leave, session } from '../data/session.ts';
+import { doubt } from '../data/trouble.ts';
+import { Banner } from './banner.tsx';
 import { Icon } from './icon.tsx';
 import { Notices } from './notice.tsx';
 import { fetchParts, part } from './part.ts';
 import { places } from './places.ts';
 import { theme, toggleTheme } from './theme.ts';
-import { At } from './time.tsx';
 
 const Palette = part(() => import('./palette.tsx').then(({ Palette }) => Palette));
 
@@ -128,42 +129,17 @@ function Top() {
   );
 }
 
-const lineWords = { opening: 'connecting', live: 'live', lost: 'no connection' } as const;
-
 function Line() {
-  const now = stale.value ? 'lost' : line.value;
+  const unsure = doubt.value;
+  const now = unsure ? 'lost' : line.value;
   const part = loading.value;
   const loaded = listenersReady.value && !part;
   const share = part && part.of > 0 ? Math.floor((100 * part.loaded) / part.of) : 0;
   return (
     <span class={`line ${now}`}>
       <i aria-hidden="true" />
-      {stale.value ? 'silent' : lineWords[line.value]}
+      {unsure?.word ?? (line.value === 'live' ? 'live' : 'connecting')}
       {now === 'live' && !loaded && <span class="share"> · listeners {share} %</span>}
     </span>
-  );
-}
-
-function Banner() {
-  const lost = line.value === 'lost';
-  return (
-    <div role="alert" class="banner-place">
-      {(lost || stale.value) && (
-        <div class="banner">
-          <p>
-            {lost ? (
-              <strong>The connection to the coordinator is lost.</strong>
-            ) : (
-              <strong>The coordinator is silent.</strong>
-            )}{' '}
-            What you see is as of <At at={new Date(lost ? lostAt.value : heardAt.value).toISOString()} />. It goes on
-            where it stopped when the coordinator is back; nothing has to be loaded again.
-          </p>
-          <button type="button" onClick={reconnect}>
-            Try now
-          </button>
-        </div>
-      )}
-    </div>
   );
 }

@@ -9,7 +9,17 @@ setInterval(() => {
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'long' });
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const seconds = {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+} as const;
+const today = new Intl.DateTimeFormat(undefined, seconds);
+const earlier = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', ...seconds });
+const DAY = 86_400_000;
 
 const units = [
   ['day', 86_400],
@@ -32,6 +42,17 @@ export function At({ at }: { at: string }) {
   return (
     <time dateTime={at} title={whole.format(new Date(at))}>
       {clock.format(new Date(at))}
+    </time>
+  );
+}
+
+/** To the second and with its zone, in the reader's; the day only where it may be another. */
+export function Moment({ at }: { at: string }) {
+  const time = new Date(at);
+  const format = now.value - time.getTime() < DAY / 2 ? today : earlier;
+  return (
+    <time dateTime={at} title={whole.format(time)}>
+      {format.format(time)}
     </time>
   );
 }

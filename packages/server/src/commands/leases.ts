@@ -24,7 +24,6 @@ import { alternative, put } from './entries.ts';
 import {
   furtherLosses,
   furtherLossesId,
-  isToldOfFurther,
   LOSSES_MAX,
   lostFinding,
   lostFindingId,
@@ -207,8 +206,9 @@ export class Leases {
       const id = lostFindingId(endpoint, protocol);
       const open = openLosses(this.#fleet, ({ project }) => project === endpoint.project);
       if (open.length >= LOSSES_MAX && !open.some(({ value }) => value.id === id)) {
-        if (isToldOfFurther(this.#fleet, endpoint.project)) return { result: furtherLossesId(endpoint.project) };
-        return this.#told(furtherLosses(this.#fleet, endpoint.project, now), furtherLossesId(endpoint.project));
+        const further = furtherLossesId(endpoint.project);
+        if (this.#fleet.standing(further)) return { result: further };
+        return this.#told(furtherLosses(this.#fleet, endpoint.project, now), further);
       }
       return this.#told(lostFinding(this.#fleet, loss, now), id);
     });

@@ -2,7 +2,6 @@ import {
   type Assignment,
   declaredParty,
   type Endpoint,
-  type Finding,
   type Fleet,
   formatEndpoint,
   type Held,
@@ -10,6 +9,8 @@ import {
   type Protocol,
   revisionOf,
   serviceId,
+  type Verdict,
+  verdictOf,
 } from '@portolan/model';
 import type { Condition, Put } from '../store/store.ts';
 import { put } from './entries.ts';
@@ -51,37 +52,20 @@ export function furtherLossesId(project: string): string {
   return `lost-assignment:further:${project}`;
 }
 
-/** Whether the finding stands that tells of all further losses of a project. */
-export function isToldOfFurther(fleet: Fleet, project: string): boolean {
-  const held = fleet.get('finding', key.finding(furtherLossesId(project)));
-  return held !== undefined && held.value.state !== 'resolved';
-}
-
 /** The one finding for what a project lost beyond `LOSSES_MAX`. */
 export function furtherLosses(fleet: Fleet, project: string, now: string): { put: Put; condition: Condition } {
   const id = furtherLossesId(project);
-  const finding: Finding = {
+  const verdict = verdictOf({
     id,
     kind: 'lost-assignment',
     severity: 'error',
-    class: null,
-    maskedBy: null,
-    protocol: null,
-    port: null,
-    parties: [],
     summary: `The project ${project} lost more than ${LOSSES_MAX} ports, or a client of it says so; the further ones are not told one by one.`,
     remedies: [
       `portolan ls --wide --project ${project} (what it still holds)`,
       `portolan release ${project}/<service> (each that is no longer needed)`,
     ],
-    state: 'open',
-    firstSeen: now,
-    lastChanged: now,
-  };
-  return {
-    put: put<'finding'>(key.finding(id), finding),
-    condition: { key: key.finding(id), version: fleet.version('finding', key.finding(id)) },
-  };
+  });
+  return told(fleet, verdict, now);
 }
 
 /** The findings of further losses whose projects have fewer open losses than are told by themselves. */
@@ -103,13 +87,10 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
   const { endpoint, protocol, port, token, why } = loss;
   const owner = fleet.assignment(protocol, port)?.value;
   const id = lostFindingId(endpoint, protocol);
-  const before = fleet.get('finding', key.finding(id));
-  const finding: Finding = {
+  const verdict = verdictOf({
     id,
     kind: 'lost-assignment',
     severity: 'error',
-    class: null,
-    maskedBy: null,
     protocol,
     port,
     parties: [endpoint, ...(owner ? [owner.endpoint] : [])].map((each) =>
@@ -123,20 +104,24 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
       `portolan release ${serviceId(endpoint)}:${endpoint.label} (if it is no longer needed)`,
       `portolan who ${port}`,
     ],
-    state: 'open',
-    firstSeen: before && before.value.state !== 'resolved' ? before.value.firstSeen : now,
-    lastChanged: now,
-  };
+  });
+  return told(fleet, verdict, now);
+}
+
+/** A loss that is told again is open again, whoever had seen it: the promise was broken once more. */
+function told(fleet: Fleet, verdict: Verdict, now: string): { put: Put; condition: Condition } {
+  const entryKey = key.finding(verdict.id);
+  const firstSeen = fleet.standing(verdict.id)?.value.firstSeen ?? now;
   return {
-    put: put<'finding'>(key.finding(id), finding),
-    condition: { key: key.finding(id), version: before?.version ?? null },
+    put: put<'finding'>(entryKey, { ...verdict, state: 'open', firstSeen, lastChanged: now }),
+    condition: { key: entryKey, version: fleet.version('finding', entryKey) },
   };
 }
 
 /** Whoever lost a port is given one again: the finding that told of it, resolved. */
 export function settledLoss(fleet: Fleet, { endpoint, protocol }: Assignment): Put[] {
-  const lost = fleet.get('finding', key.finding(lostFindingId(endpoint, protocol)));
-  return lost && lost.value.state !== 'resolved' ? [resolvedLoss(lost)] : [];
+  const lost = fleet.standing(lostFindingId(endpoint, protocol));
+  return lost ? [resolvedLoss(lost)] : [];
 }
 
 export function resolvedLoss({ key: entryKey, value }: Held<'finding'>): Put {

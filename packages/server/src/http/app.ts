@@ -173,7 +173,8 @@ function describe(app: OpenAPIHono<Env>): void {
     summary: 'The live stream, as a WebSocket',
     description:
       'Text frames, each one JSON object: the client sends `ClientFrame`s, the coordinator `ServerFrame`s. ' +
-      'A client that cannot set the header says its token in the first frame.',
+      'A client that cannot set the header says its token in the first frame. ' +
+      'With `?readiness=true` frames of the type `readiness` are among them.',
     security: [{ bearer: [] }, {}],
     responses: {
       101: {

@@ -37,6 +37,10 @@ const Query = z.object({
   service: z.string().max(127).optional(),
   host: z.string().max(255).optional().openapi({ description: 'Id or name.' }),
   ports: z.string().max(11).optional().openapi({ description: '`3000-3999` or one port.' }),
+  readiness: z
+    .enum(['true', 'false'])
+    .optional()
+    .openapi({ description: 'Of events: whether frames of the type `readiness` are among them.' }),
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
 });
 
@@ -80,7 +84,10 @@ export function changeRoutes({ fleet, hub, sessions }: Context) {
             backlog: () => backlog,
             close: (reason) => void stream.writeSSE({ event: 'close', data: reason }).finally(end),
           };
-          const unsubscribe = hub.subscribe({ ...wanted, ...(position !== undefined && { position }) }, sink);
+          const unsubscribe = hub.subscribe(
+            { ...wanted, readiness: query.readiness === 'true', ...(position !== undefined && { position }) },
+            sink,
+          );
           revoked = () => {
             unsubscribe();
             sink.close('unauthorized');

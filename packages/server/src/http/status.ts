@@ -1,10 +1,10 @@
-import { Status } from '@portolan/model';
+import { Readiness, Status } from '@portolan/model';
 import manifest from '../../package.json' with { type: 'json' };
 import { may } from '../access/principal.ts';
 import type { Context } from './context.ts';
 import { operations } from './operation.ts';
 
-export function statusRoutes({ executor }: Context) {
+export function statusRoutes({ executor, readiness }: Context) {
   const { app, add } = operations();
   add({
     method: 'get',
@@ -20,6 +20,17 @@ export function statusRoutes({ executor }: Context) {
       const { acknowledgement, lowered } = executor;
       return { version: manifest.version, acknowledgement, lowered, epoch, position, time: new Date().toISOString() };
     },
+  });
+  add({
+    method: 'get',
+    path: '/readiness',
+    tag: 'Operation',
+    summary: 'Whether what this coordinator shows is so now',
+    description:
+      'Whether the store answers, the copy keeps up and somebody leads, and since when; and the coordinators of the fleet. It asks nobody, so it answers while the store is away, too.',
+    allow: may.read,
+    answer: Readiness,
+    run: () => Promise.resolve(readiness.now),
   });
   return app;
 }

@@ -32,6 +32,7 @@ export function streamRoute({ gate, hub, logger, newcomers, rates, serving, sess
     '/stream',
     upgradeWebSocket((c) => {
       const authorization = c.req.header('authorization');
+      const readiness = c.req.query('readiness') === 'true';
       const frames = new Rate(FRAMES.perSecond, FRAMES.burst);
       const place = networkOf(addressOf(c));
       let principal: Principal | undefined;
@@ -107,7 +108,7 @@ export function streamRoute({ gate, hub, logger, newcomers, rates, serving, sess
             );
           if (isSpent()) return refuse(ws, closeCodes.tooMany, new PortolanError('too-many', 'too many requests'));
           unsubscribe();
-          unsubscribe = hub.subscribe(message, sinkOf(ws.raw as WebSocket));
+          unsubscribe = hub.subscribe({ ...message, readiness }, sinkOf(ws.raw as WebSocket));
         },
         onClose() {
           clearTimeout(timer);

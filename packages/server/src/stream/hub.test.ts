@@ -12,6 +12,7 @@ import {
   ORIGIN,
   PortolanError,
   type Position,
+  type Readiness,
   type ResetReason,
   revisionOf,
   type ServerFrame,
@@ -25,6 +26,8 @@ import { checkSuccessor } from '../store/log-record.ts';
 import type { Change, Put } from '../store/store.ts';
 import { Hub, type Subscription } from './hub.ts';
 import type { Sink } from './subscriber.ts';
+
+const NO_READINESS = { now: {} as Readiness, subscribe: () => () => {} };
 
 type State = ReadonlyMap<string, Held>;
 
@@ -57,7 +60,7 @@ class World {
     };
     const reached = (position: Position) => this.#reached(position);
     const changes = (from: Position, signal: AbortSignal) => this.#changes(from, signal);
-    this.hub = new Hub({ fleet, subscribe, reached }, { changes }, pino({ level: 'silent' }));
+    this.hub = new Hub({ fleet, subscribe, reached }, { changes }, NO_READINESS, pino({ level: 'silent' }));
   }
 
   get head(): Position {

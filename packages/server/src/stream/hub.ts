@@ -5,12 +5,13 @@ import {
   type Filter,
   PortolanError,
   type Position,
+  type Readiness,
   type Topic,
 } from '@portolan/model';
 import type { Logger } from 'pino';
 import type { Replica } from '../replica.ts';
 import { HistoryLostError, type Store } from '../store/store.ts';
-import { Channel, type Commit } from './channel.ts';
+import { Channel, type Commit, frame } from './channel.ts';
 import { type Interest, isStreamed } from './filter.ts';
 import { type Group, History } from './history.ts';
 import { HostDirectory } from './host-names.ts';
@@ -19,7 +20,16 @@ import { type Picture, Pictures } from './picture.ts';
 import { LastFrames, Snapshot } from './snapshot.ts';
 import { type Sink, Subscriber } from './subscriber.ts';
 
-export type Subscription = Pick<Extract<ClientFrame, { type: 'subscribe' }>, 'topics' | 'filter' | 'position'>;
+export type Subscription = Pick<Extract<ClientFrame, { type: 'subscribe' }>, 'topics' | 'filter' | 'position'> & {
+  /** Whether it is told how the coordinator itself does: clients of earlier releases end at a frame that they do not know. */
+  readonly readiness?: boolean;
+};
+
+/** Tells how the coordinator does. */
+interface Told {
+  readonly now: Readiness;
+  subscribe(listener: (readiness: Readiness) => void): () => void;
+}
 
 /** What changed after a position, as far as one answer holds it. */
 export interface Page {
@@ -48,6 +58,9 @@ export class Hub {
   readonly #channels = new Map<string, { channel: Channel; subscribers: Set<Subscriber> }>();
   /** Whoever waits longest first. */
   readonly #behind = new Set<Subscriber>();
+  readonly #readiness: Told;
+  /** Those who are told how the coordinator does. */
+  readonly #told = new Set<Subscriber>();
   readonly #pictures: Pictures;
   readonly #lastFrames = new LastFrames();
   #tick: Group[] = [];
@@ -58,9 +71,11 @@ export class Hub {
   constructor(
     replica: Pick<Replica, 'fleet' | 'subscribe' | 'reached'>,
     store: Pick<Store, 'changes'>,
+    readiness: Told,
     logger: Logger,
   ) {
     this.#replica = replica;
+    this.#readiness = readiness;
     this.#logger = logger;
     this.#directory = new HostDirectory(replica.fleet);
     this.#past = new Past(replica, store, this.#history);
@@ -82,6 +97,10 @@ export class Hub {
           }
         }
       },
+    });
+    this.#readiness.subscribe((readiness) => {
+      const said = frame({ type: 'readiness', readiness });
+      for (const subscriber of this.#told) subscriber.say(said);
     });
     this.#timers = [
       setInterval(() => this.#catchUp(), CATCH_UP_EVERY),
@@ -108,9 +127,14 @@ export class Hub {
     const { id, channel, subscribers } = this.#channel(wanted.topics, wanted.filter ?? {});
     const subscriber = new Subscriber(channel, sink);
     subscribers.add(subscriber);
+    if (wanted.readiness) {
+      this.#told.add(subscriber);
+      subscriber.say(frame({ type: 'readiness', readiness: this.#readiness.now }));
+    }
     const leave = () => {
       subscribers.delete(subscriber);
       this.#behind.delete(subscriber);
+      this.#told.delete(subscriber);
       if (subscribers.size === 0) this.#channels.delete(id);
     };
     subscriber.ended.addEventListener('abort', leave, { once: true });

@@ -1,11 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Fleet, type HostListener, key, type ServerFrame } from '@portolan/model';
+import { Fleet, type HostListener, key, type Readiness, type ServerFrame } from '@portolan/model';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Hub } from './hub.ts';
 import { Picture, Pictures } from './picture.ts';
+
+const NO_READINESS = { now: {} as Readiness, subscribe: () => () => {} };
 
 const LISTENERS = 20_000;
 const READERS = 20;
@@ -33,7 +35,7 @@ beforeEach(() => {
   });
   fleet.load({ entries, position: '1-1', epoch: 1 });
   const replica = { fleet, subscribe: () => () => {}, reached: async () => {} };
-  hub = new Hub(replica, { changes: async function* () {} }, pino({ level: 'silent' }));
+  hub = new Hub(replica, { changes: async function* () {} }, NO_READINESS, pino({ level: 'silent' }));
   hub.start();
 });
 afterEach(() => hub.stop());

@@ -159,6 +159,11 @@ export class Subscriber {
     this.#send(frame({ type: 'bookmark', position: this.#position }, this.#position));
   }
 
+  /** What is no part of the history, in whatever state it is. */
+  say(said: Frame): void {
+    this.#send(said);
+  }
+
   end(): void {
     this.#ended.abort();
   }
