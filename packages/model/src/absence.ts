@@ -84,7 +84,9 @@ function lostWith(fleet: Fleet, id: string): string {
   for (const { value } of fleet.listenersOf(id).values()) if (value.identity) services.add(value.identity.service);
   const leases = new Set<string>();
   for (const { value } of fleet.all('assignment')) if (value.lease && value.host === id) leases.add(value.lease.id);
-  return `${count(services.size, 'service')} listened there when it was last heard, and ${count(leases.size, 'lease')} ${leases.size === 1 ? 'is' : 'are'} held for it.`;
+  const held =
+    leases.size === 0 ? '' : `, and ${count(leases.size, 'lease')} ${leases.size === 1 ? 'is' : 'are'} held for it`;
+  return `${count(services.size, 'service')} listened there when it was last heard${held}.`;
 }
 
 export function coordinatorFindingId(id: string): string {

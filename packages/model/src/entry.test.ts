@@ -31,6 +31,7 @@ test('the kind of every key is that of its entry', () => {
     event: key.event('2026-11-21T08:37:20.949Z-y'),
     webhook: key.webhook('pager'),
     delivery: key.delivery('pager'),
+    coordinator: key.coordinator('V1StGXR8_Z'),
   };
   expect(Object.keys(samples).sort()).toEqual(Object.keys(entryKinds).sort());
   for (const [kind, sample] of Object.entries(samples)) expect(kindOf(sample)).toBe(kind);

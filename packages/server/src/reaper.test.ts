@@ -1,40 +1,11 @@
 import { type Assignment, type EntryKind, Fleet, key } from '@portolan/model';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import type { Clock } from './clock.ts';
+import { TestClock } from '../../../test/support/test-clock.ts';
 import type { Term } from './leader.ts';
 import { ReaperDuty } from './reaper.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative, Condition, Store } from './store/store.ts';
-
-/** Time goes on when the test says so. */
-class TestClock implements Clock {
-  #now = 0;
-  #sleepers: { readonly at: number; readonly wake: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-
-  sleep(ms: number): Promise<void> {
-    return new Promise((wake) => this.#sleepers.push({ at: this.#now + ms, wake }));
-  }
-
-  /** Wakes whoever sleeps, one after the other, and lets each do its work. */
-  async pass(ms: number): Promise<void> {
-    const until = this.#now + ms;
-    for (;;) {
-      await new Promise(setImmediate);
-      this.#sleepers.sort((a, b) => a.at - b.at);
-      const next = this.#sleepers[0];
-      if (!next || next.at > until) break;
-      this.#sleepers.shift();
-      this.#now = Math.max(this.#now, next.at);
-      next.wake();
-    }
-    this.#now = until;
-  }
-}
 
 /** A store of leases alone, with the clock of a server that a test can set; and a leader's term on it. */
 function world(leases: number, ttl: number) {

@@ -62,7 +62,7 @@ export function server(): Command {
     .option('--connection-limit <n>', 'connections of all clients together (default: 20000)', positive)
     .option(
       '--grace <seconds>',
-      'how long a service that a plan requires may be away before it is a finding',
+      'how long a host, a coordinator or a service that a plan requires may be away before it is a finding',
       positive,
       30,
     )

@@ -75,7 +75,7 @@ function Shown({ finding }: { finding: Finding }) {
           Resolved <At at={finding.lastChanged} />: its cause is gone. What follows is how it was.
         </p>
       )}
-      <Sides finding={finding} />
+      {finding.kind === 'host-unreachable' ? <HostsOf finding={finding} /> : <Sides finding={finding} />}
       <section class="panel">
         <h2>Why it matters</h2>
         <p class="prose">{meaningOf(finding)}</p>
@@ -84,6 +84,19 @@ function Shown({ finding }: { finding: Finding }) {
       <FindingNoteForm finding={finding} />
       <History finding={finding} />
     </Page>
+  );
+}
+
+/** Where it is of hosts and not of services. */
+function HostsOf({ finding: { parties, partyCount = parties.length } }: { finding: Finding }) {
+  return (
+    <section class="panel">
+      <h2>{plural(partyCount, 'host')}</h2>
+      <p class="hosts-of">
+        {parties.map(({ host }) => host && <HostLink key={host.id} id={host.id} name={host.name} />)}
+        {partyCount > parties.length && <span>and {plural(partyCount - parties.length, 'more host')}</span>}
+      </p>
+    </section>
   );
 }
 

@@ -17,7 +17,7 @@ const columns: readonly Column<Finding>[] = [
   {
     id: 'kind',
     title: 'Finding',
-    width: 'minmax(8rem, 1.3fr)',
+    width: 'minmax(8rem, 1.6fr)',
     cell: (finding) => (
       <a class="row-link" href={findingPath(finding.id)}>
         {titleOf(finding)}

@@ -8,8 +8,10 @@ export function plural(count: number, word: string): string {
 }
 
 /** `Active collision on 3050` */
-export function titleOf({ kind, class: bite, protocol, port }: Finding): string {
-  const where = port === null ? '' : ` on ${protocol === 'udp' ? 'udp ' : ''}${port}`;
+export function titleOf({ kind, class: bite, protocol, port, parties }: Finding): string {
+  const [host] = kind === 'host-unreachable' && parties.length === 1 ? parties : [];
+  const who = host?.host ? `: ${host.host.name}` : '';
+  const where = port === null ? who : ` on ${protocol === 'udp' ? 'udp ' : ''}${port}`;
   const title = `${bite ? `${bite} ` : ''}${kind.replaceAll('-', ' ')}${where}`;
   return title.charAt(0).toUpperCase() + title.slice(1);
 }
@@ -22,9 +24,10 @@ export function byUrgency(a: Finding, b: Finding): number {
   return acknowledged || weight || collisions || (a.firstSeen < b.firstSeen ? 1 : -1);
 }
 
-/** Each once; those that nobody could tell as one. */
+/** Each once; those that nobody could tell as one. A host by itself is no service. */
 export function servicesOf({ parties }: Finding): string[] {
-  return [...new Set(parties.map(({ service }) => service ?? 'not identified'))];
+  const meant = parties.filter(({ service, address, endpoint }) => (service ?? address ?? endpoint) !== null);
+  return [...new Set(meant.map(({ service }) => service ?? 'not identified'))];
 }
 
 /** What happened to a finding, after its name. */

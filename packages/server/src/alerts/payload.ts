@@ -124,8 +124,9 @@ function alertOf(finding: Finding, standing: boolean, now: Date): unknown {
   };
 }
 
-function titleOf({ kind, protocol, port, class: bite }: Finding): string {
-  const where = port === null ? '' : ` on ${protocol} ${port}`;
+function titleOf({ kind, protocol, port, class: bite, parties }: Finding): string {
+  const [host] = kind === 'host-unreachable' && parties.length === 1 ? parties : [];
+  const where = port === null ? (host?.host ? ` ${host.host.name}` : '') : ` on ${protocol} ${port}`;
   return `${bite === null ? '' : `${bite} `}${kind}${where}`;
 }
 
