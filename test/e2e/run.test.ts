@@ -208,6 +208,17 @@ describe('a service that runs already', () => {
     await lasting.end();
   });
 
+  test('is started once by several that begin at the same time', async () => {
+    const programs = Array.from({ length: 4 }, () => run(['shop/at-once', '--', ...node('listens.cjs')]));
+    const first = await Promise.any(programs.map((program) => program.says(/listening/).then(() => program)));
+    const others = await Promise.all(programs.filter((each) => each !== first).map(({ ended }) => ended));
+    for (const { code, stderr } of others) {
+      expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('shop/at-once runs already') });
+    }
+    await first.end();
+    expect((await client.assignments({ project: 'shop', service: 'at-once' })).items).toEqual([]);
+  });
+
   test('may run commands of its own, which are within it', async () => {
     const nested = [process.execPath, PORTOLAN, 'run', 'shop/nested', '--', process.execPath, '-p', 'process.env.PORT'];
     const { code, stdout, stderr } = await run(['shop/nested', '--', ...nested]).ended;

@@ -159,7 +159,7 @@ describe('a process is ended', () => {
       PORTOLAN_ENDPOINTS: 'shop/cart:default=3000/tcp',
       ...(holder && { PORTOLAN_HOLDER: holder }),
     });
-    const [alive, gone] = [nameAsHolder() as string, (nameAsHolder() as string).replace(/\.\d+\./, '.1.')];
+    const [alive, gone] = [nameAsHolder() as string, (nameAsHolder() as string).replace(/\.\d+\./, '.1000.')];
     for (const [holder, refusal] of [
       [alive, `pid ${process.pid}, which holds its ports, lives`],
       [undefined, 'nothing shows'],

@@ -14,7 +14,6 @@ import { interpreterOf, programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
 import { holderState } from './holder.ts';
 import { readProcFile } from './proc-file.ts';
-import { readStart } from './process-start.ts';
 
 /** All that helps to tell who a process is. */
 export interface ProcessFacts {
@@ -51,9 +50,15 @@ export interface ProcessStamp {
 const TICKS_PER_SECOND = 100;
 
 export function readStamp(pid: number): ProcessStamp | null {
-  const start = readStart(pid);
-  if (!start) return null;
-  return { parent: start.parent, startedAt: bootTime() + Math.round((start.ticks * 1000) / TICKS_PER_SECOND) };
+  const bytes = readProcFile(`/proc/${pid}/stat`);
+  if (!bytes) return null;
+  const text = bytes.toString('latin1');
+  // The name in parentheses may hold anything, spaces and parentheses too.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return {
+    parent: Number(fields[1]),
+    startedAt: bootTime() + Math.round((Number(fields[19]) * 1000) / TICKS_PER_SECOND),
+  };
 }
 
 let bootedAt: number | undefined;

@@ -1,4 +1,5 @@
 import { startedWith } from '@portolan/agent/processes';
+import { fateOf } from '@portolan/client/holding-process';
 import {
   type AssignmentView,
   ENDPOINTS_VARIABLE,
@@ -23,7 +24,7 @@ export async function refuseSecond(standing: readonly AssignmentView[], environm
   if (standing.every(({ port, protocol }) => around.some((each) => each.port === port && each.protocol === protocol)))
     return;
   const { describe, occupantsOf } = await import('./occupant.ts');
-  for (const { protocol, port, endpoint, lease } of standing) {
+  for (const { protocol, port, endpoint, lease, process: holder } of standing) {
     const occupants = await occupantsOf(port, protocol);
     const service = serviceId(endpoint);
     const own = occupants.find(({ identity }) => identity?.service === service);
@@ -32,6 +33,7 @@ export async function refuseSecond(standing: readonly AssignmentView[], environm
     const keepers = lease ? (startedWith([LEASE_VARIABLE, lease.id]) ?? []) : [];
     if (own) throw running(endpoint, port, `${describe(own)} listens on ${protocol} port ${port}`, own);
     if (keepers.length > 0) throw running(endpoint, port, `pid ${keepers[0]} was started with port ${port}`);
+    if (lease && holder && fateOf(holder) === 'lives') throw running(endpoint, port, `pid ${holder.pid} starts it`);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Assignment } from './assignment.ts';
 import { formatEndpoint, parseEndpoint } from './identity.ts';
 import { Port, Protocol } from './port.ts';
+import { HoldingProcess } from './process.ts';
 
 /**
  * What a process is told of its ports through its environment, and an agent reads there as evidence of who it is:
@@ -33,4 +34,15 @@ export function parseGivenPorts(text: string): GivenPort[] {
     const protocol = Protocol.safeParse(name).data;
     return endpoint && port && protocol ? [{ endpoint, protocol, port }] : [];
   });
+}
+
+/** `4711.1764543210120.5f0c…`: pid, start time and pid namespace. @returns `undefined` when its namespace is not known */
+export function formatHolder({ pid, startedAt, namespace }: HoldingProcess): string | undefined {
+  return namespace && `${pid}.${startedAt}.${namespace}`;
+}
+
+/** Reads what `formatHolder` writes. */
+export function parseHolder(text: string): HoldingProcess | undefined {
+  const [, pid, startedAt, namespace] = /^([1-9]\d{0,9})\.(\d{1,16})\.([\da-f]{1,64})$/.exec(text) ?? [];
+  return HoldingProcess.safeParse({ pid: Number(pid), startedAt: Number(startedAt), namespace }).data;
 }

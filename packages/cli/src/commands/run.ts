@@ -1,5 +1,6 @@
 import { nameAsHolder, type Variable } from '@portolan/agent/processes';
 import { allItems, type PortolanClient, type Reserved } from '@portolan/client';
+import { ownProcess } from '@portolan/client/holding-process';
 import { hostFor, portOverride } from '@portolan/client/node';
 import { reserveForTree, worktreeAt } from '@portolan/client/working-copy';
 import {
@@ -64,7 +65,8 @@ export function run(): Command {
       const { service = ownService(), command } = parted(args, process.argv.slice(2));
       const client = await clientOf(options);
       const host = await hostFor({ host: options.hostName, onTaken: options.onTaken }, client);
-      const request = requestOf(service, { ...options, ttl: options.ttl ?? TTL, hostName: host });
+      const wish = requestOf(service, { ...options, ttl: options.ttl ?? TTL, hostName: host });
+      const request = { ...wish, process: ownProcess() };
       const chosen =
         [options.port, options.preferred, options.range].some((each) => each !== undefined) || !options.env;
       const override = chosen ? undefined : await portOverride();

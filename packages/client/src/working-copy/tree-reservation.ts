@@ -1,5 +1,6 @@
 import { type AssignmentView, labelsOf, type PortolanError, type ReserveInput, serviceId } from '@portolan/model';
 import type { PortolanClient } from '../client.ts';
+import { fateOf } from '../holding-process.ts';
 import { explainOverride, isRefusal, type PortOverride } from '../port-override.ts';
 import { type AssignmentQuery, allItems } from '../query.ts';
 import type { Reserved, ReserveOptions } from '../reserved.ts';
@@ -55,14 +56,10 @@ export async function reserveForTree(
     }
     const named = wanted?.isInFile ? undefined : (wanted?.port ?? request.port);
     if (standing.some(({ port }) => port === (named ?? port))) await onStanding?.(standing);
+    const terms = { ...request, instance, ...(holder && { holder }), ...(wanted && { port: wanted.port }) };
+    let reserved: Reserved;
     try {
-      const wish = { ...request, instance, ...(holder && { holder }), ...(wanted && { port: wanted.port }) };
-      const reserved = await client.reserve(wish, options);
-      const { created, assignments } = reserved.reservation;
-      // Of two that asked at once.
-      if (created || !mayMove || !isOfAnotherTree(assignments, root)) return reserved;
-      reserved.leave();
-      instance = await claimInstance(project, root);
+      reserved = await client.reserve({ ...terms, succeeds: succession(request, standing) }, options);
     } catch (error) {
       if (!wanted || !isRefusal(error)) throw error;
       if (wanted.isInFile && (instance !== 1 || isOwn(error, request))) {
@@ -73,7 +70,11 @@ export async function reserveForTree(
       } else {
         throw explainOverride(error, wanted);
       }
+      continue;
     }
+    if (reserved.reservation.created || standing.length > 0 || attempt >= ATTEMPTS_MAX) return reserved;
+    // Another one asked at the same time, and was given it first: looks at who that is.
+    reserved.leave();
   }
 }
 
@@ -85,6 +86,12 @@ export async function reserveForTree(
 export async function numberOf(project: string, tree: Worktree | undefined): Promise<number | undefined> {
   if (!tree) return 1;
   return (await instanceOf(project, tree.root)) ?? (tree.linked ? undefined : 1);
+}
+
+/** The process whose lease this is to take over, since it has ended. */
+function succession({ process }: ReserveInput, [first]: readonly AssignmentView[]): ReserveInput['succeeds'] {
+  const before = process && first?.process;
+  return before && fateOf(before) === 'ended' ? before : undefined;
 }
 
 /** What this very instance has of what is asked for. */
