@@ -1,12 +1,6 @@
-import {
-  type ClientFrame,
-  closeCodes,
-  type Filter,
-  PortolanError,
-  type Position,
-  ServerFrame,
-  type Topic,
-} from '@portolan/model';
+import type { ClientFrame, Filter, Position, ServerFrame, Topic } from '@portolan/model';
+import { closeCodes, PortolanError } from '@portolan/model/plain';
+import type { Answers } from './answers.ts';
 import { unref } from './backoff.ts';
 import { tryJson } from './json.ts';
 
@@ -18,6 +12,7 @@ export interface StreamOptions {
   filter: Filter;
   position: Position | undefined;
   WebSocket: typeof WebSocket;
+  answers: Pick<Answers, 'ServerFrame'>;
   signal: AbortSignal;
 }
 
@@ -78,7 +73,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Server
     if (closed) return;
     expect(SILENCE_MAX);
     const text = String(data);
-    const frame = ServerFrame.safeParse(tryJson(text));
+    const frame = options.answers.ServerFrame.safeParse(tryJson(text));
     if (!frame.success) return stop(notAStream(options.url));
     const { type } = frame.data;
     if (type === 'snapshot' || type === 'synced') loading = type === 'snapshot';

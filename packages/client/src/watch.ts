@@ -79,6 +79,7 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
         filter,
         position,
         WebSocket: WebSocketClass,
+        answers: transport.answers,
         signal,
       })) {
         heard = true;
