@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
-import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { stripTypeScriptTypes } from 'node:module';
 import { type AddressInfo, connect as dial } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type PortolanClient } from '@portolan/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -17,12 +17,11 @@ const patient = { timeout: 90_000, interval: 100 };
 const folders: Record<string, string> = {
   client: fileURLToPath(new URL('.', import.meta.resolve('@portolan/client'))),
   model: fileURLToPath(new URL('.', import.meta.resolve('@portolan/model'))),
-  zod: dirname(createRequire(import.meta.resolve('@portolan/model')).resolve('zod')),
 };
 
 const PAGE = `<!doctype html><script type="importmap">
 { "imports": {
-  "@portolan/client": "/modules/client/index.ts", "@portolan/model": "/modules/model/index.ts", "zod": "/modules/zod/index.js"
+  "@portolan/client": "/modules/client/index.ts", "@portolan/model/plain": "/modules/model/plain.ts"
 } }
 </script><script type="module">
 const say = (what) => fetch('/say', { method: 'POST', body: JSON.stringify(what) });

@@ -40,7 +40,7 @@ test('the page on tests shows the examples as they are', () => {
   const page = readFileSync(join(root, 'docs/testing.md'), 'utf8');
   const shown = ['vitest', 'playwright', 'jest'].flatMap((folder) =>
     readdirSync(join(examples, folder))
-      .filter((name) => !name.startsWith('vitest.config'))
+      .filter((name) => /\.(ts|mjs)$/.test(name) && name !== 'vitest.config.ts')
       .map((name) => join(examples, folder, name)),
   );
   for (const file of shown) expect(page, file).toContain(readFileSync(file, 'utf8').trim());

@@ -1,8 +1,11 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Vite } from 'vitest/node';
 import { Workbench } from '../support/workbench.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -139,6 +142,28 @@ describe('under other versions of Node', () => {
       );
     }
   });
+});
+
+test('a page that uses the SDK is no more than 12 kB larger for it, zipped, and has no schemas', async () => {
+  writeFileSync(
+    join(bench.directory, 'page.js'),
+    `import { connect, isProblem } from '@portolan/client';
+     globalThis.portolan = { connect, isProblem };`,
+  );
+  const vite = createRequire(join(root, 'packages/dashboard/package.json')).resolve('vite');
+  const { build } = (await import(vite)) as typeof Vite;
+  const built = await build({
+    root: bench.directory,
+    configFile: false,
+    logLevel: 'silent',
+    build: { write: false, lib: { entry: 'page.js', formats: ['es'], fileName: 'page' }, minify: true },
+  });
+  const [bundle] = Array.isArray(built) ? built : [];
+  const code = bundle?.output.map((each) => ('code' in each ? each.code : '')).join('') ?? '';
+  expect(code).toContain('/v1/assignments');
+  expect(code).not.toContain('zod');
+  const zipped = gzipSync(code).length;
+  expect(zipped, `of ${code.length} bytes`).toBeLessThan(12_000);
 });
 
 test('the example for Jest passes with four workers', { timeout: 180_000 }, async ({ skip }) => {

@@ -1,64 +1,62 @@
-import {
-  type Alias,
-  type Assignment,
+import type {
+  Alias,
+  Assignment,
   AssignmentView,
-  type AuditEvent,
-  type Block,
+  AuditEvent,
+  Block,
   Caller,
-  type EndInput,
+  EndInput,
   EndResponse,
-  type Enrolment,
+  Enrolment,
   EnrolmentMade,
-  type EnrolmentRequest,
-  type EnrolRequest,
-  type Finding,
-  type FindingEvent,
-  formatInterval,
+  EnrolmentRequest,
+  EnrolRequest,
+  Finding,
+  FindingEvent,
   GossipAccess,
-  GRACE_DEFAULT,
-  type HealthReport,
+  HealthReport,
   Host,
-  type HostInfo,
-  type HostListener,
-  type Interval,
-  type KeyAction,
+  HostInfo,
+  HostListener,
+  Interval,
+  KeyAction,
   KeyReport,
   Login,
-  type MemberView,
-  type Page,
-  type Plan,
+  MemberView,
+  Page,
+  Plan,
   PlanDiff,
-  type PlanInput,
+  PlanInput,
   PlanView,
-  PortolanError,
   PortReport,
-  type Protocol,
+  Protocol,
   ProvisionalResponse,
-  parseServiceId,
-  type Range,
+  Range,
   Readiness,
-  type ReassertInput,
-  type ReleaseRequest,
+  ReassertInput,
+  ReleaseRequest,
   ReleaseResponse,
-  type RenewRequest,
+  RenewRequest,
   RenewResponse,
-  type ReportRequest,
+  ReportRequest,
   ReportResponse,
   Reservation,
-  type ReserveInput,
-  type ServiceId,
-  type ServiceView,
+  ReserveInput,
+  ServiceId,
+  ServiceView,
   Source,
   Status,
-  type TaskAnswer,
-  type TokenInput,
+  TaskAnswer,
+  TokenInput,
   TokenMade,
   TokenView,
-  type WebhookInput,
+  WebhookInput,
   WebhookSet,
   WebhookTest,
-  type WebhookView,
+  WebhookView,
 } from '@portolan/model';
+import { formatInterval, GRACE_DEFAULT, PortolanError } from '@portolan/model/plain';
+import type { Answers, Schema } from './answers.ts';
 import {
   type AssignmentQuery,
   type AuditQuery,
@@ -91,7 +89,7 @@ export class PortolanClient implements AsyncDisposable {
   constructor(transport: Transport, WebSocketClass: typeof WebSocket) {
     this.#transport = transport;
     this.#WebSocket = WebSocketClass;
-    this.#renewals = new Renewals((request, timeout) => this.#ask(RenewResponse, renewCall(request, timeout)));
+    this.#renewals = new Renewals((request, timeout) => this.#ask('RenewResponse', renewCall(request, timeout)));
   }
 
   /** The coordinator in use. */
@@ -116,7 +114,7 @@ export class PortolanClient implements AsyncDisposable {
     const call: Call = { method: 'POST', path: '/v1/assignments', body, repeatable: true, signal };
     if (input.onTaken === 'takeover') call.timeout = endingTakes(input.grace);
     const since = performance.now();
-    const reservation = await this.#ask(Reservation, call);
+    const reservation = await this.#ask('Reservation', call);
     return hold({
       reservation,
       since,
@@ -130,7 +128,12 @@ export class PortolanClient implements AsyncDisposable {
 
   /** Takes back ports under an old token. @throws PortolanError `assignment-lost`, `fenced`, … */
   reassert(input: ReassertInput): Promise<Reservation> {
-    return this.#ask(Reservation, { method: 'POST', path: '/v1/assignments/reassert', body: input, repeatable: true });
+    return this.#ask('Reservation', {
+      method: 'POST',
+      path: '/v1/assignments/reassert',
+      body: input,
+      repeatable: true,
+    });
   }
 
   /**
@@ -143,12 +146,12 @@ export class PortolanClient implements AsyncDisposable {
     const call = releaseCall(request);
     const answer = await this.#transport.send(call);
     if (answer === null) return { released: [], position: (await this.status()).position };
-    return understood(ReleaseResponse, answer, call);
+    return understood(this.#transport.answers.ReleaseResponse, answer, call);
   }
 
   /** For leases that are not renewed by themselves. */
   renew(leases: RenewRequest['leases']): Promise<RenewResponse> {
-    return this.#ask(RenewResponse, renewCall({ leases }));
+    return this.#ask('RenewResponse', renewCall({ leases }));
   }
 
   assignments(query: AssignmentQuery = {}): Promise<Page<AssignmentView>> {
@@ -157,12 +160,12 @@ export class PortolanClient implements AsyncDisposable {
 
   /** @throws PortolanError `not-found` when nobody is assigned the port */
   assignment(protocol: Protocol, port: number, query: ReadQuery = {}): Promise<AssignmentView> {
-    return this.#ask(AssignmentView, get(`/v1/assignments/${protocol}/${port}`, query));
+    return this.#ask('AssignmentView', get(`/v1/assignments/${protocol}/${port}`, query));
   }
 
   /** Everything known of one port number. */
   port(port: number, query: ReadQuery & { protocol?: Protocol | undefined } = {}): Promise<PortReport> {
-    return this.#ask(PortReport, get(`/v1/ports/${port}`, query));
+    return this.#ask('PortReport', get(`/v1/ports/${port}`, query));
   }
 
   /** Ports that could be assigned now. It promises nothing: reserve one to have it. */
@@ -185,7 +188,7 @@ export class PortolanClient implements AsyncDisposable {
    */
   endListener(request: EndInput): Promise<EndResponse> {
     const path = '/v1/listeners/end';
-    return this.#ask(EndResponse, {
+    return this.#ask('EndResponse', {
       method: 'POST',
       path,
       body: request,
@@ -213,21 +216,26 @@ export class PortolanClient implements AsyncDisposable {
   }
 
   host(id: string, query: ReadQuery = {}): Promise<Host> {
-    return this.#ask(Host, get(hostPath(id), query));
+    return this.#ask('Host', get(hostPath(id), query));
   }
 
   /** Tells of a host: what its agent does when it starts, and when something of it changed. */
   join(id: string, info: HostInfo): Promise<Host> {
-    return this.#ask(Host, { method: 'PUT', path: hostPath(id), body: info, repeatable: true });
+    return this.#ask('Host', { method: 'PUT', path: hostPath(id), body: info, repeatable: true });
   }
 
   /** A report sent again has the same number, so it counts once. */
   report(id: string, report: ReportRequest): Promise<ReportResponse> {
-    return this.#ask(ReportResponse, { method: 'POST', path: hostPath(id, '/report'), body: report, repeatable: true });
+    return this.#ask('ReportResponse', {
+      method: 'POST',
+      path: hostPath(id, '/report'),
+      body: report,
+      repeatable: true,
+    });
   }
 
   leave(id: string): Promise<Host> {
-    return this.#ask(Host, { method: 'POST', path: hostPath(id, '/leave'), repeatable: true });
+    return this.#ask('Host', { method: 'POST', path: hostPath(id, '/leave'), repeatable: true });
   }
 
   /** Removes a host and its listeners, for good. */
@@ -273,7 +281,7 @@ export class PortolanClient implements AsyncDisposable {
    * @throws PortolanError `plan-conflict` (`conflicts` in its data say who has what), `plan-changed` (`diff`: as it is now)
    */
   declare(project: string, plan: PlanInput, query: DeclareQuery = {}): Promise<PlanDiff> {
-    return this.#ask(PlanDiff, { method: 'PUT', path: planPath(project), body: plan, query, repeatable: true });
+    return this.#ask('PlanDiff', { method: 'PUT', path: planPath(project), body: plan, query, repeatable: true });
   }
 
   plans(query: ListQuery = {}): Promise<Page<Plan>> {
@@ -282,7 +290,7 @@ export class PortolanClient implements AsyncDisposable {
 
   /** @throws PortolanError `not-found` when none was declared */
   plan(project: string, query: ReadQuery = {}): Promise<PlanView> {
-    return this.#ask(PlanView, get(planPath(project), query));
+    return this.#ask('PlanView', get(planPath(project), query));
   }
 
   /** What an agent found when it asked for the health of services on its host. */
@@ -317,13 +325,13 @@ export class PortolanClient implements AsyncDisposable {
 
   /** Makes or changes a webhook. The answer to the first time has the secret. */
   setWebhook(name: string, request: WebhookInput): Promise<WebhookSet> {
-    return this.#ask(WebhookSet, { method: 'PUT', path: webhookPath(name), body: request, repeatable: false });
+    return this.#ask('WebhookSet', { method: 'PUT', path: webhookPath(name), body: request, repeatable: false });
   }
 
   /** Sends a test now, once. @throws PortolanError `not-found` */
   testWebhook(name: string): Promise<WebhookTest> {
     const path = `${webhookPath(name)}/test`;
-    return this.#ask(WebhookTest, { method: 'POST', path, repeatable: false, timeout: 15_000 });
+    return this.#ask('WebhookTest', { method: 'POST', path, repeatable: false, timeout: 15_000 });
   }
 
   /** @throws PortolanError `not-found` */
@@ -361,7 +369,7 @@ export class PortolanClient implements AsyncDisposable {
 
   /** A code for a link into the dashboard, `/#login=<code>`: it works once, for ten minutes. */
   createLogin(): Promise<Login> {
-    return this.#ask(Login, { method: 'POST', path: '/v1/logins', repeatable: true });
+    return this.#ask('Login', { method: 'POST', path: '/v1/logins', repeatable: true });
   }
 
   /**
@@ -380,12 +388,12 @@ export class PortolanClient implements AsyncDisposable {
 
   /** What an agent needs to take part in gossip. */
   gossip(): Promise<GossipAccess> {
-    return this.#ask(GossipAccess, get('/v1/gossip', {}));
+    return this.#ask('GossipAccess', get('/v1/gossip', {}));
   }
 
   /** Of an agent's local API: how old its answers are. */
   source(): Promise<Source> {
-    return this.#ask(Source, get('/v1/source', {}));
+    return this.#ask('Source', get('/v1/source', {}));
   }
 
   /** Who takes part in gossip, as the coordinator in use sees it. */
@@ -403,7 +411,7 @@ export class PortolanClient implements AsyncDisposable {
 
   /** The keys of gossip, and how many members have each. */
   keys(): Promise<KeyReport> {
-    return this.#ask(KeyReport, get('/v1/gossip/keys', {}));
+    return this.#ask('KeyReport', get('/v1/gossip/keys', {}));
   }
 
   /**
@@ -413,7 +421,7 @@ export class PortolanClient implements AsyncDisposable {
    */
   changeKeys(action: KeyAction, key?: string, { force }: { readonly force?: boolean } = {}): Promise<KeyReport> {
     const path = `/v1/gossip/keys/${action}`;
-    return this.#ask(KeyReport, {
+    return this.#ask('KeyReport', {
       method: 'POST',
       path,
       body: { key, ...(force && { force }) },
@@ -428,12 +436,12 @@ export class PortolanClient implements AsyncDisposable {
     { assignments, tokens }: { assignments: readonly Assignment[]; tokens: readonly string[] },
   ): Promise<ProvisionalResponse> {
     const path = hostPath(host, '/provisional');
-    return this.#ask(ProvisionalResponse, { method: 'POST', path, body: { assignments, tokens }, repeatable: true });
+    return this.#ask('ProvisionalResponse', { method: 'POST', path, body: { assignments, tokens }, repeatable: true });
   }
 
   /** Makes a token. The answer is the only one that has the token itself. */
   createToken(request: TokenInput): Promise<TokenMade> {
-    return this.#ask(TokenMade, { method: 'POST', path: '/v1/tokens', body: request, repeatable: false });
+    return this.#ask('TokenMade', { method: 'POST', path: '/v1/tokens', body: request, repeatable: false });
   }
 
   tokens(query: ListQuery = {}): Promise<Page<TokenView>> {
@@ -448,7 +456,7 @@ export class PortolanClient implements AsyncDisposable {
 
   /** Lets new hosts in. The answer is the only one that has the code. */
   createEnrolment(request: EnrolmentRequest): Promise<EnrolmentMade> {
-    return this.#ask(EnrolmentMade, { method: 'POST', path: '/v1/enrolments', body: request, repeatable: false });
+    return this.#ask('EnrolmentMade', { method: 'POST', path: '/v1/enrolments', body: request, repeatable: false });
   }
 
   enrolments(query: ListQuery = {}): Promise<Page<Enrolment>> {
@@ -464,22 +472,22 @@ export class PortolanClient implements AsyncDisposable {
 
   /** Has the token of this host's agent made; `digest` is the SHA-256 of the whole token. The client's own is not looked at. */
   enrol(request: EnrolRequest): Promise<TokenView> {
-    return this.#ask(TokenView, { method: 'POST', path: '/v1/enrol', body: request, repeatable: true });
+    return this.#ask('TokenView', { method: 'POST', path: '/v1/enrol', body: request, repeatable: true });
   }
 
   /** Whose token this client has, and what it may do. */
   self(): Promise<Caller> {
-    return this.#ask(Caller, get('/v1/tokens/self', {}));
+    return this.#ask('Caller', get('/v1/tokens/self', {}));
   }
 
   /** Whether what the coordinator shows is so now. It answers while its store is away, too. */
   readiness(): Promise<Readiness> {
-    return this.#ask(Readiness, get('/v1/readiness', {}));
+    return this.#ask('Readiness', get('/v1/readiness', {}));
   }
 
   /** How the coordinator in use does. */
   status(): Promise<Status> {
-    return this.#ask(Status, get('/v1/status', {}));
+    return this.#ask('Status', get('/v1/status', {}));
   }
 
   /** Who did what, newest first. */
@@ -513,7 +521,8 @@ export class PortolanClient implements AsyncDisposable {
     this.close();
   }
 
-  async #ask<T>(schema: Schema<T>, call: Call): Promise<T> {
+  async #ask<K extends keyof Answers>(kind: K, call: Call): Promise<Answered<K>> {
+    const schema = this.#transport.answers[kind] as Schema<Answered<K>>;
     return understood(schema, await this.#transport.send(call), call);
   }
 
@@ -537,9 +546,7 @@ export class PortolanClient implements AsyncDisposable {
   }
 }
 
-interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: unknown };
-}
+type Answered<K extends keyof Answers> = Answers[K] extends Schema<infer T> ? T : never;
 
 function understood<T>(schema: Schema<T>, answer: unknown, call: Call): T {
   const parsed = schema.safeParse(answer);
@@ -576,7 +583,7 @@ function planPath(project: string): string {
 }
 
 function aliasPath(service: ServiceId): string {
-  const { project, service: name } = parseServiceId(service);
+  const [project = '', name = ''] = service.split('/');
   return `/v1/aliases/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
 }
 

@@ -1,5 +1,6 @@
-import { PortolanError } from '@portolan/model';
+import { PortolanError } from '@portolan/model/plain';
 import { PortolanClient } from './client.ts';
+import { plainAnswers } from './plain-answers.ts';
 import { Transport } from './transport.ts';
 
 /** Where a coordinator is found unless told otherwise. */
@@ -23,8 +24,13 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Makes a client. Nothing is sent before the first call. @throws PortolanError `invalid-request` */
-export function connect(options: ConnectOptions): PortolanClient {
+/**
+ * Makes a client. Nothing is sent before the first call.
+ *
+ * @param answers how what comes back is tested
+ * @throws PortolanError `invalid-request`
+ */
+export function connect(options: ConnectOptions, answers = plainAnswers): PortolanClient {
   const { url = DEFAULT_URL, token, timeout = 10_000, patience = 15_000 } = options;
   const urls = (typeof url === 'string' ? [url] : url).map(baseUrl);
   if (urls.length === 0) throw new PortolanError('invalid-request', 'No coordinator was named: give at least one URL.');
@@ -33,6 +39,7 @@ export function connect(options: ConnectOptions): PortolanClient {
   }
   const transport = new Transport({
     urls,
+    answers,
     token,
     timeout,
     patience,

@@ -1,4 +1,6 @@
-import { PortolanError, Problem, type ProblemCode, problemStatus } from '@portolan/model';
+import type { Problem, ProblemCode } from '@portolan/model';
+import { PortolanError, problemStatus } from '@portolan/model/plain';
+import type { Schema } from './answers.ts';
 
 /** Problems of the coordinator asked, at this moment: another one, or this one later, may do what was asked. */
 const passing: ReadonlySet<ProblemCode> = new Set([
@@ -36,8 +38,7 @@ export class Failure {
   }
 }
 
-export function refused(response: Response, answer: unknown, url: string): Failure {
-  const problem = Problem.safeParse(answer);
+export function refused(response: Response, problem: ReturnType<Schema<Problem>['safeParse']>, url: string): Failure {
   if (!problem.success) {
     // A gateway in between, or something else that has the port.
     const reason = `HTTP ${response.status}, but not from a coordinator`;

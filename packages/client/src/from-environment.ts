@@ -1,4 +1,5 @@
 import { PortolanError } from '@portolan/model';
+import { checkedAnswers } from './checked-answers.ts';
 import type { PortolanClient } from './client.ts';
 import { type ConnectOptions, connect, DEFAULT_URL } from './connect.ts';
 import { guardedWith } from './dispatcher.ts';
@@ -23,5 +24,5 @@ export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Pr
     );
   }
   const { PORTOLAN_CA: ca, PORTOLAN_CERT: cert, PORTOLAN_KEY: key } = process.env;
-  return connect({ ...(await guardedWith({ ca, cert, key })), ...options, url, token });
+  return connect({ ...(await guardedWith({ ca, cert, key })), ...options, url, token }, checkedAnswers);
 }

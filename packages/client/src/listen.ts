@@ -175,6 +175,6 @@ function warn(port: number, error: PortolanError, { onFallback }: BindOptions): 
   process.emitWarning(
     `Port ${port} can be bound on this machine, but nobody promised it: others may be given the same one. ${error.message}`,
     'PortolanWarning',
-    'PORTOLAN_UNPROMISED',
+    'UNPROMISED_PORT',
   );
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOCAL_API_PORT } from '@portolan/model';
+import { checkedAnswers } from './checked-answers.ts';
 import type { PortolanClient } from './client.ts';
 import { connect } from './connect.ts';
 import { guarded } from './dispatcher.ts';
@@ -13,7 +14,7 @@ export async function localAgent(
   token: string,
   { timeout = TIMEOUT, directory = stateDir() }: { timeout?: number; directory?: string } = {},
 ): Promise<PortolanClient> {
-  return connect({ ...guarded('agent'), url: await localUrl(directory), token, patience: 0, timeout });
+  return connect({ ...guarded('agent'), url: await localUrl(directory), token, patience: 0, timeout }, checkedAnswers);
 }
 
 /** Where the agent of this state directory says, else the usual place. */

@@ -1,5 +1,6 @@
 // What `@portolan/client` is under Node: the same, on connections of which it is known whose they are.
 import './supported-node.ts';
+import { checkedAnswers } from './checked-answers.ts';
 import type { PortolanClient } from './client.ts';
 import { type ConnectOptions, connect as connectAnywhere } from './connect.ts';
 import { guarded } from './dispatcher.ts';
@@ -12,5 +13,5 @@ export * from './index.ts';
  * @throws PortolanError `invalid-request`
  */
 export function connect(options: ConnectOptions): PortolanClient {
-  return connectAnywhere({ ...guarded(), ...options });
+  return connectAnywhere({ ...guarded(), ...options }, checkedAnswers);
 }

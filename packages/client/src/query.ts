@@ -10,7 +10,7 @@ import type {
   StreamEvent,
   Topic,
 } from '@portolan/model';
-import { formatInterval } from '@portolan/model';
+import { formatInterval } from '@portolan/model/plain';
 
 interface Read {
   /** First catch up with the head of the store, so that everything acknowledged before is in the answer. */

@@ -1,4 +1,5 @@
-import { type Obstacle, PortolanError, type ProblemCode } from '@portolan/model';
+import type { Obstacle, ProblemCode } from '@portolan/model';
+import { PortolanError } from '@portolan/model/plain';
 
 /** What the refusals of a reservation bring along to go on from; `data` of other codes is told by their message. */
 interface RefusalData {

@@ -1,4 +1,5 @@
-import { PortolanError, type ProblemCode, type RenewRequest, type RenewResponse, type Version } from '@portolan/model';
+import type { ProblemCode, RenewRequest, RenewResponse, Version } from '@portolan/model';
+import { PortolanError } from '@portolan/model/plain';
 import { backoff, unref } from './backoff.ts';
 
 /** A lease that is kept alive. */

@@ -1,10 +1,5 @@
-import {
-  PortolanError,
-  type ReassertInput,
-  type ReleaseRequest,
-  type Reservation,
-  type Version,
-} from '@portolan/model';
+import type { ReassertInput, ReleaseRequest, Reservation, Version } from '@portolan/model';
+import { PortolanError } from '@portolan/model/plain';
 import type { Renewable, RenewalEvent, Renewals } from './renewal.ts';
 
 export interface ReserveOptions {

@@ -1,12 +1,6 @@
-import {
-  type ClientFrame,
-  closeCodes,
-  type Filter,
-  PortolanError,
-  type Position,
-  ServerFrame,
-  type Topic,
-} from '@portolan/model';
+import type { ClientFrame, Filter, Position, ServerFrame, Topic } from '@portolan/model';
+import { closeCodes, PortolanError } from '@portolan/model/plain';
+import type { Answers } from './answers.ts';
 import { unref } from './backoff.ts';
 import { tryJson } from './json.ts';
 
@@ -20,6 +14,7 @@ export interface StreamOptions {
   /** Whether to be told how the coordinator does. */
   readiness: boolean;
   WebSocket: typeof WebSocket;
+  answers: Pick<Answers, 'ServerFrame'>;
   signal: AbortSignal;
 }
 
@@ -82,7 +77,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Server
     const text = String(data);
     const json = tryJson(text);
     if (isOfLater(json)) return;
-    const frame = ServerFrame.safeParse(json);
+    const frame = options.answers.ServerFrame.safeParse(json);
     if (!frame.success) return stop(notAStream(options.url));
     const { type } = frame.data;
     if (type === 'snapshot' || type === 'synced') loading = type === 'snapshot';
@@ -127,12 +122,19 @@ function addressOf({ url, readiness }: StreamOptions): string {
   return `${url.replace(/^http/, 'ws')}/v1/stream${readiness ? '?readiness=true' : ''}`;
 }
 
-const known: ReadonlySet<unknown> = new Set(ServerFrame.options.map(({ shape }) => shape.type.value));
+const known: Readonly<Record<ServerFrame['type'], true>> = {
+  snapshot: true,
+  synced: true,
+  changes: true,
+  bookmark: true,
+  reset: true,
+  readiness: true,
+};
 
 /** A frame of a type that a later release sends; what it tells is nothing that this one waits for. */
 function isOfLater(json: unknown): boolean {
   const type = (json as { type?: unknown } | null | undefined)?.type;
-  return typeof type === 'string' && !known.has(type);
+  return typeof type === 'string' && !Object.hasOwn(known, type);
 }
 
 function closeError(code: number, reason: string, url: string): PortolanError {

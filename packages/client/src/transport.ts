@@ -1,4 +1,6 @@
-import { CoordinatorProof, PortolanError, type ProofRequest, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model';
+import type { CoordinatorProof, ProofRequest } from '@portolan/model';
+import { PortolanError, TIMEOUT_HEADER, TIMEOUT_MAX } from '@portolan/model/plain';
+import type { Answers } from './answers.ts';
 import { backoff, pause } from './backoff.ts';
 import {
   Failure,
@@ -35,6 +37,7 @@ export interface TransportOptions {
   urls: readonly string[];
   token: string;
   fetch: typeof fetch;
+  answers: Answers;
   /** For each attempt, ms. Its coordinator is told, and does not begin it after that. */
   timeout: number;
   /** How long a call goes on trying, ms. With 0, each coordinator is tried once. */
@@ -79,6 +82,10 @@ export class Transport {
 
   get token(): string {
     return this.#options.token;
+  }
+
+  get answers(): Answers {
+    return this.#options.answers;
   }
 
   /** The coordinator that the next call goes to. */
@@ -140,7 +147,9 @@ export class Transport {
       redirect: 'error',
       signal: AbortSignal.timeout(PROOF_WITHIN),
     });
-    return CoordinatorProof.parse(tryJson(await readText(response)));
+    const proof = this.answers.CoordinatorProof.safeParse(tryJson(await readText(response)));
+    if (!proof.success) throw proof.error;
+    return proof.data;
   }
 
   /**
@@ -220,7 +229,7 @@ export class Transport {
       const text = await readText(response);
       return response.ok
         ? { answer: text === '' ? null : parseJson(text, url) }
-        : refused(response, tryJson(text), url);
+        : refused(response, this.answers.Problem.safeParse(tryJson(text)), url);
     } catch (error) {
       call.signal?.throwIfAborted();
       if (error instanceof PortolanError) return new Failure({ reason: error.message, error, lasting: true });

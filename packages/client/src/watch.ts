@@ -85,6 +85,7 @@ export function watch(transport: Transport, WebSocketClass: typeof WebSocket, op
         position,
         readiness: options.readiness !== undefined,
         WebSocket: WebSocketClass,
+        answers: transport.answers,
         signal,
       })) {
         heard = true;

@@ -13,7 +13,8 @@ import { Position, Version } from './position.ts';
 import { HoldingProcess, ProcessId } from './process.ts';
 import { Block, Range, RangeChoice } from './range.ts';
 import { Readiness } from './readiness.ts';
-import { Ending, GRACE_DEFAULT, Grace, TASK_SIZE_MAX } from './task.ts';
+import { Ending, Grace, TASK_SIZE_MAX } from './task.ts';
+import { GRACE_DEFAULT, TIMEOUT_MAX } from './wire-values.ts';
 
 /** How surely a commit outlives a failure, weakest first: `memory`, `disk`, `replicas:N`. */
 export const Acknowledgement = z.string().regex(/^(memory|disk|replicas:\d{1,2})$/);
@@ -206,9 +207,6 @@ export const EndResponse = z
   .meta({ id: 'EndResponse' });
 export type EndResponse = z.infer<typeof EndResponse>;
 
-/** The header of a request that says how long its sender waits for the answer, ms. It is not begun after that. */
-export const TIMEOUT_HEADER = 'portolan-timeout';
-export const TIMEOUT_MAX = 24 * 3600 * 1000;
 export const RequestTimeout = z.coerce
   .number()
   .pipe(z.int().min(1).max(TIMEOUT_MAX))
@@ -440,17 +438,6 @@ export const ServerFrame = z
   ])
   .meta({ id: 'ServerFrame' });
 export type ServerFrame = z.infer<typeof ServerFrame>;
-
-/** Why the server ended a stream. Below 4500: come back; from 4500 on: mend something first. */
-export const closeCodes = {
-  /** The coordinator stops; another may go on. */
-  goingAway: 1001,
-  slow: 4408,
-  /** More frames, or more streams of one token, than are taken. */
-  tooMany: 4429,
-  badFrame: 4500,
-  unauthorized: 4501,
-} as const;
 
 /** Reads the `range` of a request: a number pair in text is an interval, all else is a name. */
 export function readRangeChoice(choice: z.infer<typeof RangeChoice>): Interval | string {

@@ -1,8 +1,8 @@
 import { addressesOverlap } from './address.ts';
 import type { Verdict } from './finding.ts';
 import { formatEndpoint } from './identity.ts';
+import { contains } from './interval.ts';
 import { type Hotspots, nameSides, partiesOf } from './party.ts';
-import { contains } from './port.ts';
 import type { Observed, PortFacts, Side } from './port-facts.ts';
 import { SYSTEM_BLOCK } from './range.ts';
 import { moveAway, partAll } from './remedy.ts';

@@ -1,6 +1,6 @@
 import type { Verdict } from './finding.ts';
 import type { Fleet } from './fleet.ts';
-import { formatInterval } from './port.ts';
+import { formatInterval } from './interval.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { hostShareOf, nameOfShare, openRanges, quotaOf, type Share, sharesOf, sizeOf } from './quota.ts';
 import type { Range } from './range.ts';

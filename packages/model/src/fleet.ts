@@ -12,8 +12,8 @@ import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts
 import { isContainerInternal } from './port-facts.ts';
 import { PortTally } from './port-tally.ts';
 import { PortUse } from './port-use.ts';
+import { PortolanError } from './portolan-error.ts';
 import { ORIGIN, type Position, type Version } from './position.ts';
-import { PortolanError } from './problem.ts';
 import type { Block, Range } from './range.ts';
 import { addTo, removeFrom } from './set-index.ts';
 

@@ -1,7 +1,7 @@
 import type { ReserveRequest } from './api.ts';
 import type { Fleet } from './fleet.ts';
 import { HIGHEST_INSTANCE, serviceId } from './identity.ts';
-import { PortolanError } from './problem.ts';
+import { PortolanError } from './portolan-error.ts';
 
 /**
  * Which instance a request is about: the one that it names; with `auto` the one that it was given before, else the lowest

@@ -1,4 +1,4 @@
-import { PortolanError } from './problem.ts';
+import { PortolanError } from './portolan-error.ts';
 
 /** What a JSON text may consist of. */
 export interface JsonBounds {

@@ -3,6 +3,7 @@ import { differences, sameValue } from './difference.ts';
 import { type EntryKind, type EntryValue, key } from './entry.ts';
 import type { Fleet, Held } from './fleet.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './identity.ts';
+import { contains, formatInterval } from './interval.ts';
 import {
   type Plan,
   type PlanChange,
@@ -15,7 +16,7 @@ import {
 } from './plan.ts';
 import { isAskedByAgents } from './plan-health.ts';
 import { settlePorts, type WantedPort } from './plan-ports.ts';
-import { contains, formatInterval, type Protocol, Protocol as ProtocolSchema, protocols } from './port.ts';
+import { type Protocol, Protocol as ProtocolSchema, protocols } from './port.ts';
 import { type PortRules, rulesOf } from './port-field.ts';
 import { type Block, type Range, SYSTEM_BLOCK } from './range.ts';
 

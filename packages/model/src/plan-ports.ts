@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint, serviceId } from './identity.ts';
 import type { PlanConflict, PlanEndpoint, PlanService } from './plan.ts';
 import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
 import { blocked, fieldOf, observed, type PortRules, resting } from './port-field.ts';
-import { PortolanError } from './problem.ts';
+import { PortolanError } from './portolan-error.ts';
 
 /** An endpoint of a plan, with what it has. */
 export interface WantedPort {

@@ -1,8 +1,9 @@
 import type { Party } from './finding.ts';
 import type { Host } from './host.ts';
 import { type Endpoint, parseServiceId, type ServiceId, sameService, serviceId, UNKNOWN_PROJECT } from './identity.ts';
+import { contains } from './interval.ts';
 import { HOST_NETNS, type HostListener, type Listener } from './listener.ts';
-import { contains, type Protocol } from './port.ts';
+import type { Protocol } from './port.ts';
 import type { Block } from './range.ts';
 
 /** A port that an endpoint is declared to have: by an assignment or a manifest. */

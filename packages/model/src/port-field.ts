@@ -2,9 +2,10 @@ import { type Obstacle, type ReserveRequest, readRangeChoice } from './api.ts';
 import type { Assignment } from './assignment.ts';
 import type { Fleet } from './fleet.ts';
 import { formatEndpoint, type ServiceId, sameService, serviceId } from './identity.ts';
-import { contains, formatInterval, HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
+import { contains, formatInterval } from './interval.ts';
+import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
-import { PortolanError } from './problem.ts';
+import { PortolanError } from './portolan-error.ts';
 import { type Block, DEFAULT_RANGE, LINUX_EPHEMERAL, type Range, SYSTEM_BLOCK } from './range.ts';
 
 /** Who asks for a port: what is its own is no obstacle. */

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { contains, formatInterval, Interval, Port, parseInterval } from './port.ts';
+import { contains, formatInterval } from './interval.ts';
+import { Interval, Port, parseInterval } from './port.ts';
 
 test.each([0, -1, 65_536, 3050.5, Number.NaN, '3050', null])('%j is no port', (value) => {
   expect(Port.safeParse(value).success).toBe(false);

@@ -32,11 +32,3 @@ export function parseInterval(text: string): Interval | undefined {
   const to = match[2] === undefined ? from : Number(match[2]);
   return Interval.safeParse({ from, to }).data;
 }
-
-export function formatInterval({ from, to }: Interval): string {
-  return from === to ? String(from) : `${from}-${to}`;
-}
-
-export function contains(interval: Interval, port: number): boolean {
-  return port >= interval.from && port <= interval.to;
-}

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { PortolanError, Problem, problemStatus } from './problem.ts';
+import { PortolanError, problemStatus } from './portolan-error.ts';
+import { Problem } from './problem.ts';
 
 test('an error becomes problem details and comes back with its code, message and data', () => {
   const error = new PortolanError('port-taken', 'tcp port 3050 belongs to mana/mana-sync:api; take 3051', {

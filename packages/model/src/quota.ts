@@ -1,5 +1,6 @@
 import type { Fleet } from './fleet.ts';
-import { formatInterval, HIGHEST_PORT, type Interval } from './port.ts';
+import { formatInterval } from './interval.ts';
+import { HIGHEST_PORT, type Interval } from './port.ts';
 import { without } from './port-field.ts';
 import { DEFAULT_RANGE, type Range, SYSTEM_BLOCK } from './range.ts';
 

@@ -64,8 +64,6 @@ const EndAnswer = z.strictObject({
 });
 export type EndAnswer = z.infer<typeof EndAnswer>;
 
-/** Seconds that a process has to end by itself before it is killed. */
-export const GRACE_DEFAULT = 5;
 export const Grace = z.number().min(0).max(60);
 
 const ProbeTask = z.object({
