@@ -581,7 +581,8 @@ describe('what is shown and is not so', () => {
 
       await vi.waitFor(async () => {
         const kinds = (await client.findings()).items.map(({ kind }) => kind);
-        expect(kinds.sort()).toEqual(['coordinator-missing', 'host-unreachable']);
+        // Its agent sees this whole machine, where there may be others.
+        expect(kinds).toEqual(expect.arrayContaining(['coordinator-missing', 'host-unreachable']));
       }, patient);
       const [missing] = (await client.findings({ kind: 'coordinator-missing' })).items;
       await client.acknowledge(missing!.id);

@@ -19,6 +19,8 @@ export interface Answer {
 
 /** What a stream's client sent as its first two frames. */
 export interface Subscription {
+  /** With what is asked for in it. */
+  path: string;
   token: string;
   position: string | undefined;
   socket: WebSocket;
@@ -49,14 +51,14 @@ export async function fakeCoordinator(
     response.writeHead(status, { 'content-type': type, ...given.headers }).end(JSON.stringify(body));
   });
   const sockets = new WebSocketServer({ server, path: '/v1/stream' });
-  sockets.on('connection', (socket) => {
+  sockets.on('connection', (socket, { url: path = '' }) => {
     const frames: { type: string; token?: string; position?: string }[] = [];
     socket.on('message', (data) => {
       frames.push(JSON.parse(String(data)));
       const [auth, subscribe] = frames;
       if (frames.length !== 2 || !auth || !subscribe) return;
       const send = (...out: ServerFrame[]) => out.forEach((frame) => socket.send(JSON.stringify(frame)));
-      onSubscribe({ token: auth.token ?? '', position: subscribe.position, socket, send });
+      onSubscribe({ path, token: auth.token ?? '', position: subscribe.position, socket, send });
     });
   });
 

@@ -1,4 +1,4 @@
-import { closeCodes, type StreamEvent } from '@portolan/model';
+import { closeCodes, type Readiness, type ServerFrame, type StreamEvent } from '@portolan/model';
 import { expect, test, vi } from 'vitest';
 import { connect } from './connect.ts';
 import { fakeCoordinator, type Subscription } from './fake-coordinator.ts';
@@ -93,6 +93,39 @@ test('a bookmark moves the position on without an event', async () => {
   await vi.waitFor(() => expect(it.watch.position).toBe('9-1'), { timeout: 60_000 });
   it.stop.abort();
   expect(await waiting).toEqual({ done: true, value: undefined });
+});
+
+const READINESS: Readiness = {
+  coordinator: 'k1',
+  at: '2026-11-30T02:14:10.000Z',
+  store: { reachable: false, since: '2026-11-30T02:14:07.000Z' },
+  copy: { current: true, freshAt: '2026-11-30T02:14:07.000Z' },
+  leader: { coordinator: 'k1', since: '2026-11-30T01:00:00.000Z' },
+  coordinators: [],
+};
+
+test('a frame of a type that a later coordinator sends is left aside', async () => {
+  await using it = await scene(({ send }) => {
+    send({ type: 'later', of: ['anything'] } as unknown as ServerFrame);
+    send({ type: 'snapshot', entries: [], position: '5-1' }, { type: 'synced', position: '5-1' });
+  });
+  expect((await take(it.watch, 2)).map(({ type }) => type)).toEqual(['snapshot', 'synced']);
+});
+
+test('whoever asks for it is told how the coordinator does, by the address; others ask as they always did', async () => {
+  await using it = await scene(({ send }) => {
+    send({ type: 'readiness', readiness: READINESS });
+    send({ type: 'snapshot', entries: [], position: '5-1' }, { type: 'synced', position: '5-1' });
+  });
+  const said: Readiness[] = [];
+  const watch = connect({ url: it.fake.url, token: 'ptn_x' }).watch({
+    topics: ['assignment'],
+    readiness: (readiness) => said.push(readiness),
+  });
+  expect((await take(watch, 2)).map(({ type }) => type)).toEqual(['snapshot', 'synced']);
+  expect(said).toEqual([READINESS]);
+  await take(it.watch, 2);
+  expect(it.subscriptions.map(({ path }) => path)).toEqual(['/v1/stream?readiness=true', '/v1/stream']);
 });
 
 test('a refused token ends the watch with an error', async () => {

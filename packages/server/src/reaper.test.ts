@@ -1,8 +1,10 @@
-import { type Assignment, type EntryKind, Fleet, key } from '@portolan/model';
+import { type Assignment, type Coordinator, type EntryKind, Fleet, key } from '@portolan/model';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../../test/support/test-clock.ts';
+import { put } from './commands/entries.ts';
 import type { Term } from './leader.ts';
+import { FORGOTTEN_AFTER, PRESENCE_TTL } from './presence.ts';
 import { ReaperDuty } from './reaper.ts';
 import type { Replica } from './replica.ts';
 import type { Alternative, Condition, Store } from './store/store.ts';
@@ -69,6 +71,13 @@ function world(leases: number, ttl: number) {
     },
     /** Is due at once. */
     let: (id: string) => deadlines.has(id) && deadlines.set(id, clock()),
+    /** A coordinator with a lease that it will not renew. */
+    start: (id: string) => {
+      const value: Coordinator = { ...COORDINATOR, id };
+      apply({ puts: [put<'coordinator'>(key.coordinator(id), value)], deletes: [] });
+      deadlines.set(key.coordinator(id), clock() + PRESENCE_TTL);
+    },
+    coordinator: (id: string) => fleet.get('coordinator', key.coordinator(id))?.value.state,
     count: (kind: EntryKind) => fleet.count(kind),
     alarm: () => fleet.get('finding', key.finding('mass-expiry'))?.value.state,
   };
@@ -149,6 +158,39 @@ test('a second cut soon after the first one is an alarm of its own', async () =>
   // Nobody comes back this time.
   await it.pass(200_000);
   expect(it.count('assignment')).toBe(0);
+});
+
+const COORDINATOR: Omit<Coordinator, 'id'> = {
+  host: 'k1',
+  api: 'https://k1:7678',
+  version: '1',
+  startedAt: '2026-11-30T00:00:00.000Z',
+  state: 'alive',
+  stateSince: '2026-11-30T00:00:00.000Z',
+};
+
+test('a coordinator that renews nothing is missing, and after a day it is forgotten', async () => {
+  const it = world(0, 60);
+  await it.pass(2_000);
+  it.start('k1');
+  await it.pass(PRESENCE_TTL - 2_000);
+  expect(it.coordinator('k1')).toBe('alive');
+  await it.pass(5_000);
+  expect(it.coordinator('k1')).toBe('missing');
+  it.let(key.coordinator('k1'));
+  await it.pass(2_000);
+  expect(it.coordinator('k1'), `its lease was to last ${FORGOTTEN_AFTER} ms`).toBeUndefined();
+});
+
+test('an outage of the store makes no coordinator missing', async () => {
+  const it = world(0, 60);
+  await it.pass(2_000);
+  it.start('k1');
+  it.freeze(true);
+  await it.pass(60_000);
+  it.freeze(false);
+  await it.pass(PRESENCE_TTL - 1_000);
+  expect(it.coordinator('k1')).toBe('alive');
 });
 
 test('a store that is slow and never silent keeps no lease from ending', async () => {

@@ -36,6 +36,26 @@ describe('a frame', () => {
     expect(frame(view, bare).join('\n')).not.toContain('lost');
   });
 
+  test('says what the coordinator says of itself: a dead store, and who is gone', () => {
+    const view = loaded([]);
+    const since = new Date(NOW - 75_000).toISOString();
+    const k2 = { id: 'k2', host: 'k2', api: 'https://k2:7678', version: '1', startedAt: since, stateSince: since };
+    view.readiness = {
+      coordinator: 'k1',
+      at: since,
+      store: { reachable: false, since },
+      copy: { current: true, freshAt: since },
+      leader: { coordinator: 'k1', since },
+      coordinators: [{ ...k2, state: 'missing' }],
+    };
+    expect(frame(view, bare).slice(0, 2)).toEqual([
+      ' The store is unreachable. This is as of 1m ago. Nothing can be reserved. ',
+      ' Coordinator k2 (https://k2:7678) was last seen 1m ago. ',
+    ]);
+    view.readiness = { ...view.readiness, store: { reachable: true, since }, coordinators: [] };
+    expect(frame(view, bare).join('\n')).not.toContain('as of');
+  });
+
   test('begins anew after a reset', () => {
     const view = loaded([finding('a')]);
     view.take({ type: 'reset', reason: 'slow' }, NOW);

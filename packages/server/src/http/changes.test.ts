@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ServerFrame } from '@portolan/model';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type RunningServer, startServer } from '../main.ts';
@@ -34,6 +35,25 @@ test('a HEAD is told what a GET would be, and subscribes nobody', async () => {
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
   }
   expect(await subscribers()).toBe(0);
+});
+
+test('how the coordinator does is said to those who ask for it, and to nobody else', async () => {
+  const firstOf = async (query: string) => {
+    const ended = new AbortController();
+    const { body } = await fetch(`${server.url}/v1/changes?topics=range${query}`, { headers, signal: ended.signal });
+    let text = '';
+    for await (const chunk of body!.pipeThrough(new TextDecoderStream()))
+      if ((text += chunk).includes('"synced"')) break;
+    ended.abort();
+    return Array.from(text.matchAll(/^data: (.*)$/gm), ([, data]) => JSON.parse(data!) as ServerFrame);
+  };
+  const [first, ...rest] = await firstOf('&readiness=true');
+  expect(first).toMatchObject({
+    type: 'readiness',
+    readiness: { store: { reachable: true }, coordinators: [{ state: 'alive' }] },
+  });
+  expect(rest.map(({ type }) => type)).toEqual(['snapshot', 'synced']);
+  expect((await firstOf('')).map(({ type }) => type)).toEqual(['snapshot', 'synced']);
 });
 
 test('streams end with their connection, also those whose turn on it never came', async () => {
