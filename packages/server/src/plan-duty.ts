@@ -60,7 +60,7 @@ export class PlanDuty implements Duty {
     let timer: NodeJS.Timeout | undefined;
     const again = (after: number) => {
       clearTimeout(timer);
-      timer = setTimeout(judge, after).unref();
+      timer = setTimeout(judge, Math.max(0, after)).unref();
     };
     const judge = async () => {
       if (running || signal.aborted) return;
