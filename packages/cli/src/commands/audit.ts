@@ -39,7 +39,7 @@ function row({ at, actor, holder, address, action, targets, detail, times }: Aud
   const often = times > 1 ? ` (${times} times)` : '';
   return [
     at.slice(0, 19).replace('T', ' '),
-    plain(`${actor.name} (${actor.role})${holder === undefined ? '' : `, ${holder}`}`),
+    plain(`${actor.name} (${actor.role})${holder === undefined ? '' : ` as ${holder}`}`),
     address ?? '-',
     action,
     plain((detail ?? what) + often),
