@@ -5,6 +5,7 @@ import { formatEndpoint, PortolanError, type Reservation, type ReserveInput } fr
 import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
+import { ownInstance } from '../own-instance.ts';
 import { stopped } from '../problem-text.ts';
 import { isAway } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
@@ -55,7 +56,9 @@ export function reserve(): Command {
     )
     .action(async (text: string, options: RemoteOptions & ChoiceOptions & Manner) => {
       const client = await clientOf(options);
-      const reserving = reserveWith(client, requestOf(text, options), options);
+      const wish = requestOf(text, options);
+      const instance = wish.instance ?? (await ownInstance(wish.project));
+      const reserving = reserveWith(client, { ...wish, instance }, options);
       const { reservation } = await waiting('reserving', reserving);
       for (const difference of differences(reservation, options)) writeError(`portolan: ${difference}.\n`);
       if (options.json) sayJson(reservation);

@@ -167,6 +167,7 @@ const table: Record<string, { may: readonly Role[]; path?: string; body?: unknow
     },
   },
   'get /v1/changes': { may: everybody },
+  'get /v1/readiness': { may: everybody },
   'get /v1/status': { may: everybody },
 };
 /** Behind gates of their own: tried where they are. */

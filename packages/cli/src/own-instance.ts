@@ -1,0 +1,12 @@
+import { claimInstance, instanceOf, worktreeAt } from '@portolan/client/working-copy';
+
+/**
+ * The instance that is meant in this directory where none is named: its own in a linked worktree of the project's repository,
+ * which is given one when it has none yet, and wherever `portolan run` gave the tree one; else the first.
+ */
+export async function ownInstance(project: string, directory = process.cwd()): Promise<number> {
+  const tree = worktreeAt(directory);
+  const known = tree && (await instanceOf(project, tree.root));
+  if (known !== undefined) return known;
+  return tree?.linked && tree.repository === project ? claimInstance(project, tree.root) : 1;
+}
