@@ -53,6 +53,7 @@ export interface Coordinator {
   readonly replica: Replica;
   readonly executor: Executor;
   readonly reserver: Reserver;
+  readonly prober: Prober;
   readonly leases: Leases;
   readonly takeovers: Takeovers;
   readonly endings: Endings;
@@ -147,6 +148,7 @@ export async function startCoordinator(
     replica,
     executor,
     reserver,
+    prober,
     leases,
     takeovers: new Takeovers(executor, reserver, leases, prober, endings),
     endings,

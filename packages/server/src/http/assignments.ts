@@ -19,7 +19,7 @@ import {
 import { acting } from '../access/act.ts';
 import { may } from '../access/principal.ts';
 import { type Context, callerOf } from './context.ts';
-import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, ProbeOn, reader } from './operation.ts';
 import { entryPage } from './page.ts';
 
 const tag = 'Assignments';
@@ -39,14 +39,15 @@ export function assignmentRoutes(context: Context) {
     allow: may.hold,
     act: 'reserve',
     scope: ({ body }) => ({ project: body.project }),
+    query: z.object({ probeOn: ProbeOn }),
     body: ReserveRequest,
     answer: Reservation,
     created: ({ created }) => created,
-    run({ body }, c) {
-      if (body.onTaken !== 'takeover') return reserver.reserve(body);
+    run({ query: { probeOn }, body }, c) {
+      if (body.onTaken !== 'takeover') return reserver.reserve(body, { probeOn });
       const caller = callerOf(c);
       const proven = caller.principal.projects !== null;
-      return acting({ ...caller, action: 'take-over' }, () => takeovers.reserve(body, { proven }));
+      return acting({ ...caller, action: 'take-over' }, () => takeovers.reserve(body, { proven, probeOn }));
     },
   });
 
