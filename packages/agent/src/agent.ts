@@ -198,7 +198,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       }));
     if (api) {
       logger.info({ url: api.url }, 'answering on this machine, too');
-      keep(localApiFile(stateDirectory), { url: api.url });
+      keep(localApiFile(stateDirectory), { url: api.url, host: hostId });
     }
     return {
       own,

@@ -46,7 +46,7 @@ interface Asked {
 const asked = new WeakMap<PortolanClient, Map<string, Asked>>();
 
 /**
- * The id of this machine's host. Its agent knows; where that one cannot be asked, an id that is kept here or made from the
+ * The id of this machine's host. Its agent knows; where that one cannot be asked, an id that it or this machine keeps here, or one made from the
  * machine id counts if the coordinator has a host of that id at addresses of this machine: clones share both. The system's
  * name proves nothing: several machines have one.
  *
@@ -78,11 +78,21 @@ async function lookForHost(client: PortolanClient, directory: string): Promise<s
   const source = await agent.source().catch(ignore);
   agent.close();
   if (source) return source.agent;
-  for (const id of [await keptId(directory), await idOfMachine()]) {
+  for (const id of new Set([await idOfAgent(directory), await keptId(directory), await idOfMachine()])) {
     const host = id === undefined ? undefined : await client.host(id).catch(ignoreRefusal);
     if (host?.addresses.every(isOwnAddress)) return host.id;
   }
   return undefined;
+}
+
+/** Of an agent that has said where it answers, and now does not. */
+async function idOfAgent(directory: string): Promise<string | undefined> {
+  try {
+    const { host } = JSON.parse(await read(join(directory, 'local-api.json'))) as { host?: unknown };
+    return HostId.safeParse(host).data;
+  } catch {
+    return undefined;
+  }
 }
 
 async function keptId(directory: string): Promise<string | undefined> {
