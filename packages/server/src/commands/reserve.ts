@@ -200,8 +200,9 @@ export class Reserver {
     const host = place.host!;
     const ahead = Math.max(candidates, Math.floor(TESTED_AHEAD / endpoints.length));
     const settled = (port: number) => occupied.has(port) || bindable.has(port) || privileged.has(port);
+    let many = candidates;
     for (let test = 1; ; test++) {
-      const claim = this.#claim(request, endpoints, test === 1 ? candidates : ahead, place);
+      const claim = this.#claim(request, endpoints, many, place);
       try {
         const unsure = claim.ports.filter((port) => !settled(port));
         const answer = unsure.length > 0 ? await this.#prober.probe(host, request.protocol, unsure) : NOTHING_REFUSED;
@@ -221,6 +222,7 @@ export class Reserver {
           return this.#grant(request, endpoints, { ...claim, starts: good.slice(0, candidates) }, place, true);
         }
         // It is chosen anew, so that what is said of the first choice is true.
+        many = good.length > 0 ? candidates : ahead;
         if (test >= TESTS_MAX && good.length === 0) throw allRefused(host, unbindable);
       } catch (error) {
         claim.settle();
