@@ -55,7 +55,7 @@ test('what was refused is never given, whatever is asked for', async () => {
     fc.record({ range: fc.constant('41000-41149'), order: fc.constantFrom('lowest' as const, 'spread' as const) }),
     fc.record({ preferred: fc.integer({ min: 41_000, max: 41_149 }), range: fc.constant('41000-41149') }),
     fc.record({ port: fc.integer({ min: 41_000, max: 41_149 }) }),
-    fc.record({ labels: fc.constant(['a', 'b', 'c']), range: fc.constant('41000-41149') }),
+    fc.record({ labels: fc.constant<string[]>(['a', 'b', 'c']), range: fc.constant('41000-41149') }),
   );
   await fc.assert(
     fc.asyncProperty(anyWish, fc.uniqueArray(fc.integer({ min: 41_000, max: 41_149 })), async (wish, held) => {
