@@ -260,7 +260,7 @@ test('a port that is bound by what shows in no listing is not said to be free', 
   await holder.says(/bound/);
   await expect(allocate('blind', 65_092)).rejects.toMatchObject({
     code: 'port-taken',
-    message: expect.stringMatching(/shows in no listing/),
+    message: expect.stringMatching(/bound but does not listen/),
   });
 });
 

@@ -14,7 +14,7 @@ import type { Coordinator } from './coordinator.ts';
 import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { HealthChecker } from './health-checker.ts';
-import { defaultStateDirectory, describeHost, distinctName, hostIdentity } from './host-identity.ts';
+import { defaultStateDirectory, describeHost, distinctName, hostIdentity, kernelPorts } from './host-identity.ts';
 import { hostKey } from './host-key.ts';
 import type { Manifest } from './identity.ts';
 import { forget, keep } from './kept-file.ts';
@@ -198,7 +198,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       }));
     if (api) {
       logger.info({ url: api.url }, 'answering on this machine, too');
-      keep(localApiFile(stateDirectory), { url: api.url });
+      keep(localApiFile(stateDirectory), { url: api.url, host: hostId });
     }
     return {
       own,
@@ -227,6 +227,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     let took = 0;
     let blindSpots = first.blindSpots;
     let describeAt = clock.now() + DESCRIBE_AGAIN;
+    let kernel = JSON.stringify(kernelPorts());
     while (!stopping.signal.aborted) {
       await clock.wait(Math.max(scanInterval - took, took / SCAN_SHARE - took), stopping.signal);
       if (stopping.signal.aborted) return;
@@ -238,7 +239,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           reporter.update(scan.listeners);
           locally?.own.update(scan.listeners);
         }
-        if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join()) {
+        // At once: whoever has just reserved ports in the kernel, as a note told them to, must not be told so again.
+        const kernelNow = JSON.stringify(kernelPorts());
+        if (clock.now() >= describeAt || scan.blindSpots.join() !== blindSpots.join() || kernelNow !== kernel) {
+          kernel = kernelNow;
           blindSpots = scan.blindSpots;
           describeAt = clock.now() + DESCRIBE_AGAIN;
           const info = describe(blindSpots);

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { arch, homedir, hostname, networkInterfaces, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { HostId, type HostInfo, Interval, PortolanError } from '@portolan/model';
+import { HostId, type HostInfo, Interval, KERNEL_RESERVED_MAX, PortolanError, parseInterval } from '@portolan/model';
 import manifest from '../package.json' with { type: 'json' };
 
 /**
@@ -64,7 +64,7 @@ export function describeHost(blindSpots: readonly string[], name: string = hostn
     addresses: addresses().slice(0, 256),
     platform: `${platform()} ${release()} ${arch()}`.slice(0, 64),
     agentVersion: manifest.version,
-    ephemeral: ephemeralRange(),
+    ...kernelPorts(),
     blindSpots: blindSpots.slice(0, 32).map((spot) => spot.slice(0, 300)),
   };
 }
@@ -108,9 +108,15 @@ function addresses(): string[] {
     .sort();
 }
 
-function ephemeralRange(): Interval | null {
+/** What the kernel takes outgoing ports from, in this network namespace, and what an operator keeps from that. */
+export function kernelPorts(): Pick<HostInfo, 'ephemeral' | 'kernelReserved'> {
   const [from, to] = (readText('/proc/sys/net/ipv4/ip_local_port_range') ?? '').trim().split(/\s+/).map(Number);
-  return Interval.safeParse({ from, to }).data ?? null;
+  const listed = (readText('/proc/sys/net/ipv4/ip_local_reserved_ports') ?? '').trim().split(',');
+  const kernelReserved = listed.flatMap((each) => parseInterval(each) ?? []).slice(0, KERNEL_RESERVED_MAX);
+  return {
+    ephemeral: Interval.safeParse({ from, to }).data ?? null,
+    ...(kernelReserved.length > 0 && { kernelReserved }),
+  };
 }
 
 function readText(file: string): string | undefined {

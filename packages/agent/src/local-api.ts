@@ -23,12 +23,14 @@ import {
   ReserveRequest as ReserveSchema,
   type Source,
   services,
+  type TestBind,
 } from '@portolan/model';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import { admit } from './admission.ts';
 import type { FleetCopy } from './fleet-copy.ts';
+import { probe } from './prober.ts';
 
 export interface LocalApiOptions {
   /** On 127.0.0.1; 7677 unless told otherwise. Where it is taken, any free one. */
@@ -195,13 +197,21 @@ function createLocalApp({ host, token, copy, members, leftOut, promise, logger }
     const next = all.length > items.length ? items.at(-1)!.id : null;
     return c.json({ items, position: fleet.position, next, source: source() });
   });
-  app.get('/v1/ports/free', (c) => {
-    const { project = 'unknown', range, count, order } = queryOf(c.req.query());
-    const found = freePorts(fleet, { project, range, count, order });
+  app.get('/v1/ports/free', async (c) => {
+    const { project = 'unknown', protocol = 'tcp', range, count, order } = queryOf(c.req.query());
+    const test: TestBind = async (ports) => (await probe(protocol, ports)).map(({ port }) => port);
+    // To test is to bind: who may only read has no business with that.
+    const isTested = c.get('caller').role !== 'viewer';
+    const found = await freePorts(
+      fleet,
+      { project, range, count, order },
+      fleet.host(host),
+      isTested ? test : undefined,
+    );
     return c.json({ ...found, position: fleet.position, source: source() });
   });
   app.get('/v1/ports/:port', (c) => {
-    const report = portReport(fleet, portOf(c.req.param('port')), queryOf(c.req.query()).protocol);
+    const report = portReport(fleet, portOf(c.req.param('port')), queryOf(c.req.query()).protocol, host);
     return c.json({ ...report, listeners: report.listeners.map(seen), source: source() });
   });
   app.get('/v1/findings', (c) => {

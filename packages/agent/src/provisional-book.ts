@@ -46,7 +46,8 @@ export interface ProvisionalBookOptions {
 const TOKEN = '0.0';
 /** Leases that one agent gives; one request settles them all. */
 const LEASES_MAX = PROVISIONAL_MAX;
-const PROBES_MAX = 5;
+/** How many ports may be refused by this machine before the caller is told that it refuses everything. */
+const PROBES_MAX = 500;
 const SETTLE_EVERY = 3_000;
 const FILE = 'provisional.json';
 
@@ -205,13 +206,15 @@ export class ProvisionalBook {
       const first = choice.candidates[0]!;
       const ports = endpoints.map((_, i) => first + i);
       const refused = await probe(wish.protocol, ports);
-      const hopeless = unbindable.size >= PROBES_MAX * endpoints.length;
-      if (refused.length === 0 || (hopeless && wish.port === undefined)) {
-        return { first, attempts: choice.attempts, obstacle: choice.obstacle };
-      }
+      if (refused.length === 0) return { first, attempts: choice.attempts, obstacle: choice.obstacle };
       for (const { port, reason } of refused) {
-        const detail = `port ${port} cannot be bound on ${hostName} (${reason})`;
+        const why = reason === 'EADDRINUSE' ? 'another socket there has it' : `the system says ${reason}`;
+        const detail = `port ${port} cannot be bound on ${hostName}: ${why}`;
         unbindable.set(port, { port, reason: 'unbindable', detail, by: null });
+      }
+      if (wish.port === undefined && unbindable.size >= PROBES_MAX * endpoints.length) {
+        const message = `none of the ${unbindable.size} ports that were tested can be bound on ${hostName}`;
+        throw new PortolanError('range-exhausted', `${message}; name another range`, { refused: unbindable.size });
       }
     }
   }

@@ -12,6 +12,7 @@ export interface Answers {
   readonly CoordinatorProof: Schema<model.CoordinatorProof>;
   readonly EndResponse: Schema<model.EndResponse>;
   readonly EnrolmentMade: Schema<model.EnrolmentMade>;
+  readonly FreePorts: Schema<model.FreePorts>;
   readonly GossipAccess: Schema<model.GossipAccess>;
   readonly Host: Schema<model.Host>;
   readonly KeyReport: Schema<model.KeyReport>;

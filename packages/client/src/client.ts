@@ -13,6 +13,7 @@ import type {
   EnrolRequest,
   Finding,
   FindingEvent,
+  FreePorts,
   GossipAccess,
   HealthReport,
   Host,
@@ -69,6 +70,7 @@ import {
   type ListenerQuery,
   type ListQuery,
   type OrphanQuery,
+  type PortQuery,
   type ReadQuery,
   rangeText,
   type ServiceQuery,
@@ -84,10 +86,16 @@ import { type Watch, type WatchOptions, watch } from './watch.ts';
 export class PortolanClient implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #WebSocket: typeof WebSocket;
+  readonly #here: () => Promise<string | undefined>;
   readonly #renewals: Renewals;
 
-  constructor(transport: Transport, WebSocketClass: typeof WebSocket) {
+  constructor(
+    transport: Transport,
+    WebSocketClass: typeof WebSocket,
+    here: () => Promise<string | undefined> = async () => undefined,
+  ) {
     this.#transport = transport;
+    this.#here = here;
     this.#WebSocket = WebSocketClass;
     this.#renewals = new Renewals((request, timeout) => this.#ask('RenewResponse', renewCall(request, timeout)));
   }
@@ -104,14 +112,19 @@ export class PortolanClient implements AsyncDisposable {
   /**
    * One port, or a contiguous block for several labels. Asking again for the same endpoint gives the same ports.
    *
+   * The agent of the host that the request names, else of the one that this program runs on, tests that they can be bound:
+   * `probed` of the reservation says whether it did.
+   *
    * @throws PortolanError `port-taken`, `port-blocked`, `range-exhausted`, `unknown-range`, `contention`, …
    */
   async reserve(input: ReserveInput, options: ReserveOptions = {}): Promise<Reserved> {
     const { signal } = options;
+    // In the query, where a coordinator that does not know it passes over it.
+    const query = { probeOn: input.host === undefined ? await this.#here() : undefined };
     // Sticky by endpoint, so a repetition finds what the first one got; with `auto` by the request.
     const isAuto = input.instance === 'auto';
     const body = isAuto && input.requestId === undefined ? { ...input, requestId: newRequestId() } : input;
-    const call: Call = { method: 'POST', path: '/v1/assignments', body, repeatable: true, signal };
+    const call: Call = { method: 'POST', path: '/v1/assignments', query, body, repeatable: true, signal };
     if (input.onTaken === 'takeover') call.timeout = endingTakes(input.grace);
     const since = performance.now();
     const reservation = await this.#ask('Reservation', call);
@@ -164,16 +177,20 @@ export class PortolanClient implements AsyncDisposable {
   }
 
   /** Everything known of one port number. */
-  port(port: number, query: ReadQuery & { protocol?: Protocol | undefined } = {}): Promise<PortReport> {
+  port(port: number, query: PortQuery = {}): Promise<PortReport> {
     return this.#ask('PortReport', get(`/v1/ports/${port}`, query));
   }
 
   /** Ports that could be assigned now. It promises nothing: reserve one to have it. */
-  async freePorts({ range, ...query }: FreeQuery = {}): Promise<number[]> {
-    const answer = await this.#transport.send(
-      get('/v1/ports/free', { ...query, range: range === undefined ? undefined : rangeText(range) }),
-    );
-    return (answer as { ports: number[] }).ports;
+  async freePorts(query: FreeQuery = {}): Promise<number[]> {
+    return (await this.lookForFree(query)).ports;
+  }
+
+  /** The same, with whether an agent tested that they can be bound, and what is worth knowing of them. */
+  async lookForFree({ range, ...query }: FreeQuery = {}): Promise<FreePorts> {
+    const probeOn = query.probeOn ?? (await this.#here());
+    const text = range === undefined ? undefined : rangeText(range);
+    return this.#ask('FreePorts', get('/v1/ports/free', { ...query, probeOn, range: text }));
   }
 
   listeners(query: ListenerQuery = {}): Promise<Page<HostListener>> {

@@ -20,6 +20,11 @@ export interface ConnectOptions {
    * refuse the connection, or the browser lets nothing through to them.
    */
   patience?: number;
+  /**
+   * Tells the id of the host that this program runs on. It is asked before ports are chosen, and the agent of that host
+   * then tests that they can be bound; without it, only a host that the request names.
+   */
+  here?: () => Promise<string | undefined>;
   /** Ends calls that are under way, and lets no others begin. */
   signal?: AbortSignal;
 }
@@ -48,7 +53,7 @@ export function connect(options: ConnectOptions, answers = plainAnswers): Portol
     // Called by name: a browser's fetch refuses to run as a method of something else.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
   });
-  return new PortolanClient(transport, options.WebSocket ?? globalThis.WebSocket);
+  return new PortolanClient(transport, options.WebSocket ?? globalThis.WebSocket, options.here);
 }
 
 function baseUrl(text: string): string {

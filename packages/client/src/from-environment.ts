@@ -3,12 +3,14 @@ import { checkedAnswers } from './checked-answers.ts';
 import type { PortolanClient } from './client.ts';
 import { type ConnectOptions, connect, DEFAULT_URL } from './connect.ts';
 import { guardedWith } from './dispatcher.ts';
+import { ownHost } from './own-host.ts';
 import { readToken, tokenPath } from './token.ts';
 
 /**
  * A client by the environment: `PORTOLAN_URL` (several parted by commas), `PORTOLAN_TOKEN` or else the token file of
  * this user. For `https` beyond what Node trusts: `PORTOLAN_CA`, a PEM file with an authority, and `PORTOLAN_CERT` with
- * `PORTOLAN_KEY` where coordinators ask for a certificate. What is given in `options` goes before.
+ * `PORTOLAN_KEY` where coordinators ask for a certificate. The agent of this machine, if there is one, tests that the ports that
+ * it is given can be bound. What is given in `options` goes before.
  *
  * @throws PortolanError `unauthorized` when there is no token to be found
  */
@@ -24,5 +26,7 @@ export async function fromEnvironment(options: Partial<ConnectOptions> = {}): Pr
     );
   }
   const { PORTOLAN_CA: ca, PORTOLAN_CERT: cert, PORTOLAN_KEY: key } = process.env;
-  return connect({ ...(await guardedWith({ ca, cert, key })), ...options, url, token }, checkedAnswers);
+  const here = () => ownHost(client);
+  const client = connect({ ...(await guardedWith({ ca, cert, key })), here, ...options, url, token }, checkedAnswers);
+  return client;
 }

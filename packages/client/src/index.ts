@@ -12,6 +12,7 @@ export {
   type ListenerQuery,
   type ListQuery,
   type OrphanQuery,
+  type PortQuery,
   type ReadQuery,
   type ServiceQuery,
   type TargetQuery,

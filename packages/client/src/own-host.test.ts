@@ -55,6 +55,33 @@ test('without it, an id that is kept here counts where the fleet has it at addre
   expect(await ownHost(connect({ url: other.url, token: 'x' }))).toBeUndefined();
 });
 
+test('so does the id of an agent that has said where it answers, and now does not', async () => {
+  writeFileSync(join(state, 'local-api.json'), JSON.stringify({ url: 'http://127.0.0.1:1', host: 'frozen' }));
+  await using fleet = await fleetOf(host('frozen', own));
+  expect(await ownHost(connect({ url: fleet.url, token: 'x' }))).toBe('frozen');
+});
+
+test('it is asked once for a client, however often and by however many at once', async () => {
+  const source = { agent: 'harbour', asOf: null, attended: true, leftOut: [] };
+  await using agent = await fakeCoordinator(() => ({ body: source }));
+  await using fleet = await fleetOf();
+  await agentAt(agent.url);
+  const client = connect({ url: fleet.url, token: 'x' });
+  await Promise.all([ownHost(client), ownHost(client)]);
+  expect(await ownHost(client)).toBe('harbour');
+  expect(agent.asked).toHaveLength(1);
+});
+
+test('a takeover asks anew where no host was found before: an agent may have come', async () => {
+  await using fleet = await fleetOf();
+  const client = connect({ url: fleet.url, token: 'x' });
+  expect(await hostFor({}, client)).toBeUndefined();
+  const source = { agent: 'harbour', asOf: null, attended: true, leftOut: [] };
+  await using agent = await fakeCoordinator(() => ({ body: source }));
+  await agentAt(agent.url);
+  expect(await hostFor({ onTaken: 'takeover' }, client)).toBe('harbour');
+});
+
 test('so does the id that an agent makes from the machine id', async ({ skip }) => {
   let machineId = '';
   try {

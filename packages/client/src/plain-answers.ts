@@ -15,6 +15,7 @@ export const plainAnswers: Answers = {
   CoordinatorProof: object(),
   EndResponse: object({ endings: isArray }),
   EnrolmentMade: object(),
+  FreePorts: object({ ports: (ports) => Array.isArray(ports) && ports.every(isPort) }),
   GossipAccess: object(),
   Host: object({ id: isText }),
   KeyReport: object(),

@@ -73,6 +73,14 @@ export interface FreeQuery extends Read {
   project?: string;
   protocol?: Protocol;
   order?: 'spread' | 'lowest';
+  /** Id or name of the host whose agent tests that they can be bound; this program's own, where that is known. */
+  probeOn?: string;
+}
+
+export interface PortQuery extends Read {
+  protocol?: Protocol | undefined;
+  /** Id or name of the host that asks: `notes` then tell what its kernel does with the port, too. */
+  host?: string | undefined;
 }
 
 export interface ServiceQuery extends List {

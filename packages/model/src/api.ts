@@ -9,6 +9,7 @@ import { HostListener, Listener } from './listener.ts';
 import { Source } from './local-api.ts';
 import { PlannedService } from './plan.ts';
 import { Interval, Port, Protocol, parseInterval } from './port.ts';
+import { PortNote } from './port-note.ts';
 import { Position, Version } from './position.ts';
 import { HoldingProcess, ProcessId } from './process.ts';
 import { Block, Range, RangeChoice } from './range.ts';
@@ -57,7 +58,10 @@ export const ReserveRequest = z
     /** Seconds until the assignment ends unless renewed. Without it, it is permanent. */
     ttl: Ttl.optional(),
     purpose: z.string().max(500).optional(),
-    /** Id or name of the host that the service will run on: its agent then tests that the port can be bound. */
+    /**
+     * Id or name of the host that the service will run on, which the assignment keeps: its agent then tests that the port
+     * can be bound. Whoever only wants the test names the host in the query, as `probeOn`.
+     */
     host: z.string().max(255).optional(),
     holder: z.string().max(255).optional(),
     /** Of a lease: the process that will hold it. One that the endpoint has already keeps its own. */
@@ -140,8 +144,10 @@ export const Reservation = z
     obstacle: Obstacle.nullable(),
     /** How many ports were considered. */
     attempts: z.int(),
-    /** Whether the agent of the host named tested that the ports can be bound. */
+    /** Whether an agent tested that the ports can be bound: that of the host they are for, or of the host that asks. */
     probed: z.boolean(),
+    /** What is worth knowing of the ports all the same, such as that the kernel may take them for outgoing connections. */
+    notes: z.array(PortNote).optional(),
     /** Whether an earlier process of the endpoint was ended for this, and which. */
     killedProcess: z.boolean().optional(),
     previousPid: z.int().optional(),
@@ -330,6 +336,22 @@ export const Status = z
   .meta({ id: 'Status' });
 export type Status = z.infer<typeof Status>;
 
+/** Ports that could be reserved now: a look, not a promise. */
+export const FreePorts = z
+  .object({
+    ports: z.array(Port),
+    /** Where they were looked for. */
+    field: z.string(),
+    /** Whether an agent tested that all of them can be bound. */
+    probed: z.boolean().default(false),
+    notes: z.array(PortNote).default([]),
+    position: Position,
+    /** When it was an agent that answered. */
+    source: Source.optional(),
+  })
+  .meta({ id: 'FreePorts' });
+export type FreePorts = z.infer<typeof FreePorts>;
+
 /** Everything known of one port number. */
 export const PortReport = z
   .object({
@@ -346,6 +368,8 @@ export const PortReport = z
     findingCount: z.int().optional(),
     /** Hosts, by id, that the listeners name. */
     hosts: z.record(z.string(), Host),
+    /** What the kernels of the hosts that it is promised for do with it, or that of the host that asks. */
+    notes: z.array(PortNote).optional(),
     position: Position,
     /** When it was an agent that answered. */
     source: Source.optional(),

@@ -18,6 +18,9 @@ export function hostNameKey(name: string): string {
     .replace(/[\p{C}\s]+/gu, '');
 }
 
+/** How many intervals of them one host tells. */
+export const KERNEL_RESERVED_MAX = 128;
+
 /** What an agent tells of its host when it joins. */
 export const HostInfo = z
   .object({
@@ -27,6 +30,8 @@ export const HostInfo = z
     agentVersion: z.string().max(32),
     /** The range that the kernel takes outgoing ports from; avoided when choosing. */
     ephemeral: Interval.nullable(),
+    /** Ports that an operator keeps from that (`ip_local_reserved_ports`): nobody is given one who did not name it. */
+    kernelReserved: z.array(Interval).max(KERNEL_RESERVED_MAX).optional(),
     /** What the agent cannot see, for a person: `processes of other users (not root)`. */
     blindSpots: z.array(z.string().max(300)).max(32),
     /** The public half of the key that it signs with what it says by gossip. */

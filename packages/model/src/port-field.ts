@@ -1,6 +1,7 @@
 import { type Obstacle, type ReserveRequest, readRangeChoice } from './api.ts';
 import type { Assignment } from './assignment.ts';
 import type { Fleet } from './fleet.ts';
+import type { Host } from './host.ts';
 import { formatEndpoint, type ServiceId, sameService, serviceId } from './identity.ts';
 import { contains, formatInterval } from './interval.ts';
 import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
@@ -173,6 +174,15 @@ export function fieldOf(
   }
   const intervals = foreign.reduce<Interval[]>(without, [chosen]);
   return { intervals, avoid, name: `the range ${formatInterval(chosen)}`, order: request.order ?? 'spread' };
+}
+
+/**
+ * The field without what the operator of the host reserved in its kernel, which was perhaps for something else. A field
+ * that lies in it as a whole stays as it is: then it was reserved for this.
+ */
+export function openOn(host: Pick<Host, 'kernelReserved'> | undefined, field: Field): Field {
+  const intervals = (host?.kernelReserved ?? []).reduce<readonly Interval[]>(without, field.intervals);
+  return intervals.length > 0 ? { ...field, intervals } : field;
 }
 
 /** What of a range is not kept for growth. */

@@ -1,7 +1,6 @@
 import type { AssignmentView, Page, PortReport, ServiceView } from './api.ts';
 import type { Assignment } from './assignment.ts';
 import { canonicalEndpoint, canonicalListener } from './canonical.ts';
-import { choosePorts } from './choose.ts';
 import { type EntryKind, type EntryValue, key } from './entry.ts';
 import type { Fleet, Held } from './fleet.ts';
 import { parseServiceId, type ServiceId, UNKNOWN_PROJECT } from './identity.ts';
@@ -10,8 +9,8 @@ import type { HostListener } from './listener.ts';
 import { Pager, type Paging } from './pager.ts';
 import { plannedId } from './plan.ts';
 import { isListenerOf } from './plan-judgement.ts';
-import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
-import { fieldOf } from './port-field.ts';
+import { type Interval, type Protocol, protocols } from './port.ts';
+import { kernelNotes } from './port-note.ts';
 import type { Version } from './position.ts';
 import { SYSTEM_BLOCK } from './range.ts';
 import { assignmentState } from './rules.ts';
@@ -47,8 +46,10 @@ export function listenerView(fleet: Fleet, listener: HostListener): HostListener
 /**
  * Everything known of one port number, on both protocols unless one is named. Of many listeners those of each service are
  * shown first, of many findings the first ones; the counts tell how many there are.
+ *
+ * @param asker id of the host that asks: it may be where a port is used that is promised for no host by name
  */
-export function portReport(fleet: Fleet, port: number, protocol?: Protocol): PortReport {
+export function portReport(fleet: Fleet, port: number, protocol?: Protocol, asker?: string): PortReport {
   const asked = protocol ? [protocol] : protocols;
   const { shown, count } = sample(
     asked.flatMap((each) => Array.from(fleet.listeners(each, port), ({ value }) => value)),
@@ -64,10 +65,15 @@ export function portReport(fleet: Fleet, port: number, protocol?: Protocol): Por
     }),
   );
   const covers = (interval: Interval) => contains(interval, port);
+  const assignments = asked.flatMap((each) => fleet.assignment(each, port) ?? []);
+  const places = new Set(assignments.length > 0 ? assignments.map(({ value }) => value.host ?? asker) : [asker]);
+  const notes = Array.from(places, (id) => (id === undefined ? undefined : fleet.host(id)))
+    .filter((host) => host !== undefined)
+    .flatMap((host) => kernelNotes(host, [port]));
   const blocks = [SYSTEM_BLOCK, ...Array.from(fleet.all('block'), ({ value }) => value)];
   return {
     port,
-    assignments: asked.flatMap((each) => fleet.assignment(each, port) ?? []).map((held) => assignmentView(fleet, held)),
+    assignments: assignments.map((held) => assignmentView(fleet, held)),
     listeners: shown.map((each) => listenerView(fleet, each)),
     listenerCount: count,
     resting: asked.flatMap((each) => fleet.resting(each, port)?.value ?? []),
@@ -80,34 +86,9 @@ export function portReport(fleet: Fleet, port: number, protocol?: Protocol): Por
     findings: findings.slice(0, FINDINGS_SHOWN),
     findingCount: findings.length,
     hosts: Object.fromEntries(hosts),
+    notes,
     position: fleet.position,
   };
-}
-
-/** Ports that a reservation could be given now: a look, not a promise. */
-export function freePorts(
-  fleet: Fleet,
-  request: { project: string; range?: string | undefined; count: number; order?: 'lowest' | 'spread' | undefined },
-): { ports: number[]; field: string } {
-  const { range } = request;
-  const field = fieldOf(fleet, {
-    project: request.project,
-    ...(range !== undefined && { range }),
-    order: request.order,
-  });
-  const choice = choosePorts(
-    {
-      count: 1,
-      maxAttempts: HIGHEST_PORT,
-      intervals: field.intervals,
-      avoid: field.avoid,
-      order: request.order ?? 'lowest',
-      start: Math.random(),
-      wanted: request.count,
-    },
-    { taken: fleet.use.taken, obstacle: () => null },
-  );
-  return { ports: choice.ok ? choice.candidates : [], field: field.name };
 }
 
 /** Services that are planned, have an assignment or a listener, in the order of their ids: the first so many of them. */

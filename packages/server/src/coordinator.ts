@@ -55,6 +55,7 @@ export interface Coordinator {
   readonly replica: Replica;
   readonly executor: Executor;
   readonly reserver: Reserver;
+  readonly prober: Prober;
   readonly leases: Leases;
   readonly takeovers: Takeovers;
   readonly endings: Endings;
@@ -166,6 +167,7 @@ export async function startCoordinator(
     replica,
     executor,
     reserver,
+    prober,
     leases,
     takeovers: new Takeovers(executor, reserver, leases, prober, endings),
     endings,

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { duration, graceTime, oneOf, port, positive, serviceArgument } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
 import { ownInstance } from '../own-instance.ts';
+import { tellNotes } from '../port-notes.ts';
 import { stopped } from '../problem-text.ts';
 import { isAway } from '../reading.ts';
 import { clientOf, collect, examples, type RemoteOptions, remote } from '../remote.ts';
@@ -61,6 +62,7 @@ export function reserve(): Command {
       const reserving = reserveWith(client, { ...wish, instance }, options);
       const { reservation } = await waiting('reserving', reserving);
       for (const difference of differences(reservation, options)) writeError(`portolan: ${difference}.\n`);
+      if (!options.json) tellNotes(reservation.notes);
       if (options.json) sayJson(reservation);
       else if (options.quiet || !process.stdout.isTTY) say(Object.values(reservation.ports).join('\n'));
       else say(told(reservation));
@@ -130,7 +132,10 @@ export function choosing(command: Command): Command {
     .option('--protocol <protocol>', 'tcp or udp (default: tcp)', oneOf('tcp', 'udp'))
     .option('--instance <number>', 'a further instance of the service, from 2 on', positive)
     .option('--purpose <text>', 'what it is for')
-    .option('--host-name <host>', 'host that the service will run on: its agent tests that the port can be bound');
+    .option(
+      '--host-name <host>',
+      'host that the service will run on, where its agent tests that the port can be bound',
+    );
 }
 
 export function requestOf(text: string, options: ChoiceOptions): ReserveInput {
@@ -164,11 +169,11 @@ function told(reservation: Reservation): string {
   if (!created) lines.push('It had this already.');
   if (previousPid !== undefined) lines.push(`Taken over: its earlier process ${previousPid} was ended.`);
   else if (obstacle) lines.push(`${obstacle.port} was wanted first: ${plain(obstacle.detail)}.`);
+  const unlessHad = created ? '; no agent tested that it can be bound' : '';
+  const tested = probed ? ', and an agent tested that it can be bound' : unlessHad;
   lines.push(
     lease ? `Ends in ${lease.ttl} s unless it is renewed (lease ${lease.id}).` : 'Permanent, until it is released.',
   );
-  lines.push(
-    paint('dim', `acknowledged: ${acknowledged}${probed ? ', and the host tested that it can be bound' : ''}`),
-  );
+  lines.push(paint('dim', `acknowledged: ${acknowledged}${tested}`));
   return lines.join('\n');
 }

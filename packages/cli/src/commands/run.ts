@@ -18,6 +18,7 @@ import { portFlag } from '../framework.ts';
 import { plain } from '../output.ts';
 import { ownService } from '../own-service.ts';
 import { fillPorts } from '../placeholder.ts';
+import { tellNotes } from '../port-notes.ts';
 import { stopped } from '../problem-text.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
 import { refuseSecond } from '../running.ts';
@@ -83,6 +84,7 @@ export function run(): Command {
       });
       const reserved = await waiting('reserving', reserving);
       for (const difference of differences(reserved.reservation, options)) warn(difference);
+      tellNotes(reserved.reservation.notes);
       // As answered first: to assert it again later is no new grant.
       const { created } = reserved.reservation;
       const family = familyOf(reserved);

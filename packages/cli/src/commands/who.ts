@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { PortolanClient } from '@portolan/client';
 import {
   formatEndpoint,
   formatInterval,
@@ -12,6 +13,7 @@ import { Command } from 'commander';
 import { ago } from '../age.ts';
 import { port } from '../argument.ts';
 import { paint, plain, say, sayJson } from '../output.ts';
+import { tellNotes } from '../port-notes.ts';
 import { stopped } from '../problem-text.ts';
 import { reading } from '../reading.ts';
 import { examples, type RemoteOptions, remote } from '../remote.ts';
@@ -23,22 +25,33 @@ export function who(): Command {
     .argument('<port>', 'port', port)
     .addHelpText('after', examples('portolan who 3050', 'portolan who 3050 --json'))
     .action(async (number: number, options: RemoteOptions) => {
-      const { answer: report, source } = await reading(options, (client) => client.port(number)).catch(
-        (error: unknown) => {
-          if (error instanceof PortolanError && (error.code === 'unreachable' || error.code === 'stranger'))
-            return tellHere(number, error, options);
-          throw error;
-        },
-      );
+      const { answer: report, source } = await reading(options, async (client) =>
+        client.port(number, { host: await asker(client) }),
+      ).catch((error: unknown) => {
+        if (error instanceof PortolanError && (error.code === 'unreachable' || error.code === 'stranger'))
+          return tellHere(number, error, options);
+        throw error;
+      });
       const nobody = report.assignments.length === 0 && report.listeners.length === 0;
       if (options.json) sayJson({ ...report, ...(source && { source }) });
       else if (!nobody) say(told(report));
+      if (!options.json && !nobody) tellNotes(report.notes);
       if (nobody) {
         const rules = [...rests(report), ...whatBlocks(report), ...ranges(report)];
         if (!options.json && rules.length > 0) say(rules.join('\n'));
+        if (!options.json) tellNotes(report.notes);
         throw new PortolanError('not-found', `Nobody has port ${number}`, { port: number });
       }
     });
+}
+
+/** Notes on a port are not worth a wait for an agent that hangs, ms. */
+const ASKER_WITHIN = 300;
+
+async function asker(client: PortolanClient): Promise<string | undefined> {
+  const { ownHost } = await import('@portolan/client/node');
+  const late = new Promise<undefined>((resolve) => void setTimeout(resolve, ASKER_WITHIN, undefined).unref());
+  return Promise.race([ownHost(client).catch(() => undefined), late]);
 }
 
 /** With no coordinator this machine still knows who listens on it. The error stands: it is not the fleet's answer. */

@@ -9,17 +9,21 @@ import {
   type Fleet,
   fieldOf,
   formatEndpoint,
+  formatPortList,
   formatVersion,
   type Held,
   HIGHEST_PORT,
   type Host,
   instanceFor,
   isFenced,
+  kernelNotes,
   key,
   labelsOf,
   type NumberedRequest,
   type Obstacle,
   obstacleTo,
+  openOn,
+  type PortNote,
   PortolanError,
   protocols,
   type Reservation,
@@ -38,13 +42,15 @@ import type { Alternative, Condition, Put } from '../store/store.ts';
 import { ClaimedInstances } from './claimed-instances.ts';
 import { alternative, put } from './entries.ts';
 import { settledLoss } from './lost-finding.ts';
-import type { Prober } from './probe.ts';
+import { type Prober, privilegedNote, privilegedOn, type Tested, untestedNote } from './probe.ts';
 import { Quotas } from './quota.ts';
 
 /** Candidates offered when deciding again after a conflict; the first time one does, and costs the store less. */
 const CANDIDATES_AFTER_CONFLICT = 4;
-/** How many choices an agent may refuse before the caller is told. */
-const PROBES_MAX = 5;
+/** How many choices are tested at once, after an agent has refused the first. */
+const TESTED_AHEAD = 64;
+/** How often an agent is asked for one request before the caller is told that it refuses everything. */
+const TESTS_MAX = 8;
 
 /** Ports that were chosen for a request and are not promised yet. */
 interface Claim {
@@ -62,6 +68,8 @@ interface Claim {
 export interface Circumstances {
   /** Whether the agent of the host named is to test-bind the ports; true unless told otherwise. */
   readonly probe?: boolean;
+  /** Id or name of the host whose agent is to do so where the request names none: the assignment is not tied to it. */
+  readonly probeOn?: string | undefined;
   /** Ports that are not to be given. */
   readonly barred?: ReadonlyMap<number, Obstacle>;
   /** Ports that cannot be bound yet, and are given all the same. */
@@ -72,7 +80,20 @@ export interface Circumstances {
   readonly takesBack?: Version;
 }
 
+const NOTHING_REFUSED: Tested = { refused: [], privileged: [] };
 const NONE: ReadonlyMap<number, Obstacle> = new Map();
+
+/** Where the ports are to be bound, and what its agent has said of them so far. */
+interface Place {
+  /** `undefined`: nobody said, or no such host is known. */
+  readonly host: Host | undefined;
+  readonly occupied: Pick<ReadonlySet<number>, 'has'>;
+  /** Ports that are not to be given. */
+  readonly unbindable: Map<number, Obstacle>;
+  readonly bindable: Set<number>;
+  /** Named by the caller, though the agent's user may not bind them. */
+  readonly privileged: Set<number>;
+}
 
 /** What is asked for, under which token it was held before. */
 type Wanted = ReserveRequest & { readonly shown?: Version };
@@ -99,22 +120,23 @@ export class Reserver {
   /** @throws PortolanError `endpoint-elsewhere`, `port-taken`, `port-blocked`, `range-exhausted`, `quota`, `unknown-range`, … */
   reserve(
     asked: ReserveRequest,
-    { probe = true, barred = NONE, occupied = NONE, onlyNew = false, takesBack }: Circumstances = {},
+    { probe = true, probeOn, barred = NONE, occupied = NONE, onlyNew = false, takesBack }: Circumstances = {},
   ): Promise<Reservation> {
     const wished: Wanted = { ...asWished(asked), ...(takesBack !== undefined && { shown: takesBack }) };
-    const unbindable = new Map<number, Obstacle>(barred);
+    const found = { unbindable: new Map(barred), bindable: new Set<number>(), privileged: new Set<number>() };
     return this.#executor.execute<Reservation>((round) => {
       if (round > 0) this.#start = Math.random();
       const request = onHost(this.#fleet, wished);
       const instance = instanceFor(this.#fleet, request, this.#instances.claimed(serviceId(request)));
       const endpoints = endpointsOf({ ...request, instance });
+      const named = request.host ?? probeOn;
+      const place: Place = { host: named === undefined ? undefined : this.#fleet.findHost(named), occupied, ...found };
       const held = endpoints.map((endpoint) => this.#fleet.assignmentOf(endpoint, request.protocol));
       if (onlyNew) for (const each of held) if (each) throw heldAlready(each);
-      if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held);
+      if (held.some((each) => each !== undefined)) return this.#again(request, endpoints, held, place);
       const candidates = round > 0 ? CANDIDATES_AFTER_CONFLICT : 1;
-      const host = probe && request.host !== undefined ? this.#fleet.host(request.host) : undefined;
-      if (host?.state === 'alive') return this.#probed(request, endpoints, host, candidates, unbindable, occupied);
-      return this.#grant(request, endpoints, this.#claim(request, endpoints, candidates, unbindable), false);
+      if (probe && place.host?.state === 'alive') return this.#tested(request, endpoints, place, candidates);
+      return this.#grant(request, endpoints, this.#claim(request, endpoints, candidates, place), place, probe);
     });
   }
 
@@ -131,6 +153,7 @@ export class Reserver {
     request: Wanted,
     endpoints: readonly Endpoint[],
     found: readonly (Held<'assignment'> | undefined)[],
+    { host }: Place,
   ): Plan<Reservation> {
     const held = found.filter((each) => each !== undefined);
     if (held.length < endpoints.length) throw partlyHeld(endpoints, found);
@@ -159,47 +182,67 @@ export class Reserver {
           this.#executor,
           changed.map((value, i) => ({ value, token: token(held[i]!) })),
           committed,
-          { created: false, obstacle: null, attempts: 0, probed: false },
+          {
+            created: false,
+            obstacle: null,
+            attempts: 0,
+            probed: false,
+            notes: host ? kernelNotes(host, portsOf(held)) : [],
+          },
         );
       },
     };
   }
 
-  /** Asks the agent of the host whether it can bind what is chosen, and chooses again as long as it cannot. */
-  async #probed(
+  /**
+   * Asks the agent of the host whether it can bind what is chosen. Mostly it can; when not, many choices are tested at
+   * once, and the first that it can bind is given.
+   */
+  async #tested(
     request: Wanted,
     endpoints: readonly Endpoint[],
-    host: Host,
+    place: Place & { host?: Host },
     candidates: number,
-    unbindable: Map<number, Obstacle>,
-    occupied: NonNullable<Circumstances['occupied']>,
   ): Promise<Plan<Reservation>> {
-    for (;;) {
-      const claim = this.#claim(request, endpoints, candidates, unbindable);
-      const unsure = claim.ports.filter((port) => !occupied.has(port));
-      if (unsure.length === 0 || unbindable.size >= PROBES_MAX * endpoints.length) {
-        return this.#grant(request, endpoints, claim, false);
-      }
+    const { occupied, unbindable, bindable, privileged } = place;
+    const host = place.host!;
+    const ahead = Math.max(candidates, Math.floor(TESTED_AHEAD / endpoints.length));
+    const settled = (port: number) => occupied.has(port) || bindable.has(port) || privileged.has(port);
+    let many = candidates;
+    for (let test = 1; ; test++) {
+      const claim = this.#claim(request, endpoints, many, place);
       try {
-        const refused = await this.#prober.probe(host.id, request.protocol, unsure);
-        if (!refused || refused.length === 0) return this.#grant(request, endpoints, claim, refused !== undefined);
-        for (const { port, reason } of refused) unbindable.set(port, unbindableOn(host.name, port, reason));
-        claim.settle();
+        const unsure = claim.ports.filter((port) => !settled(port));
+        const answer = unsure.length > 0 ? await this.#prober.probe(host, request.protocol, unsure) : NOTHING_REFUSED;
+        if (!answer) {
+          const only = { ...claim, starts: claim.starts.slice(0, candidates) };
+          return this.#grant(request, endpoints, only, place, true);
+        }
+        for (const obstacle of answer.refused) unbindable.set(obstacle.port, obstacle);
+        for (const port of answer.privileged) {
+          // Whoever names a port may have the right to bind it that the agent lacks.
+          if (request.port === undefined) unbindable.set(port, privilegedOn(host, port));
+          else privileged.add(port);
+        }
+        for (const port of unsure) if (!unbindable.has(port) && !privileged.has(port)) bindable.add(port);
+        const good = claim.starts.filter((start) => endpoints.every((_, i) => settled(start + i)));
+        if (good.length > 0 && good[0] === claim.starts[0]) {
+          return this.#grant(request, endpoints, { ...claim, starts: good.slice(0, candidates) }, place, true);
+        }
+        // It is chosen anew, so that what is said of the first choice is true.
+        many = good.length > 0 ? candidates : ahead;
+        if (test >= TESTS_MAX && good.length === 0) throw allRefused(host, unbindable);
       } catch (error) {
         claim.settle();
         throw error;
       }
+      claim.settle();
     }
   }
 
   /** Chooses ports, and keeps them from others that ask here until their fate is known. */
-  #claim(
-    request: ReserveRequest,
-    endpoints: readonly Endpoint[],
-    candidates: number,
-    unbindable: ReadonlyMap<number, Obstacle>,
-  ): Claim {
-    const { starts, attempts, obstacle } = this.#choose(request, endpoints, unbindable, candidates);
+  #claim(request: ReserveRequest, endpoints: readonly Endpoint[], candidates: number, place: Place): Claim {
+    const { starts, attempts, obstacle } = this.#choose(request, endpoints, place, candidates);
     const { use } = this.#fleet;
     const ports: readonly number[] =
       endpoints.length === 1 ? starts : starts.flatMap((first) => endpoints.map((_, i) => first + i));
@@ -219,11 +262,11 @@ export class Reserver {
   #choose(
     request: ReserveRequest,
     endpoints: readonly Endpoint[],
-    unbindable: ReadonlyMap<number, Obstacle>,
+    { host, unbindable }: Place,
     candidates: number,
   ): Pick<Claim, 'starts' | 'attempts' | 'obstacle'> {
     const asker: Asker = { ...request, labels: endpoints.map(({ label }) => label) };
-    const allowed = this.#quotas.allowed(request, endpoints.length, fieldOf(this.#fleet, request));
+    const allowed = this.#quotas.allowed(request, endpoints.length, openOn(host, fieldOf(this.#fleet, request)));
     const { field } = allowed;
     const { taken } = this.#fleet.use;
     for (const port of unbindable.keys()) this.#fleet.use.add(port);
@@ -277,20 +320,34 @@ export class Reserver {
     }
   }
 
+  /** @param probe whether the ports were to be tested, so that it is told when they were not */
   #grant(
     request: Wanted,
     endpoints: readonly Endpoint[],
     { starts, attempts, obstacle, settle }: Claim,
-    probed: boolean,
+    { host, occupied, bindable, privileged }: Place,
+    probe: boolean,
   ): Plan<Reservation> {
     const lease = request.ttl === undefined ? null : { id: nanoid(), ttl: request.ttl };
     const grants = starts.map((first) => endpoints.map((endpoint, i) => grant(request, endpoint, first + i, lease)));
+    const notesOn = (ports: readonly number[]): PortNote[] => {
+      if (!host) return probe && request.host !== undefined ? [unknownHost(request.host, ports)] : [];
+      const untold = ports.filter((port) => privileged.has(port));
+      const untested = ports.filter((port) => !occupied.has(port) && !bindable.has(port) && !privileged.has(port));
+      return [
+        ...kernelNotes(host, ports),
+        ...(untold.length > 0 ? [privilegedNote(host, untold)] : []),
+        ...(probe && untested.length > 0 ? [untestedNote(host, untested)] : []),
+      ];
+    };
     return {
       alternatives: grants.map((assignments) => this.#promise(assignments)),
       answer: (committed) => {
         const token = formatVersion(committed.epoch, committed.revision);
         const granted = grants[committed.alternative]!.map((value) => ({ value, token }));
-        return reservationOf(this.#executor, granted, committed, { created: true, obstacle, attempts, probed });
+        const ports = portsOf(granted);
+        const how = { created: true, obstacle, attempts, probed: ports.every((port) => bindable.has(port)) };
+        return reservationOf(this.#executor, granted, committed, { ...how, notes: notesOn(ports) });
       },
       settle,
     };
@@ -330,7 +387,7 @@ export function reservationOf(
   { fleet }: Executor,
   granted: readonly { value: Assignment; token: Version }[],
   { position, acknowledgement }: Pick<Committed, 'position' | 'acknowledgement'>,
-  how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed'>,
+  how: Pick<Reservation, 'created' | 'obstacle' | 'attempts' | 'probed' | 'notes'>,
 ): Reservation {
   const assignments = granted.map(({ value, token }) => viewOfAssignment(fleet, value, token));
   const [first] = assignments;
@@ -486,7 +543,19 @@ function exhausted({ preferred, maxAttempts }: ReserveRequest, count: number, fi
   return `${none} free among the ${maxAttempts} from ${preferred} on, in ${field.name}; allow more attempts, or prefer another port`;
 }
 
-export function unbindableOn(host: string, port: number, reason: string): Obstacle {
-  const detail = `port ${port} cannot be bound on ${host} (${reason}): a socket that shows in no listing holds it`;
-  return { port, reason: 'unbindable', detail, by: null };
+function allRefused({ name }: Host, refused: ReadonlyMap<number, Obstacle>): PortolanError {
+  return new PortolanError(
+    'range-exhausted',
+    `none of the ${refused.size} ports that were tested can be bound on ${name}; name another range, or ask what holds them there`,
+    { refused: refused.size },
+  );
+}
+
+function unknownHost(host: string, ports: readonly number[]): PortNote {
+  const detail = `no host ${host} is known, so it is not tested that ${formatPortList(ports)} can be bound there`;
+  return { kind: 'untested', ports: [...ports], host, detail };
+}
+
+function portsOf(held: readonly { readonly value: Assignment }[]): number[] {
+  return held.map(({ value }) => value.port);
 }

@@ -28,7 +28,15 @@ import type { Endings } from './endings.ts';
 import { alternative, put } from './entries.ts';
 import type { Leases } from './leases.ts';
 import type { Prober } from './probe.ts';
-import { attended, elsewhere, endpointsOf, onHost, type Reserver, reservationOf, unbindableOn } from './reserve.ts';
+import {
+  attended,
+  type Circumstances,
+  elsewhere,
+  endpointsOf,
+  onHost,
+  type Reserver,
+  reservationOf,
+} from './reserve.ts';
 
 /** How long a socket that is bound may take to be reported, ms: a scan, the report, and room for a busy host. */
 const SEEN_WITHIN = 3_000;
@@ -67,9 +75,13 @@ export class Takeovers {
   /**
    * @param proven end only what proves its project, not what is called as the service is: for callers that may name any
    * service of theirs, but must not end others' processes
+   * @param probeOn as for `Reserver.reserve`
    * @throws PortolanError as `Reserver.reserve`; where the port can be no other, why its process was not ended
    */
-  async reserve(request: NumberedRequest, { proven = false } = {}): Promise<Reservation> {
+  async reserve(
+    request: NumberedRequest,
+    { proven = false, probeOn }: { proven?: boolean; probeOn?: string | undefined } = {},
+  ): Promise<Reservation> {
     await this.#executor.catchUp();
     const barred = new Map<number, Obstacle>();
     for (;;) {
@@ -82,7 +94,7 @@ export class Takeovers {
         if (!earlier.includes(occupant) && isOfService(occupant, request)) bar(barred, occupant, this.#told(occupant));
       }
       if (keeps) refuseStrangers(request, occupants, earlier, (each) => this.#told(each));
-      const claim = keeps ? await this.#succeed(request) : await this.#claim(request, barred, earlier);
+      const claim = keeps ? await this.#succeed(request) : await this.#claim(request, { barred, probeOn }, earlier);
       const victims = earlier.filter(({ port }) => Object.values(claim.reservation.ports).includes(port));
       if (victims.length === 0) return claim.reservation;
       const told = this.#told(victims[0]!);
@@ -105,14 +117,13 @@ export class Takeovers {
         .flatMap((port) => Array.from(this.#fleet.listeners(request.protocol, port), ({ value }) => value))
         .filter((each) => each.netns === HOST_NETNS && (request.host === undefined || each.host === host?.id));
     if (wanted.length === 0 || seen().length > 0 || host?.state !== 'alive') return seen();
-    const unbindable = await this.#prober.probe(host.id, request.protocol, wanted);
-    if (!unbindable?.length) return [];
+    const tested = await this.#prober.probe(host, request.protocol, wanted);
+    if (!tested?.refused.length) return [];
     const until = performance.now() + SEEN_WITHIN;
     while (seen().length === 0 && performance.now() < until) await sleep(LOOK_EVERY);
-    const [first] = unbindable;
+    const [first] = tested.refused;
     if (keeps && first && seen().length === 0) {
-      const { detail } = unbindableOn(host.name, first.port, first.reason);
-      throw new PortolanError('port-taken', `${serviceId(request)} has this port already, but ${detail}`, {
+      throw new PortolanError('port-taken', `${serviceId(request)} has this port already, but ${first.detail}`, {
         port: first.port,
       });
     }
@@ -145,11 +156,11 @@ export class Takeovers {
 
   async #claim(
     request: NumberedRequest,
-    barred: ReadonlyMap<number, Obstacle>,
+    circumstances: Circumstances,
     earlier: readonly HostListener[],
   ): Promise<Claim> {
     const occupied = new Set(earlier.map(({ port }) => port));
-    const reservation = await this.#reserver.reserve(request, { barred, occupied });
+    const reservation = await this.#reserver.reserve(request, { ...circumstances, occupied });
     const { lease, token, assignments, created } = reservation;
     const grants = lease
       ? [{ lease: lease.id, token }]

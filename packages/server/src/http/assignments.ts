@@ -20,7 +20,7 @@ import {
 import { acting } from '../access/act.ts';
 import { may } from '../access/principal.ts';
 import { type Context, callerOf } from './context.ts';
-import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { Consistency, operations, Paging, PortText, ProbeOn, reader } from './operation.ts';
 import { entryPage } from './page.ts';
 
 const tag = 'Assignments';
@@ -42,14 +42,16 @@ export function assignmentRoutes(context: Context) {
     act: 'reserve',
     holder: ({ holder }) => holder,
     scope: ({ body }) => ({ project: body.project }),
+    query: z.object({ probeOn: ProbeOn }),
     body: ReserveRequest,
     answer: Reservation,
     created: ({ created }) => created,
-    run({ body }, c) {
-      if (body.onTaken !== 'takeover' || !isNumbered(body)) return reserver.reserve(body);
+    run({ query: { probeOn }, body }, c) {
+      if (body.onTaken !== 'takeover' || !isNumbered(body)) return reserver.reserve(body, { probeOn });
       const caller = callerOf(c);
       const proven = caller.principal.projects !== null;
-      return acting({ ...caller, action: 'take-over', holder: body.holder }, () => takeovers.reserve(body, { proven }));
+      const act = { ...caller, action: 'take-over', holder: body.holder } as const;
+      return acting(act, () => takeovers.reserve(body, { proven, probeOn }));
     },
   });
 

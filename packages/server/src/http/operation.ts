@@ -104,6 +104,13 @@ export function operations(): {
 /** A port in a path or query. */
 export const PortText = z.coerce.number().pipe(Port).openapi({ type: 'integer', minimum: 0, maximum: HIGHEST_PORT });
 
+/** For whoever only wants the test: what it is promised is not tied to the host. */
+export const ProbeOn = z
+  .string()
+  .max(255)
+  .optional()
+  .openapi({ description: 'Id or name of the host whose agent tests that the ports can be bound.' });
+
 /** What every list takes. */
 export const Paging = z.object({
   limit: z.coerce

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import {
   Block,
+  FreePorts,
   freePorts,
   isKnown,
   Name,
@@ -14,19 +15,22 @@ import {
   parseInterval,
   portReport,
   Range,
+  type Role,
   ServiceView,
   serviceIds,
   serviceView,
+  type TestBind,
 } from '@portolan/model';
 import { may } from '../access/principal.ts';
-import type { Context } from './context.ts';
-import { Consistency, operations, Paging, PortText, reader } from './operation.ts';
+import { untestedNote } from '../commands/probe.ts';
+import { type Context, callerOf } from './context.ts';
+import { Consistency, operations, Paging, PortText, ProbeOn, reader } from './operation.ts';
 import { entryPage, pageAnswer } from './page.ts';
 
 const tag = 'Ports and ranges';
 
 export function portRoutes(context: Context) {
-  const { ranges } = context;
+  const { ranges, prober } = context;
   const read = reader(context);
   const { app, add } = operations();
 
@@ -41,12 +45,25 @@ export function portRoutes(context: Context) {
       count: z.coerce.number().int().min(1).max(1_000).default(1),
       range: z.string().max(64).optional(),
       project: Name.default('unknown'),
+      protocol: Protocol.default('tcp'),
       order: z.enum(['spread', 'lowest']).optional(),
+      probeOn: ProbeOn,
     }),
-    answer: z.object({ ports: z.array(Port), field: z.string(), position: Position }),
-    async run({ query }) {
+    answer: FreePorts,
+    async run({ query }, c) {
       const fleet = await read(query);
-      return { ...freePorts(fleet, query), position: fleet.position };
+      const host = query.probeOn === undefined ? undefined : fleet.findHost(query.probeOn);
+      // To test is to bind: who may have no port has no business with that.
+      const isTested = host?.state === 'alive' && (may.hold as readonly Role[]).includes(callerOf(c).principal.role);
+      const test: TestBind = async (ports) => {
+        const tested = await prober.probe(host!, query.protocol, ports);
+        return tested && [...tested.refused.map(({ port }) => port), ...tested.privileged];
+      };
+      const found = await freePorts(fleet, query, host, isTested ? test : undefined);
+      const { ports, probed, notes } = found;
+      const isUntested = !probed && ports.length > 0 && (isTested || host?.state !== 'alive');
+      const untested = host && isUntested ? [untestedNote(host, ports)] : [];
+      return { ...found, notes: [...notes, ...untested], position: fleet.position };
     },
   });
 
@@ -57,10 +74,17 @@ export function portRoutes(context: Context) {
     summary: 'Everything known of a port',
     allow: may.read,
     params: z.object({ port: PortText }),
-    query: Consistency.extend({ protocol: Protocol.optional() }),
+    query: Consistency.extend({
+      protocol: Protocol.optional(),
+      host: z.string().max(255).optional().openapi({
+        description: 'Id or name of the host that asks: `notes` then tell what its kernel does with the port, too.',
+      }),
+    }),
     answer: PortReport,
-    async run({ params, query }) {
-      return portReport(await read(query), params.port, query.protocol);
+    async run({ params, query: { protocol, host, ...query } }) {
+      const fleet = await read(query);
+      const asker = host === undefined ? undefined : fleet.findHost(host)?.id;
+      return portReport(fleet, params.port, protocol, asker);
     },
   });
 
