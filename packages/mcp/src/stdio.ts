@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { plainIssue } from '@portolan/model';
+import { z } from 'zod';
 import type { OpenRegistry } from './registry.ts';
 import { createMcpServer } from './server.ts';
 
@@ -13,6 +15,8 @@ export async function mcpOverStdio(
   open: OpenRegistry,
   onError: (error: Error) => void,
 ): Promise<void> {
+  // This process is nothing but the server: a model reads what is wrong with its arguments in the same words as everybody.
+  z.config({ customError: plainIssue });
   const ended = Promise.race([once(process.stdin, 'end'), once(process.stdin, 'close')]);
   const handle = serveStdio(() => createMcpServer(version, open), {
     transport: new StdioServerTransport(),
