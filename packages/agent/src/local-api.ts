@@ -10,6 +10,7 @@ import {
   Caller,
   freePorts,
   type HostListener,
+  issueClause,
   LOCAL_API_PORT,
   LocalQuery,
   listenerView,
@@ -17,6 +18,7 @@ import {
   PortolanError,
   Protocol,
   page,
+  plainIssue,
   portReport,
   type Reservation,
   type ReserveRequest,
@@ -245,7 +247,7 @@ function createLocalApp({ host, token, copy, members, leftOut, promise, logger }
     const body = await c.req.json().catch(() => {
       throw new PortolanError('invalid-request', 'the body is no JSON');
     });
-    const request = ReserveSchema.safeParse(body);
+    const request = ReserveSchema.safeParse(body, { error: plainIssue });
     if (!request.success) throw invalid(request.error.issues);
     checkHolder(c.get('caller'), request.data.project);
     return c.json(await promise(request.data, bearerOf(c.req.header('authorization')) as string), 201);
@@ -285,7 +287,7 @@ function checkHolder({ role, name, projects }: Caller, project: string): void {
 }
 
 function queryOf(query: Record<string, string>): LocalQuery {
-  const parsed = LocalQuery.safeParse(query);
+  const parsed = LocalQuery.safeParse(query, { error: plainIssue });
   if (parsed.success) return parsed.data;
   throw invalid(parsed.error.issues);
 }
@@ -296,7 +298,7 @@ function portOf(text: string): number {
 }
 
 function invalid(issues: readonly { path: PropertyKey[]; message: string }[]): PortolanError {
-  const told = issues.map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`);
+  const told = issues.map(({ path, message }) => issueClause(path.join('.') || 'the request', message));
   return new PortolanError('invalid-request', told.join('; '));
 }
 

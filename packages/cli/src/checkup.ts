@@ -24,12 +24,17 @@ const DEFAULT_PORT = 7678;
 /** Clocks that differ by more than this make dates in answers look wrong, ms. Leases go by the store's clock alone. */
 const SKEW_MAX = 5_000;
 
-/** What can be told of a set-up, from what lies nearest to what lies farthest. @param version of this command */
-export async function checkup(client: () => Promise<PortolanClient>, version: string): Promise<Check[]> {
+/** What can be told of a set-up, from what lies nearest to what lies farthest. @param version of this command   @param urls all coordinators that were named */
+export async function checkup(
+  client: (url?: string) => Promise<PortolanClient>,
+  version: string,
+  urls: readonly string[] = [],
+): Promise<Check[]> {
   const near = [checkNode(), checkEnvironment(), await checkState()];
   try {
     const connected = await client();
-    return [...near, ...(await checkCoordinator(connected, version))];
+    const others = urls.length > 1 ? await Promise.all(urls.map(async (url) => checkNamed(await client(url)))) : [];
+    return [...near, ...(await checkCoordinator(connected, version)), ...others.flat()];
   } catch (error) {
     if (!(error instanceof PortolanError)) throw error;
     return [...near, failure('token', error.message, 'portolan up, or set PORTOLAN_TOKEN')];
@@ -155,6 +160,19 @@ async function checkFleet(client: PortolanClient): Promise<Check[]> {
     );
   }
   return checks;
+}
+
+/** One of several coordinators that were named: as long as another answers, nobody would miss it. */
+async function checkNamed(client: PortolanClient): Promise<Check[]> {
+  try {
+    await client.status();
+    return [];
+  } catch (error) {
+    if (!(error instanceof PortolanError)) throw error;
+    const tried = error.data.tried as { reason: string }[] | undefined;
+    const detail = `${client.url} does not answer as it should: ${tried?.[0]?.reason ?? error.message}`;
+    return [warning('coordinator', detail, 'look whether it runs, or take it out of PORTOLAN_URL')];
+  }
 }
 
 function checkStore({ acknowledgement, lowered, epoch }: Status): Check {

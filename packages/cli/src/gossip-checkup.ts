@@ -1,10 +1,10 @@
-import type { PortolanClient } from '@portolan/client';
+import { allItems, type PortolanClient } from '@portolan/client';
 import { localAgent } from '@portolan/client/node';
 import { GOSSIP_PORT, type Host, type MemberView, PortolanError, type Source } from '@portolan/model';
 import { ago } from './age.ts';
 import { type Check, ok, warning } from './check.ts';
 import { describe, occupantsOf } from './occupant.ts';
-import { abridged, plain } from './output.ts';
+import { plain } from './output.ts';
 import { strangerRemedy } from './stranger.ts';
 
 /**
@@ -30,6 +30,8 @@ export async function checkGossip(
   }
   const alive = members.filter(({ status }) => status === 'alive');
   const told = `${alive.length} of ${members.length} members are alive`;
+  const dead = members.filter(({ status }) => status === 'failed');
+  const missed = dead.length === 0 ? undefined : await deadMembers(client, told, dead);
   const isCutOff = !(source instanceof PortolanError) && !source.attended;
   const own = members.find(({ name }) => name === host?.id);
   if (isCutOff || (host && !own)) {
@@ -39,12 +41,7 @@ export async function checkGossip(
       'its log says why: it may need --gossip-host ADDRESS, or have another key than "portolan keys list" shows',
     );
   }
-  const failed = members.filter(({ status }) => status === 'failed').map(({ tags, name }) => plain(tags.host ?? name));
-  if (failed.length > 0 && (!own || own.status === 'alive')) {
-    const detail = `${told}; not heard any more: ${abridged(failed)}`;
-    return warning('gossip', detail, 'look whether they run, and whether their gossip port can be reached');
-  }
-  if (!own) return ok('gossip', told);
+  if (!own) return missed ?? ok('gossip', told);
   if (own.status !== 'alive') {
     return warning(
       'gossip',
@@ -52,7 +49,23 @@ export async function checkGossip(
       `open ${own.address}, UDP and TCP, to all members, and theirs to this host`,
     );
   }
-  return (await checkPlace(own.address)) ?? ok('gossip', `${told}, this host at ${own.address}`);
+  return (await checkPlace(own.address)) ?? missed ?? ok('gossip', `${told}, this host at ${own.address}`);
+}
+
+/** Members that are named in one line. */
+const NAMED_MAX = 10;
+
+async function deadMembers(client: PortolanClient, told: string, dead: readonly MemberView[]): Promise<Check> {
+  const hosts = new Map((await allItems((query) => client.hosts(query), {})).map(({ id, name }) => [id, name]));
+  const names = dead
+    .slice(0, NAMED_MAX)
+    .map(({ name, status, statusSince }) => `${plain(hosts.get(name) ?? name)} (${status} since ${ago(statusSince)})`);
+  const more = dead.length > NAMED_MAX ? ` and ${dead.length - NAMED_MAX} more` : '';
+  return warning(
+    'gossip',
+    `${told}; not ${names.join(', ')}${more}`,
+    'start their agents again, or "portolan hosts --forget ID" for a host that will not come back',
+  );
 }
 
 /** Whether the port of its own was to be had; on this machine alone it does not matter. */

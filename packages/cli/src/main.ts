@@ -20,7 +20,7 @@ try {
 async function tell(thrown: unknown): Promise<void> {
   // Loaded only now: the schemas that it brings along take longer than all the rest.
   const { rendering } = await import('./problem-text.ts');
-  const { problem, text, exit } = rendering(thrown, json);
+  const { problem, text, exit } = rendering(thrown, json, arguments_);
   if (problem) writeJson(problem, 'stderr');
   else writeError(text);
   process.exitCode = exit;

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { rendering } from './problem-text.ts';
 
 const refusal = (...issues: [at: string, message: string][]) =>
-  new PortolanError('invalid-request', issues.map((each) => each.join(': ')).join('; '), { issues });
+  new PortolanError('invalid-request', issues.map((each) => each.join(': ')).join('; '), {
+    issues: issues.map(([at, message]) => ({ at, message })),
+  });
 
 test('what a coordinator refuses is told without the paths of its interface, which nobody typed', () => {
   const error = refusal(['body.host', 'a host is wanted'], ['param.id', 'no id: of a host'], ['body', 'too much']);
@@ -11,6 +13,17 @@ test('what a coordinator refuses is told without the paths of its interface, whi
   expect(rendering(error, true).problem).toMatchObject({ detail: error.message });
   const own = new PortolanError('invalid-request', 'body.yaml: cannot be read');
   expect(rendering(own, false).text).toBe('portolan: body.yaml: cannot be read.\n');
+});
+
+test('a value out of bounds is told of the option that it came from, or else of the field', () => {
+  const error = new PortolanError('invalid-request', 'count must be at most 1000; and 2 more', {
+    issues: [{ at: 'query.count', message: 'must be at most 1000' }],
+  });
+  expect(rendering(error, false, ['free', '--count', '9999']).text).toBe(
+    'portolan: --count must be at most 1000; and 2 more.\n',
+  );
+  expect(rendering(error, false, ['free', '--count=9999']).text).toContain('--count must');
+  expect(rendering(error, false, ['free']).text).toBe('portolan: count must be at most 1000; and 2 more.\n');
 });
 
 test('a coordinator that does not know what is asked for is called older', () => {

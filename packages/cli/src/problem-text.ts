@@ -1,4 +1,4 @@
-import { PortolanError, type Problem, type ProblemCode } from '@portolan/model';
+import { issueClause, PortolanError, type Problem, type ProblemCode } from '@portolan/model';
 import { CommanderError } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plain } from './output.ts';
@@ -17,13 +17,17 @@ interface Rendering {
   exit: number;
 }
 
-/** How an error ends the command. */
-export function rendering(thrown: unknown, json: boolean): Rendering {
+/**
+ * How an error ends the command.
+ *
+ * @param args of the command line, to name the option that a value came from
+ */
+export function rendering(thrown: unknown, json: boolean, args: readonly string[] = []): Rendering {
   if (thrown instanceof CommanderError) return usage(thrown, json);
   const error = asProblem(thrown);
   const exit = exitCodeOf(error.code);
   if (json) return { text: '', problem: error.toProblem(), exit };
-  return { text: `${[sentence(forPeople(error)), ...advice(error)].join('\n')}\n`, exit };
+  return { text: `${[sentence(forPeople(error, args)), ...advice(error)].join('\n')}\n`, exit };
 }
 
 /** Commander has written its message already, unless it is to be JSON. */
@@ -34,12 +38,24 @@ function usage(error: CommanderError, json: boolean): Rendering {
 }
 
 /** What a coordinator answered to a request that the command line made: nobody typed the paths of its interface. */
-function forPeople({ code, message, data }: PortolanError): string {
+function forPeople({ code, message, data }: PortolanError, args: readonly string[]): string {
   if (code === 'not-found' && /^there is nothing at [A-Z]+ \/v1\//.test(message)) return `${OLDER} (${message})`;
   if (code !== 'invalid-request') return message;
   if (/(^|; )(body|query)(\.[^\s:;]+)*: Unrecognized key/.test(message)) return `${OLDER} (${message})`;
   if (!Array.isArray(data.issues)) return message;
-  return message.replace(/(^|; )(body|query|param)(\.[^\s:;]+)*: /g, '$1');
+  const told = (data.issues as { at: string; message: string }[]).map((issue) => {
+    if (issueClause('', issue.message).startsWith(':')) return issue.message;
+    return issueClause(optionOf(issue.at, args), issue.message);
+  });
+  const more = /; (and \d+ more)$/.exec(message)?.[1];
+  return [...told, ...(more ? [more] : [])].join('; ');
+}
+
+/** How whoever typed it calls a field of a request: by its option, if it was given. */
+function optionOf(at: string, args: readonly string[]): string {
+  const name = at.split('.').at(-1) ?? at;
+  const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return args.some((each) => each === option || each.startsWith(`${option}=`)) ? option : name;
 }
 
 const OLDER = 'the coordinator is older than this command, and does not know what it asks for: update it';

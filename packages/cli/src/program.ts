@@ -173,7 +173,12 @@ export async function program(args: readonly string[], json: boolean): Promise<C
   }
   const settle = (command: Command, path: string) => {
     command.exitOverride().showHelpAfterError(`("${path} --help" tells how)`);
-    command.configureOutput({ writeOut, writeErr: json ? () => {} : writeError });
+    command.configureOutput({
+      writeOut,
+      writeErr: json ? () => {} : writeError,
+      // As the command's own errors begin.
+      outputError: (text, write) => write(text.replace(/^error: /, 'portolan: ')),
+    });
     for (const sub of command.commands) settle(sub, `${path} ${sub.name()}`);
   };
   settle(root, root.name());

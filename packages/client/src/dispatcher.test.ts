@@ -126,3 +126,25 @@ test('one on this machine is never asked by way of a proxy, whatever it is calle
   await asks(fake.url.replace('127.0.0.1', hostname()), environment);
   expect(proxy.asked).toEqual([]);
 });
+
+test('an authority that is not known, and a URL without TLS to what speaks it, are told with what to do', async ({
+  skip,
+}) => {
+  const unavailable = certificatesUnavailable();
+  skip(unavailable !== undefined, unavailable);
+  const directory = mkdtempSync(join(tmpdir(), 'portolan-tls-'));
+  ends.push(() => rmSync(directory, { recursive: true }));
+  const { cert, key } = new Authority(directory, 'ours').issue('coordinator', 'IP:127.0.0.1');
+  const server = createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_request, response) =>
+    response.end('{}'),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const [untrusted = ''] = await asks(`https://127.0.0.1:${port}`, { ONCE: '1' });
+  expect(untrusted).toContain('PORTOLAN_CA');
+  expect(untrusted).not.toMatch(/use-system-ca|portolan up/);
+  const [withoutTls = ''] = await asks(`http://127.0.0.1:${port}`, { ONCE: '1' });
+  expect(withoutTls).toContain('it speaks TLS: write https:// instead of http://');
+});

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { PortolanError } from '@portolan/model';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import type { ConnectOptions } from './connect.ts';
+import { SPEAKS_TLS } from './failure.ts';
 import { isOwnHost } from './own-address.ts';
 import { lookout, type Whose } from './own-socket.ts';
 
@@ -64,13 +65,46 @@ function platform(tls: Tls, whose: Whose): Platform {
   const routes = new Routes(tls, whose);
   const dispatcher = routes as unknown as NonNullable<RequestInit['dispatcher']>;
   return {
-    fetch: (input, init) => globalThis.fetch(input, { ...init, dispatcher }),
+    fetch: (input, init) =>
+      globalThis.fetch(input, { ...init, dispatcher }).catch(async (error: unknown) => {
+        throw await explained(error, input instanceof Request ? input.url : String(input));
+      }),
     WebSocket: class extends globalThis.WebSocket {
       constructor(url: string | URL) {
         super(url, { dispatcher });
       }
     } as typeof WebSocket,
   };
+}
+
+/** How long a listener may take to show that it speaks TLS, ms. */
+const HANDSHAKE_WITHIN = 1_000;
+
+/** A listener that hangs up on plain HTTP may want TLS: then that is why, and nothing was done. */
+async function explained(error: unknown, url: string): Promise<unknown> {
+  const { code = '' } = ((error as { cause?: unknown }).cause ?? {}) as { code?: string };
+  if (!url.startsWith('http:') || !/^(UND_ERR_SOCKET|ECONNRESET|HPE_)/.test(code)) return error;
+  if (!(await speaksTls(new URL(url)))) return error;
+  return new TypeError('fetch failed', { cause: Object.assign(new Error('it speaks TLS'), { code: SPEAKS_TLS }) });
+}
+
+async function speaksTls({ hostname, port }: URL): Promise<boolean> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const { connect } = await import('node:tls');
+  return new Promise((resolve) => {
+    // Nothing is sent over it: whose certificate it is does not matter.
+    const socket = connect({ host, port: Number(port) || 80, rejectUnauthorized: false });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(HANDSHAKE_WITHIN, () => end(false));
+    socket.once('secureConnect', () => end(true));
+    // Who asks for a certificate of ours refuses later, and by TLS.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      end(/^ERR_SSL_TLSV|^ERR_SSL_SSLV3_ALERT/.test(code ?? '')),
+    );
+  });
 }
 
 /**

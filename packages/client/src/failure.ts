@@ -52,8 +52,19 @@ export function refused(response: Response, problem: ReturnType<Schema<Problem>[
   return new Failure({ reason: error.message, error, undone, lasting, retryAfter: retryAfter || 0 });
 }
 
+/** Code of a connection without TLS to what expects TLS: whoever has sockets of its own finds that out. */
+export const SPEAKS_TLS = 'PORTOLAN_SPEAKS_TLS';
+const UNTRUSTED =
+  "its certificate is of an authority that this program does not trust: set PORTOLAN_CA to the authority's PEM file";
+
 /** Causes which tell that no request can have reached anybody. */
 const unsent: Record<string, string> = {
+  [SPEAKS_TLS]: 'it speaks TLS: write https:// instead of http://',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
   ECONNREFUSED: 'connection refused',
   ENOTFOUND: 'no such host name',
   EAI_AGAIN: 'the host name could not be looked up',
@@ -93,10 +104,13 @@ export function inDoubt(error: PortolanError): PortolanError {
 /** @param origin of the page that was not let through: a browser does not say whether anybody is there */
 export function unreachable(tried: ReadonlyMap<string, string>, origin?: string): PortolanError {
   const list = [...tried].map(([url, reason]) => `${url} (${reason})`).join(', ');
+  // Somebody is there, and the reason says what to do.
+  const isThere = [...tried.values()].some((reason) => reason === UNTRUSTED || reason === unsent[SPEAKS_TLS]);
+  const advice = isThere ? '' : ' Start one with "portolan up", or name the right one with PORTOLAN_URL.';
   return new PortolanError(
     'unreachable',
     origin === undefined
-      ? `No coordinator answered: ${list}. Start one with "portolan up", or name the right one with PORTOLAN_URL.`
+      ? `No coordinator answered: ${list}.${advice}`
       : `No coordinator answered this page: ${list}. If it runs, it does not allow pages of another origin: start it with ` +
           `--allow-origin ${origin}. If it does not, start it so: portolan up --allow-origin ${origin}`,
     { tried: [...tried].map(([url, reason]) => ({ url, reason })), mayHaveBeenDone: false },

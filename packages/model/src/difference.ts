@@ -4,7 +4,6 @@ export function differences(before: object, after: object): string {
   const field = (of: object, name: string) => (of as Record<string, unknown>)[name];
   return Array.from(names)
     .filter((name) => !sameValue(field(before, name), field(after, name)))
-    .map((name) => (name === 'lease' ? 'permanent, no longer a lease' : name))
     .join(', ');
 }
 

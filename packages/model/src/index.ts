@@ -31,6 +31,7 @@ export * from './local-api.ts';
 export * from './login.ts';
 export { Pager, type Paging } from './pager.ts';
 export { declaredParty } from './party.ts';
+export { issueClause, plainIssue } from './plain-issue.ts';
 export * from './plan.ts';
 export * from './plan-diff.ts';
 export * from './plan-health.ts';

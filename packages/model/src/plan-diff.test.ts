@@ -152,9 +152,15 @@ describe('a plan', () => {
   });
 
   test('makes a lease of its endpoint permanent, where it is', () => {
-    const registry = new Registry().assign('mana/auth:l0', 23_456, { lease: { id: 'x', ttl: 60 }, holder: 'ada' });
+    const lease = { id: 'x', ttl: 60 };
+    const registry = new Registry().assign('mana/auth:l0', 23_456, { lease, holder: 'ada', host: 'vm' });
     const draft = registry.declare({ services: [service('auth', 'auto')] });
-    expect(told(draft).at(-1)).toEqual(['change', 'port', 'mana/auth:l0/tcp', 'permanent, no longer a lease']);
+    expect(told(draft).at(-1)).toEqual([
+      'change',
+      'port',
+      'mana/auth:l0/tcp',
+      '23456: the lease becomes permanent; no longer tied to host vm',
+    ]);
     expect(registry.all('assignment')).toMatchObject([{ port: 23_456, lease: null, holder: 'ada' }]);
   });
 

@@ -240,7 +240,11 @@ class Draft implements PlanDraft {
       id,
       before: before ? said(before) : null,
       after: said(after),
-      detail: !before ? `${port}` : stays ? differences(before, wanted) : `${before.port} → ${port}`,
+      detail: !before
+        ? `${port}`
+        : stays
+          ? changedTerms(before, wanted, (id) => this.#fleet.get('host', key.host(id))?.value.name ?? id)
+          : `${before.port} → ${port}`,
     });
   }
 
@@ -314,6 +318,16 @@ function ownedConflict(what: 'range' | 'block', entryKey: string, owner: string)
 
 function idOf(endpoint: Endpoint, protocol: Protocol): string {
   return `${formatEndpoint(endpoint)}/${protocol}`;
+}
+
+/** What becomes of an assignment that keeps its port. */
+function changedTerms(before: Assignment, after: Assignment, nameOf: (host: string) => string): string {
+  const told: string[] = [];
+  if (before.lease) told.push('the lease becomes permanent');
+  if (after.host !== undefined && before.host !== after.host) told.push(`tied to host ${nameOf(after.host)}`);
+  if (after.host === undefined && before.host !== undefined) told.push(`no longer tied to host ${nameOf(before.host)}`);
+  if (before.purpose !== after.purpose) told.push(`the purpose becomes "${after.purpose ?? ''}"`);
+  return `${after.port}: ${told.join('; ') || 'its grant is renewed'}`;
 }
 
 function summaryOf(what: 'range' | 'block' | 'service', value: object): string {

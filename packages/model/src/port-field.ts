@@ -191,6 +191,11 @@ function openPart(range: Range): Interval[] {
 }
 
 function unknownRange(name: string, ranges: readonly Range[]): PortolanError {
+  const [, from, to] = /^(\d{1,5})-(\d{1,5})$/.exec(name) ?? [];
+  if (from !== undefined && to !== undefined) {
+    const wanted = Number(from) > Number(to) ? `the lower port first: ${to}-${from}` : 'ports from 1 to 65535';
+    return new PortolanError('invalid-request', `${name} is no range of ports: write ${wanted}`);
+  }
   const known = ranges.map((range) => range.name);
   const hint = known.length > 0 ? `known are ${known.join(', ')}` : 'none is defined yet';
   return new PortolanError(

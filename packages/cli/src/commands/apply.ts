@@ -57,12 +57,19 @@ async function declare(paths: string[], { dryRun, yes = false, json, ...options 
   else say(`The plan of ${project} is declared.`);
 }
 
+/** An endpoint as people write it: `shop/api` for `shop/api:default/tcp`. */
+function briefly(id: string): string {
+  return id.replace(/\/tcp$/, '').replace(/:default$/, '');
+}
+
 const signs = { add: ['green', '+'], change: ['yellow', '~'], move: ['yellow', '>'], remove: ['red', '-'] } as const;
 
 function diffTextOf({ project, changes, conflicts, warnings }: PlanDiff): string {
   const lines = changes.map(({ action, what, id, detail }) => {
     const [color, sign] = signs[action];
-    return `${paint(color, `${sign} ${what} ${plain(id)}`)}${detail ? `: ${plain(detail)}` : ''}`;
+    // A change of a port begins with its number.
+    const joint = what === 'port' && action === 'change' ? ' ' : ': ';
+    return `${paint(color, `${sign} ${what} ${plain(what === 'port' ? briefly(id) : id)}`)}${detail ? `${joint}${plain(detail)}` : ''}`;
   });
   const told = warnings.map((warning) => `${paint('yellow', 'note')}: ${plain(warning)}`);
   if (conflicts.length > 0) {

@@ -41,7 +41,12 @@ export function doctor(): Command {
 function checksOf({ redis, fleet, ...options }: Options): Promise<Check[]> {
   if (redis !== undefined) return checkRedis(redis === true ? process.env.PORTOLAN_REDIS : redis, fleet);
   if (fleet !== undefined) throw new PortolanError('invalid-request', '--fleet needs --redis.');
-  return checkup(() => clientOf(options), version());
+  const named = (options.url ?? process.env.PORTOLAN_URL ?? '').split(',').map((url) => url.trim());
+  return checkup(
+    (url) => clientOf(url === undefined ? options : { ...options, url }),
+    version(),
+    named.filter(Boolean),
+  );
 }
 
 function line({ name, status, detail, remedy }: Check): string {

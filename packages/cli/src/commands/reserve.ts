@@ -87,7 +87,9 @@ async function reserveWith(client: PortolanClient, wish: ReserveInput, { provisi
 }
 
 function refuse(error: PortolanError): never {
-  const told = `${stopped(error.message)} Nothing was reserved. With --provisional the agent of this machine gives a lease until a coordinator is back.`;
+  // A store that is down says so itself.
+  const nothing = /nothing was changed/.test(error.message) ? '' : ' Nothing was reserved.';
+  const told = `${stopped(error.message)}${nothing} With --provisional the agent of this machine gives a lease until a coordinator is back.`;
   throw new PortolanError(error.code, told, error.data, { cause: error });
 }
 

@@ -10,7 +10,7 @@ import { assignmentRoutes } from './assignments.ts';
 import { limitBody, shareBodies } from './body-limit.ts';
 import { changeRoutes } from './changes.ts';
 import { type Context, callerOf, type Env, senderOf } from './context.ts';
-import { dashboardRoutes, isDashboardPath } from './dashboard.ts';
+import { dashboardRoutes, isDashboardPath, isLostReader } from './dashboard.ts';
 import { enrolmentRoutes } from './enrolment.ts';
 import { findingRoutes } from './findings.ts';
 import { gossipRoutes } from './gossip.ts';
@@ -80,7 +80,7 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
     );
   app.use((c, next) => {
     // The page lies in memory, and junk of its user's address must not keep the user out of it.
-    if (isPage(c.req.path)) return next();
+    if (isPage(c)) return next();
     const principal = admitted(c);
     if (!principal) return next();
     c.set('principal', principal);
@@ -98,8 +98,9 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   app.use(shareBodies());
 
   app.route('/', operationRoutes(context));
-  app.route('/', mcpRoutes(app.fetch));
+  // Before all that is behind the gate: what it lets through for the page ends there, whatever else has that path.
   if (dashboard) app.route('/', dashboardRoutes(dashboard));
+  app.route('/', mcpRoutes(app.fetch));
   app.route('/v1', streamRoute(context));
   for (const routes of [
     accessRoutes,
@@ -136,8 +137,9 @@ export function createApp(context: Context, { origins, dashboard }: AppOptions) 
   });
   return app;
 
-  function isPage(path: string): boolean {
-    return dashboard !== undefined && !OPEN.has(path) && isDashboardPath(path);
+  function isPage({ req }: HonoContext<Env>): boolean {
+    if (dashboard === undefined || OPEN.has(req.path)) return false;
+    return isDashboardPath(req.path) || isLostReader(req.method, req.path, req.header('accept'));
   }
 
   /** Looks at the token first: whoever has a good one is no stranger. @returns nothing for a stranger at an open route */

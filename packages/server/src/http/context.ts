@@ -1,5 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
-import { RequestTimeout, TIMEOUT_HEADER } from '@portolan/model';
+import { plainIssue, RequestTimeout, TIMEOUT_HEADER } from '@portolan/model';
 import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import type { Act } from '../access/act.ts';
@@ -59,7 +59,7 @@ export function addressOf(c: HonoContext): string | null {
 /** @throws PortolanError `invalid-request` when it does not say right how long it waits */
 export function senderOf(c: HonoContext<Env>): Sender {
   const header = c.req.header(TIMEOUT_HEADER);
-  const timeout = header === undefined ? undefined : RequestTimeout.safeParse(header);
+  const timeout = header === undefined ? undefined : RequestTimeout.safeParse(header, { error: plainIssue });
   if (timeout?.success === false) throw invalid('header', timeout.error.issues, TIMEOUT_HEADER);
   return new Sender(c.env.incoming.socket, timeout?.data, c.get('principal'));
 }

@@ -104,6 +104,28 @@ describe('the page', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
+  test('tells a browser that there is nothing at an address, and a program as a program is told', async () => {
+    const asked = (path: string, accept: string) => fetch(server.url + path, { headers: { accept } });
+    const html = 'text/html,application/xhtml+xml,*/*;q=0.8';
+    for (const path of ['/nope', '/mcp', '/nope/deep']) {
+      const lost = await asked(path, html);
+      expect([lost.status, lost.headers.get('content-type')], path).toEqual([404, 'text/html; charset=utf-8']);
+      expect(await lost.text()).toBe('<!doctype html>the page');
+      expect(lost.headers.get('content-security-policy')).toContain("default-src 'none'");
+    }
+    for (const [path, accept] of [
+      ['/nope', '*/*'],
+      ['/v1/nope', html],
+      ['/v1/hosts', html],
+    ] as const) {
+      const { status, headers } = await asked(path, accept);
+      expect([status, headers.get('content-type')], path).toEqual([401, 'application/problem+json']);
+    }
+    const posted = await fetch(`${server.url}/nope`, { method: 'POST', headers: { accept: html } });
+    expect(posted.status).toBe(401);
+    expect((await asked('/livez', html)).status).toBe(200);
+  });
+
   test('is not sent again to who has it, and its assets may be kept for ever', async () => {
     const first = await fetch(`${server.url}/`);
     const etag = first.headers.get('etag')!;

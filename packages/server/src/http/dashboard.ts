@@ -69,6 +69,14 @@ export function isDashboardPath(path: string): boolean {
 }
 
 /**
+ * Whether somebody opened an address in a browser at which there is nothing: the page says so, in its own words. What is below
+ * `/v1` is for programs, whatever they accept.
+ */
+export function isLostReader(method: string, path: string, accept: string | undefined): boolean {
+  return method === 'GET' && !path.startsWith('/v1/') && /\btext\/html\b/.test(accept ?? '');
+}
+
+/**
  * The dashboard. What lies in `assets/` is named by what is in it, so it may be kept for ever; the document is asked for
  * each time, and is short. All files are read and compressed once, together: so a build under way cannot mix with them.
  *
@@ -80,7 +88,8 @@ export function dashboardRoutes(directory: URL) {
 
   app.get('*', async (c, next) => {
     const { path } = c.req;
-    if (!isDashboardPath(path)) return next();
+    const isLost = !isDashboardPath(path);
+    if (isLost && !isLostReader(c.req.method, path, c.req.header('accept'))) return next();
     site ??= load(directory);
     const files = await site;
     if (!files.has(DOCUMENT)) {
@@ -93,7 +102,10 @@ export function dashboardRoutes(directory: URL) {
       throw new PortolanError('not-found', 'the dashboard has no such file; it was built anew: load the page again');
     }
     const name = path === REFERENCE ? 'reference.html' : path.slice(1);
-    return answer(c, files.get(name) ?? files.get(DOCUMENT)!, 'no-cache');
+    const response = answer(c, files.get(name) ?? files.get(DOCUMENT)!, 'no-cache');
+    return isLost && response.status === 200
+      ? new Response(response.body, { status: 404, headers: response.headers })
+      : response;
   });
   return app;
 }

@@ -8,6 +8,7 @@ import {
   PortolanError,
   Position,
   Problem,
+  plainIssue,
   RequestTimeout,
   type Role,
   revisionOf,
@@ -150,7 +151,7 @@ export function reader({ executor, replica }: Context): (wanted: z.infer<typeof 
 }
 
 function parsed<S extends z.ZodType>(where: 'param' | 'query' | 'body', schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: plainIssue });
   if (!result.success) throw invalid(where, result.error.issues);
   return result.data;
 }

@@ -1,4 +1,4 @@
-import { PortolanError, type Problem } from '@portolan/model';
+import { issueClause, PortolanError, type Problem } from '@portolan/model';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
@@ -81,7 +81,11 @@ export function invalid(
     message: clipped(messageOf(issue), MESSAGE_MAX),
   }));
   const more = issues.length > told.length ? [`and ${issues.length - told.length} more`] : [];
-  const texts = told.map(({ at, message }) => `${at}: ${message}`);
+  // Where it stood is in `issues`; a sentence needs the name alone.
+  const texts = told.map(({ at, message }) => {
+    const name = at.replace(/^(body|query|param|header)\./, '');
+    return issueClause(/^(must|is) /.test(message) ? name : at, message);
+  });
   return new PortolanError('invalid-request', [...texts, ...more].join('; '), { issues: told });
 }
 
