@@ -335,7 +335,7 @@ test('arguments that are unknown, missing or wrong are told in plain words', asy
       'protocol, port, preferredPort, range, host, ttl, instance, workspace.\n(invalid-request)',
   );
   expect(await refusal('allocate_port', { serviceName: 7, port: 70_000, protocol: 'sctp', instance: 1.5 })).toBe(
-    'projectName is missing; serviceName must be text; protocol must be "tcp" or "udp"; port: a port is a whole number from 1 to 65535; ' +
+    'projectName is missing; serviceName must be a string; protocol must be one of "tcp", "udp"; port: a port is a whole number from 1 to 65535; ' +
       'instance must be a whole number.\n(invalid-request)',
   );
   expect(await refusal('list_ports', { project: 'x' })).toContain('list_ports has no argument "project"');
@@ -455,3 +455,69 @@ describe('with an agent on this machine', () => {
     await run.stop();
   });
 });
+
+test('a day with two worktrees: apply, release and prune end nothing that lives, and give back the ports of nobody else', async () => {
+  const main = repository('day', 'mill');
+  const port = await freePort();
+  writeFileSync(join(main, '.env'), `PORT=${port}\n`);
+  writeFileSync(
+    join(main, 'portolan.yaml'),
+    `project: mill\nservices:\n  api:\n    status: required\n    endpoints:\n      default:\n        port: ${port}\n`,
+  );
+  git(main, 'add', '.');
+  git(main, 'commit', '--quiet', '-m', 'plan');
+  const blue = worktree(main, 'mill-blue');
+  const agent = await bench.agent(url, 'desk', ['--no-all-namespaces', '--interval', '300']);
+  const portolan = (directory: string, ...args: string[]) =>
+    bench.portolan(args, { directory, environment: { PORTOLAN_URL: url } }).ended;
+
+  const here = await running(main, 'mill/api');
+  const there = await running(blue, 'mill/api');
+  expect([here.port, there.endpoint]).toEqual([port, 'mill/api:default#2']);
+  expect(there.port).not.toBe(port);
+  const live = [here, there];
+  const [a, b] = [await agentIn(main), await agentIn(blue)];
+  const search = { projectName: 'mill', serviceName: 'search' };
+  const given = [await a.call('allocate_port', search), await b.call('allocate_port', search)];
+  expect(new Set(given.map(({ data }) => data.port)).size).toBe(2);
+  await vi.waitFor(async () => {
+    const { items } = await fleet.assignments({ project: 'mill', service: 'api', state: 'bound' });
+    expect(items).toHaveLength(2);
+  }, patient);
+
+  /** All live, each on its port, and nobody is an orphan. */
+  const isAsItWas = async () => {
+    expect((await portolan(blue, 'prune', '--yes')).stdout).toBe('There are no orphans.\n');
+    for (const { program } of live) expect([program.child.exitCode, program.child.signalCode]).toEqual([null, null]);
+    await vi.waitFor(async () => {
+      const { items } = await fleet.assignments({ project: 'mill', service: 'api', consistent: true });
+      expect(items.map((each) => each.port).toSorted()).toEqual(live.map((each) => each.port).toSorted());
+    }, patient);
+  };
+  await isAsItWas();
+
+  expect(await portolan(main, 'apply', '--yes')).toMatchObject({ code: 0 });
+  await isAsItWas();
+  expect((await fleet.assignment('tcp', port)).lease).toBeNull();
+
+  // A release in one worktree is of what that one has, whoever asks.
+  expect(await b.call('release_port', { projectName: 'mill', serviceName: 'api' })).toMatchObject({ isError: true });
+  const released = await portolan(blue, 'release', 'mill/api');
+  expect(released).toMatchObject({ code: 0, stdout: `tcp ${there.port} released (was mill/api:default#2)\n` });
+  expect(released.stderr).toContain(`mill/api:default on ${port}`);
+  expect((await fleet.assignment('tcp', port)).endpoint).toMatchObject({ service: 'api', instance: 1 });
+  await isAsItWas();
+  expect((await b.call('release_port', search)).data).toMatchObject({ released: [{ port: given[1]!.data.port }] });
+  expect((await fleet.assignments({ project: 'mill', service: 'search' })).items).toMatchObject([
+    { port: given[0]!.data.port, endpoint: { instance: 1 } },
+  ]);
+
+  // What is planned is given back only when that is meant, and its service lives on.
+  const planned = await a.call('release_port', { port });
+  expect(planned).toMatchObject({ isError: true, text: expect.stringContaining('confirm: true') });
+  expect((await a.call('release_port', { port, confirm: true })).isError).toBe(false);
+  expect((await portolan(main, 'prune', '--yes')).stdout).toBe('There are no orphans.\n');
+  for (const { program } of live) expect(program.child.exitCode).toBeNull();
+  for (const { stop } of live) expect(await stop()).toMatchObject({ stderr: expect.not.stringContaining('Warning') });
+  await agent.end();
+}, 180_000);

@@ -53,7 +53,7 @@ export function refused(response: Response, problem: ReturnType<Schema<Problem>[
 }
 
 /** Code of a connection without TLS to what expects TLS: whoever has sockets of its own finds that out. */
-export const SPEAKS_TLS = 'PORTOLAN_SPEAKS_TLS';
+export const SPEAKS_TLS = 'ERR_SPEAKS_TLS';
 const UNTRUSTED =
   "its certificate is of an authority that this program does not trust: set PORTOLAN_CA to the authority's PEM file";
 

@@ -89,45 +89,58 @@ describe('an orphan', () => {
       .filter((each) => orphanTest(coordinator.fleet)(each))
       .map(({ port }) => port)
       .sort();
-  const held = (holder: 'alive' | 'gone' | undefined, lease = 'gone', label: string | null = 'default') => ({
+  const held = (holder: 'alive' | 'gone' | undefined, lease: string, label: string | null = 'default') => ({
     ...(identity('shop/web', lease, label) as NonNullable<Listener['identity']>),
     ...(holder && { holder }),
   });
+  const reserve = async (more: object = {}) => {
+    const wish = { project: 'shop', service: 'web', port: 3000, ...more };
+    const { lease, token } = await coordinator.reserver.reserve(ReserveRequest.parse(wish));
+    return { lease: lease?.id as string, token };
+  };
 
-  test('is what the dead holder of its ports left behind, on all its ports', async () => {
+  test('is what the dead holder of its ports left behind, at once and on all its ports', async () => {
+    const { lease } = await reserve({ ttl: 60 });
     await report(
-      listener(3000, { identity: held('gone') }),
-      listener(9229, { identity: held('gone', 'gone', null) }),
+      listener(3000, { identity: held('gone', lease) }),
+      listener(9229, { identity: held('gone', lease, null) }),
       listener(3002, { identity: identity('shop/x') }),
     );
     expect(orphans()).toEqual([3000, 9229]);
   });
 
   test('is nobody whose holder lives or is not known, whatever became of the lease', async () => {
+    const { lease } = await reserve({ ttl: 60 });
     for (const holder of ['alive', undefined] as const) {
-      await report(listener(3000, { identity: held(holder) }));
+      await report(listener(3000, { identity: held(holder, lease) }));
       expect(orphans()).toEqual([]);
     }
+    await coordinator.leases.release({ lease });
+    expect(orphans()).toEqual([]);
+  });
+
+  test('is nobody of whose lease nothing is known here: it was released, or is of another fleet', async () => {
+    await report(listener(3000, { identity: held('gone', 'unheard-of') }));
+    expect(orphans()).toEqual([]);
   });
 
   test('is nobody who only inherited its environment', async () => {
-    await report(listener(9229, { identity: held('gone', 'gone', null) }));
+    const { lease } = await reserve({ ttl: 60 });
+    await report(listener(9229, { identity: held('gone', lease, null) }));
     expect(orphans()).toEqual([]);
   });
 
-  test("is nobody whose port is its service's by another grant", async () => {
-    await report(listener(3000, { identity: held('gone') }));
-    await coordinator.reserver.reserve(ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000 }));
+  test('is nobody whose ports became permanent', async () => {
+    const { lease } = await reserve({ ttl: 60 });
+    await report(listener(3000, { identity: held('gone', lease) }));
+    await reserve();
     expect(orphans()).toEqual([]);
   });
 
-  test('is one at once when its holder dies, and not when that one handed over', async () => {
-    const { lease, token } = await coordinator.reserver.reserve(
-      ReserveRequest.parse({ project: 'shop', service: 'web', port: 3000, ttl: 60 }),
-    );
-    await report(listener(3000, { identity: held('gone', lease?.id) }));
-    expect(orphans()).toEqual([3000]);
-    await coordinator.leases.renew({ leases: [{ id: lease!.id, token, handOver: true }] });
+  test('is nobody whose holder handed over', async () => {
+    const { lease, token } = await reserve({ ttl: 60 });
+    await report(listener(3000, { identity: held('gone', lease) }));
+    await coordinator.leases.renew({ leases: [{ id: lease, token, handOver: true }] });
     expect(orphans()).toEqual([]);
   });
 });
