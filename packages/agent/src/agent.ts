@@ -14,13 +14,21 @@ import type { Coordinator } from './coordinator.ts';
 import { FleetCopy } from './fleet-copy.ts';
 import { type AgentGossipOptions, GossipDuty } from './gossip-duty.ts';
 import { HealthChecker } from './health-checker.ts';
-import { defaultStateDirectory, describeHost, distinctName, hostIdentity, kernelPorts } from './host-identity.ts';
+import {
+  defaultStateDirectory,
+  describeHost,
+  distinctName,
+  hostIdentity,
+  kernelPorts,
+  ownAddresses,
+} from './host-identity.ts';
 import { hostKey } from './host-key.ts';
 import type { Manifest } from './identity.ts';
 import { forget, keep } from './kept-file.ts';
 import type { KillScope } from './kill-scope.ts';
 import { localApiFile, startLocalApi } from './local-api.ts';
 import { OwnSheet } from './own-sheet.ts';
+import { namingOwn } from './own-sockets.ts';
 import { probe } from './prober.ts';
 import { endProcesses } from './process-action.ts';
 import { ProvisionalBook } from './provisional-book.ts';
@@ -72,7 +80,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { coordinator, logger, scanInterval = 1000 } = options;
   const clock = systemClock;
   const hostId = hostIdentity(options.hostId, options.stateDirectory);
-  const scanner = options.scanner ?? createScanner(options);
+  let locally: Awaited<ReturnType<typeof startLocally>>;
+  const scanner = namingOwn(options.scanner ?? createScanner(options), () => ({
+    coordinatorUrl: coordinator.url?.(),
+    localUrl: locally?.url,
+    addresses: ownAddresses(),
+  }));
   const stopping = new AbortController();
 
   const first = bounded(await scanner.scan());
@@ -82,7 +95,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     key: signing.publicKey,
   });
   let hostName = options.hostName;
-  let locally: Awaited<ReturnType<typeof startLocally>>;
   let described: HostInfo = describe(first.blindSpots);
   let inTouch = () => false;
   const reporter = new Reporter({

@@ -61,7 +61,7 @@ export function defaultStateDirectory(): string {
 export function describeHost(blindSpots: readonly string[], name: string = hostname()): HostInfo {
   return {
     name: name.slice(0, 255) || 'unnamed',
-    addresses: addresses().slice(0, 256),
+    addresses: ownAddresses().slice(0, 256),
     platform: `${platform()} ${release()} ${arch()}`.slice(0, 64),
     agentVersion: manifest.version,
     ...kernelPorts(),
@@ -100,7 +100,7 @@ function keep(file: string, id: string): void {
   }
 }
 
-function addresses(): string[] {
+export function ownAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
     .filter(({ internal }) => !internal)

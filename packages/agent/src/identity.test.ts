@@ -1,6 +1,7 @@
 import { Name, parseGivenPorts, ServiceId } from '@portolan/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Checkout } from './checkout.ts';
 import type { ContainerFacts } from './containers.ts';
 import { cleanName, identify, type Manifest, type Sighting } from './identity.ts';
 import { NO_ENVIRONMENT, type ProcessFacts } from './process-facts.ts';
@@ -10,10 +11,14 @@ interface Seen {
   cwd?: string | null;
   unit?: string;
   packageDirectory?: string;
+  checkout?: Checkout;
   environment?: Partial<ProcessFacts['environment']>;
 }
 
-function seen(argv: string[], { command, cwd = '/', unit, packageDirectory, environment }: Seen = {}): ProcessFacts {
+function seen(
+  argv: string[],
+  { command, cwd = '/', unit, packageDirectory, checkout, environment }: Seen = {},
+): ProcessFacts {
   const called = command ?? argv[0]?.split('/').at(-1) ?? '';
   return {
     process: { pid: 7, startedAt: 1, uid: 0, user: 'ada', command: called, commandLine: argv.join(' '), cwd },
@@ -22,6 +27,7 @@ function seen(argv: string[], { command, cwd = '/', unit, packageDirectory, envi
     unit: unit ?? null,
     environment: { ...NO_ENVIRONMENT, ...environment },
     packageDirectory: packageDirectory ?? null,
+    checkout: checkout ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { type Evidence, formatEndpoint, type Listener, serviceId, UNKNOWN_PROJECT } from '@portolan/model';
+import { LAYOUT } from './checkout.ts';
 import { programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
 import type { ContainerFacts } from './containers.ts';
@@ -83,19 +84,19 @@ const CARRIER =
   /^(?:pm2(?:-.*)?|supervisord?|cron[d]?|atd|sshd?|getty|serial-getty|docker|containerd|podman|crio|kubelet|nomad|screen|tmux|user|code-server|actions\.runner\..*|gitlab-runner|jenkins)$/;
 
 /**
- * A unit names a program on one machine and says nothing of a project, so the project stays unknown: it then counts as
- * the service of that name in whatever project declares one.
+ * A unit names a program on one machine and says nothing of a project: where it runs may. Else the project stays unknown,
+ * and it counts as the service of that name in whatever project declares one.
  */
 function byUnit({ process }: Sighting): Identity | null {
   const unit = process?.unit;
   if (!unit) return null;
   const name = unit.replace(/\.service$/, '').replace(/@.*$/, '');
-  return CARRIER.test(name) ? null : identity(UNKNOWN_PROJECT, name, 'systemd', unit);
+  return CARRIER.test(name) ? null : located(process, name, 'systemd', unit);
 }
 
 function byPm2({ process }: Sighting): Identity | null {
   const name = process?.environment.pm2Name;
-  return name ? identity(UNKNOWN_PROJECT, name, 'pm2', `pm2 ${name}`) : null;
+  return name ? located(process, name, 'pm2', `pm2 ${name}`) : null;
 }
 
 function byManifest({ process, port }: Sighting, manifests: readonly Manifest[]): Identity | null {
@@ -118,10 +119,6 @@ function isWithin(path: string | null, directory: string): boolean {
   return path !== null && (path === parent || path.startsWith(`${parent}/`));
 }
 
-/** Directories that are laid out alike in every project. */
-const LAYOUT =
-  /^(?:src|dist|build|out|lib|bin|app|server|public|current|release|debug|target|\.next|\.output|tmp|home|root|srv|opt|usr|var)$/i;
-
 function byCommand({ process }: Sighting): Identity | null {
   if (!process) return null;
   let identity = commands.get(process);
@@ -136,11 +133,20 @@ function commandOf(process: ProcessFacts): Identity | null {
   const { command, commandLine, cwd } = process.process;
   const program = programOf(process.argv, command);
   const shown = formatCommandLine(process.argv) || commandLine;
-  if (!program.generic) return identity(UNKNOWN_PROJECT, program.name, 'command', `command ${shown}`);
-  const directory = process.packageDirectory ?? nearestTelling(scriptDirectory(program.script, cwd));
-  const name = directory ? basename(directory) : program.name;
+  if (!program.generic) return located(process, program.name, 'command', `command ${shown}`);
+  const { folder = null, service = null } = process.checkout ?? {};
+  const directory = folder ?? process.packageDirectory ?? nearestTelling(scriptDirectory(program.script, cwd));
+  const name = service ?? (directory ? basename(directory) : program.name);
   const where = directory ? `directory ${directory}, ` : '';
-  return identity(UNKNOWN_PROJECT, name, 'command', `${where}command ${shown}`);
+  return located(process, name, 'command', `${where}command ${shown}`);
+}
+
+/** A service that was named without its project is of the one that it runs in. */
+function located({ checkout }: ProcessFacts, service: string, kind: Evidence['kind'], detail: string): Identity | null {
+  if (!checkout) return identity(UNKNOWN_PROJECT, service, kind, detail);
+  const { project, guess, told } = checkout;
+  const known = identity(project, service, kind, `${told}, ${detail}`);
+  return known && guess ? { ...known, evidence: { ...known.evidence, guess } } : known;
 }
 
 function scriptDirectory(script: string | null, cwd: string | null): string | null {

@@ -4,6 +4,8 @@ import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { HOST_NETNS, type Listener, PortolanError, type Process, type Protocol } from '@portolan/model';
 import { canonicalAddress } from './address.ts';
+import { checkoutOf } from './checkout.ts';
+import { programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
 import { identify, type Manifest } from './identity.ts';
 import { ListenerBook } from './listener-book.ts';
@@ -111,7 +113,17 @@ function describeProcess(socket: LsofSocket, line: PsLine, cwd: string | null): 
     commandLine: formatCommandLine(argv) || command,
     cwd: cwd?.slice(0, 1000) ?? null,
   };
-  return { process, argv, containerId: null, unit: null, environment: NO_ENVIRONMENT, packageDirectory: null };
+  const { script } = programOf(argv, command);
+  const checkout = checkoutOf({ cwd, script, project: null, home: null });
+  return {
+    process,
+    argv,
+    containerId: null,
+    unit: null,
+    environment: NO_ENVIRONMENT,
+    packageDirectory: null,
+    checkout,
+  };
 }
 
 /** lsof and ps exit with 1 when they found nothing, or not all. */

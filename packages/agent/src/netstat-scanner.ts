@@ -63,6 +63,7 @@ function describeProcess(pid: number, program: string): ProcessFacts {
     unit: null,
     environment: NO_ENVIRONMENT,
     packageDirectory: null,
+    checkout: null,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   parseGivenPorts,
 } from '@portolan/model';
 import { parseControlGroup } from './cgroup.ts';
+import { type Checkout, checkoutOf, LIBRARY, sharesFiles } from './checkout.ts';
 import { interpreterOf, programOf } from './command.ts';
 import { formatCommandLine } from './command-line.ts';
 import { holderState } from './holder.ts';
@@ -27,6 +28,8 @@ export interface ProcessFacts {
   readonly holder?: HolderState | undefined;
   /** The nearest directory above the script (or the working directory) that holds a package, where its own name is generic. */
   readonly packageDirectory: string | null;
+  /** The project that it runs in; `null` where that is none, or not to be seen from here. */
+  readonly checkout: Checkout | null;
 }
 
 export interface PortolanEnvironment {
@@ -35,9 +38,16 @@ export interface PortolanEnvironment {
   /** By the name that it gave itself. */
   readonly holder: string | null;
   readonly pm2Name: string | null;
+  readonly project: string | null;
 }
 
-export const NO_ENVIRONMENT: PortolanEnvironment = { lease: null, endpoints: [], holder: null, pm2Name: null };
+export const NO_ENVIRONMENT: PortolanEnvironment = {
+  lease: null,
+  endpoints: [],
+  holder: null,
+  pm2Name: null,
+  project: null,
+};
 
 /** What stays the same as long as a process does, except for its command line. */
 export interface ProcessStamp {
@@ -89,6 +99,9 @@ export function readProcess(pid: number): ProcessFacts | null {
   const group = parseControlGroup(readProcFile(`/proc/${pid}/cgroup`)?.toString('utf8') ?? '');
   const { script, generic } = programOf(argv, command);
   const environment = readEnvironment(pid);
+  const home = uid === null ? null : (accountOf(uid)?.home ?? null);
+  const checkout = sharesFiles(pid) ? checkoutOf({ cwd, script, project: environment.project, home }) : null;
+  const root = group.containerId ? `/proc/${pid}/root` : '';
   return {
     process: {
       pid,
@@ -103,7 +116,8 @@ export function readProcess(pid: number): ProcessFacts | null {
     ...group,
     environment,
     holder: holderState(environment.holder),
-    packageDirectory: generic ? packageDirectory(script, cwd, group.containerId ? `/proc/${pid}/root` : '') : null,
+    checkout,
+    packageDirectory: generic && !checkout?.folder ? packageDirectory(script, cwd, root) : null,
   };
 }
 
@@ -119,7 +133,6 @@ function readCommand(pid: number, argv: readonly string[]): string {
   return executable || readProcFile(`/proc/${pid}/comm`)?.toString('utf8').trim() || 'unknown';
 }
 
-/** The effective user, who owns the directory of the process (not always what is in it). */
 /** The effective one. The owner of /proc/<pid> is root's for whatever process declares itself undumpable. */
 function readUid(pid: number): number | null {
   const uid = /^Uid:\t\d+\t(\d+)/m.exec(readProcFile(`/proc/${pid}/status`)?.toString('latin1') ?? '')?.[1];
@@ -127,20 +140,33 @@ function readUid(pid: number): number | null {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
 }
 
-const users = new Map<number, string | null>();
+interface Account {
+  readonly name: string;
+  readonly home: string | null;
+}
+
+const accounts = new Map<number, Account | null>();
 
 export function userName(uid: number): string | null {
-  if (!users.has(uid)) {
-    let passwd = '';
-    try {
-      passwd = readFileSync('/etc/passwd', 'utf8');
-    } catch {
-      // A container without users' names.
-    }
-    const line = passwd.split('\n').find((entry) => entry.split(':')[2] === String(uid));
-    users.set(uid, line?.split(':')[0]?.slice(0, 64) || null);
+  return accountOf(uid)?.name ?? null;
+}
+
+function accountOf(uid: number): Account | null {
+  let account = accounts.get(uid);
+  if (account === undefined) accounts.set(uid, (account = readAccount(uid)));
+  return account;
+}
+
+function readAccount(uid: number): Account | null {
+  let passwd = '';
+  try {
+    passwd = readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    // A container without users' names.
   }
-  return users.get(uid) ?? null;
+  const fields = passwd.split('\n').map((line) => line.split(':'));
+  const [name, , , , , home] = fields.find((each) => each[2] === String(uid)) ?? [];
+  return name ? { name: name.slice(0, 64), home: home || null } : null;
 }
 
 function readEnvironment(pid: number): PortolanEnvironment {
@@ -152,6 +178,7 @@ function readEnvironment(pid: number): PortolanEnvironment {
     endpoints: parseGivenPorts(variable(bytes, ENDPOINTS_VARIABLE) ?? ''),
     holder: variable(bytes, HOLDER_VARIABLE),
     pm2Name: pm2 ? variable(bytes, 'name') : null,
+    project: variable(bytes, 'PORTOLAN_PROJECT') || null,
   };
   // Other people's secrets passed through this buffer.
   bytes.fill(0);
@@ -174,7 +201,7 @@ function packageDirectory(script: string | null, cwd: string | null, root: strin
   const path = script?.startsWith('/') ? script : cwd && (script ? `${cwd}/${script}` : cwd);
   if (!path) return null;
   // A tool out of node_modules says nothing of whom it works for: its working directory does.
-  const from = /\/(node_modules|site-packages|dist-packages|\.venv|gems)\/|^\/usr\//.test(path) ? cwd : path;
+  const from = LIBRARY.test(path) ? cwd : path;
   const parts = (from ?? '').split('/').reduce<string[]>((clean, part) => {
     if (part === '..') clean.pop();
     else if (part !== '' && part !== '.') clean.push(part);

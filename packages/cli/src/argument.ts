@@ -1,4 +1,3 @@
-import { worktreeAt } from '@portolan/client/working-copy';
 import {
   Grace,
   type Interval,
@@ -12,6 +11,7 @@ import {
   TTL_MIN,
 } from '@portolan/model';
 import { InvalidArgumentError } from 'commander';
+import { ownProject } from './own-service.ts';
 
 /** Options and arguments as they are written, read once; each throws InvalidArgumentError with what is wanted. */
 
@@ -97,13 +97,13 @@ export interface ServiceArgument {
 
 /**
  * Reads `project/name`, `name`, `project/name:api` or `project/name:api,health`. A bare name takes its project from
- * PORTOLAN_PROJECT, else from the name of the git repository.
+ * where the command is run; see `ownProject`.
  */
 export function serviceArgument(text: string, directory = process.cwd(), environment = process.env): ServiceArgument {
   const [id = '', ...labels] = text.split(/[:,]/);
   const slash = id.indexOf('/');
   const service = id.slice(slash + 1);
-  const project = slash >= 0 ? id.slice(0, slash) : environment.PORTOLAN_PROJECT || worktreeAt(directory)?.repository;
+  const project = slash >= 0 ? id.slice(0, slash) : ownProject(directory, environment);
   if (project === undefined) {
     throw new PortolanError(
       'invalid-request',

@@ -10,6 +10,7 @@ export function coordinatorOf(client: PortolanClient): Coordinator {
     leave: (host) => client.leave(host),
     answerTask: (id, answer) => client.answerTask(id, answer),
     reportHealth: (host, report) => client.reportHealth(host, report),
+    url: () => client.url,
     isReady: () => client.isReady(),
     async *tasks(host, signal, onHealth) {
       onHealth?.({ op: 'reset' });

@@ -2,7 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { allItems } from '@portolan/client';
-import { PortolanError, parseServiceId, UNKNOWN_PROJECT } from '@portolan/model';
+import { type Listener, likeness, PortolanError, parseServiceId, serviceId } from '@portolan/model';
 import type { Live, Manifest, Subject, Survey } from '@portolan/plan';
 import type { Command } from 'commander';
 import { recover } from './plan-write.ts';
@@ -96,13 +96,16 @@ export function inTree(root: string, path: string): string {
 /** Ports that others have by the fleet's word: nobody is moved onto them. */
 export function portsInUse({ live, manifest }: Subject): Set<number> {
   const names = new Set(Object.entries(manifest.services).flatMap(([name, { aliases }]) => [name, ...aliases]));
-  const isOwn = (id: string) => {
-    const { project, service } = parseServiceId(id);
-    return project === manifest.project || (project === UNKNOWN_PROJECT && names.has(service));
+  const isOwn = (identity: NonNullable<Listener['identity']>) => {
+    const { project, service } = parseServiceId(identity.service);
+    const { project: own } = manifest;
+    return (
+      project === own || (names.has(service) && likeness(identity, serviceId({ project: own, service })) !== 'other')
+    );
   };
   const ports = new Set<number>();
   for (const { endpoint, port } of live?.assignments ?? []) if (endpoint.project !== manifest.project) ports.add(port);
-  for (const { identity, port } of live?.listeners ?? []) if (!identity || !isOwn(identity.service)) ports.add(port);
+  for (const { identity, port } of live?.listeners ?? []) if (!identity || !isOwn(identity)) ports.add(port);
   return ports;
 }
 

@@ -1,11 +1,10 @@
 import { addressesOverlap } from './address.ts';
 import type { Verdict } from './finding.ts';
-import { formatEndpoint } from './identity.ts';
 import { contains } from './interval.ts';
 import { type Hotspots, nameSides, partiesOf } from './party.ts';
 import type { Observed, PortFacts, Side } from './port-facts.ts';
 import { SYSTEM_BLOCK } from './range.ts';
-import { moveAway, partAll } from './remedy.ts';
+import { byEndpoint, moveAway, partAll, releaseOf } from './remedy.ts';
 
 /** How bad a collision is: the verdict has the grade of its worst pair. */
 const judgements = {
@@ -229,7 +228,7 @@ function hostsOf({ claims }: Side): ReadonlySet<string> | null {
 }
 
 function collision({ protocol, port }: PortFacts, sides: readonly Side[], grade: Grade, hot: Hotspots): Verdict {
-  const who = nameSides(sides, hot, grade === 'address');
+  const who = nameSides(sides, hot, { withAddress: grade === 'address' });
   const every = sides.length === 2 ? 'both' : 'all';
   const verb = sides.every(({ listeners }) => listeners.length > 0) ? 'use' : 'claim';
   return {
@@ -259,9 +258,10 @@ function consequence(grade: Grade): string {
 
 function squatting({ protocol, port }: PortFacts, { owners, squatters }: Squat): Verdict {
   const nowhere = new Set<string>();
-  const endpoints = owners.flatMap(({ claims }) => claims.map(({ endpoint }) => formatEndpoint(endpoint))).sort();
-  const giveUp = `portolan release ${endpoints[0]} (if it no longer needs the port)`;
+  const [endpoint] = owners.flatMap(({ claims }) => claims.map((each) => each.endpoint)).sort(byEndpoint);
+  const giveUp = `${releaseOf(endpoint!)} (if it no longer needs the port)`;
   const verb = squatters.length === 1 ? 'listens' : 'listen';
+  const others = nameSides(squatters, nowhere, { among: [...owners, ...squatters] });
   return {
     id: `squatting:${protocol}:${port}`,
     kind: 'squatting',
@@ -271,7 +271,7 @@ function squatting({ protocol, port }: PortFacts, { owners, squatters }: Squat):
     protocol,
     port,
     ...partiesOf([...owners, ...squatters], nowhere),
-    summary: `${protocol} port ${port} belongs to ${nameSides(owners, nowhere)}, but only ${nameSides(squatters, nowhere)} ${verb} there.`,
+    summary: `${protocol} port ${port} belongs to ${nameSides(owners, nowhere)}, but only ${others} ${verb} there.`,
     remedies: [...moveAway(protocol, port, squatters), giveUp],
   };
 }

@@ -50,7 +50,7 @@ export function drainedByHost(fleet: Fleet, id: string): Verdict[] {
         parties: [hostParty({ id, name })],
         remedies: [
           'portolan ls --listeners (what listens there, and whether it needs fixed ports of this range)',
-          `portolan range set ${range.name} … (a larger range, if this is right)`,
+          'portolan range set --help (to give it a larger range, if this is right)',
         ],
       }),
     ];
@@ -68,7 +68,7 @@ function usedUp(fleet: Fleet, range: Range): Verdict[] {
     verdict(id, `${part} of the ports of ${told(range)} are used or not to be had.`, {
       remedies: [
         'portolan prune (ports whose services have gone)',
-        `portolan range set ${range.name} … (a larger range)`,
+        'portolan range set --help (to give it a larger range)',
       ],
     }),
   ];
@@ -89,7 +89,7 @@ function heldBy(fleet: Fleet, project: string, share: Share): Verdict[] {
       {
         remedies: [
           `portolan ls --wide --project ${project} (what it holds)`,
-          `portolan range set ${project} <ports> --owner ${project} (a range of its own)`,
+          `portolan range set --help (to give ${project} a range of its own)`,
           ...(range === null ? [] : [raiseQuota(range)]),
         ],
       },

@@ -46,12 +46,22 @@ export * from './portolan-error.ts';
 export * from './position.ts';
 export * from './problem.ts';
 export * from './process.ts';
-export { isAtLeast, isEvidenceFor, nameByProof, type Proof, proofOf, proofs } from './proof.ts';
+export {
+  isAtLeast,
+  isEvidenceFor,
+  type Likeness,
+  likeness,
+  nameByProof,
+  type Proof,
+  proofOf,
+  proofs,
+} from './proof.ts';
 export * from './public-key.ts';
 export { nameOfShare, quotaOf, type Share, sharesOf } from './quota.ts';
 export * from './range.ts';
 export * from './readiness.ts';
 export * from './reads.ts';
+export { argumentsFor, readRemedy, releaseOf } from './remedy.ts';
 export * from './rules.ts';
 export { SHOWN_MAX } from './sample.ts';
 export { addTo, removeFrom } from './set-index.ts';

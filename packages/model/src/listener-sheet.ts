@@ -27,6 +27,15 @@ export const sheetColumns = [
 ] as const;
 export type SheetColumn = (typeof sheetColumns)[number];
 
+/** What a list says of how a listener is known: by a kind of evidence, or because it is Portolan's own. */
+export const listedEvidence = [...evidenceKinds, 'own'] as const;
+
+/** Its place in `listedEvidence`; -1 for a listener that nobody could identify. */
+export function evidenceNumber(identity: HostListener['identity']): number {
+  if (identity === null) return -1;
+  return listedEvidence.indexOf(identity.evidence.own ? 'own' : identity.evidence.kind);
+}
+
 export const SheetHead = z.object({ position: Position, listeners: z.int() }).meta({ id: 'SheetHead' });
 export type SheetHead = z.infer<typeof SheetHead>;
 
@@ -70,7 +79,7 @@ export class SheetWriter {
         number(process?.command),
         number(process?.user),
         number(container && (container.name ?? container.id)),
-        identity ? evidenceKinds.indexOf(identity.evidence.kind) : -1,
+        evidenceNumber(identity),
         Math.floor(Date.parse(listener.since) / 1000),
         Number(isContainerInternal(listener)),
       );

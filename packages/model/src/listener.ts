@@ -15,6 +15,10 @@ export const Evidence = z
     kind: z.enum(evidenceKinds),
     /** What was seen, for a person: `com.docker.compose.service=api`, `mana-sync.service`, `cwd /srv/mana-sync`. */
     detail: z.string().max(300),
+    /** Nobody said of which project it is: that is only what the git repository is called that it runs in. */
+    guess: z.literal(true).optional(),
+    /** Portolan's own socket, as the agent knows that of its own process, and of the coordinator that it reports to. */
+    own: z.literal(true).optional(),
   })
   .meta({ id: 'Evidence' });
 export type Evidence = z.infer<typeof Evidence>;

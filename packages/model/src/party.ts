@@ -1,5 +1,5 @@
 import type { Party } from './finding.ts';
-import { formatEndpoint, type ServiceId } from './identity.ts';
+import { formatEndpoint, parseServiceId, type ServiceId } from './identity.ts';
 import type { Declared, Observed, Side } from './port-facts.ts';
 
 /** As many as a verdict holds. */
@@ -32,11 +32,19 @@ export function partiesOf(sides: readonly Side[], hot: Hotspots): { parties: Par
   return { parties, ...(count > parties.length && { partyCount: count }) };
 }
 
-/** `mana/mana-sync on host-a (pid 4711) and mana/mana-voice-bot (declared for host-b)`. */
-export function nameSides(sides: readonly Side[], hot: Hotspots, withAddress = false): string {
+/**
+ * `mana/mana-sync on host-a (pid 4711) and mana/mana-voice-bot (declared for host-b)`.
+ *
+ * @param among whom they are told apart from
+ */
+export function nameSides(
+  sides: readonly Side[],
+  hot: Hotspots,
+  { withAddress = false, among = sides }: { withAddress?: boolean; among?: readonly Side[] } = {},
+): string {
   const named = hottestFirst(sides, hot)
     .slice(0, NAMED_MAX)
-    .map((side) => nameSide(side, hot, withAddress));
+    .map((side) => nameSide(side, hot, withAddress, isForeignByGuess(side, among)));
   if (sides.length > named.length) named.push(`${sides.length - named.length} more`);
   const last = named.pop();
   return named.length === 0 ? `${last}` : `${named.join(', ')} and ${last}`;
@@ -113,7 +121,15 @@ function observedParty({ service }: Side, { listener, place }: Observed): Party 
   };
 }
 
-function nameSide(side: Side, hot: Hotspots, withAddress: boolean): string {
+/** Whether nothing but its directory says that a side is of another project than the others. */
+function isForeignByGuess({ service, claims, listeners }: Side, among: readonly Side[]): boolean {
+  if (service === null || claims.length > 0) return false;
+  if (!listeners.every(({ listener }) => listener.identity?.evidence.guess)) return false;
+  const { project } = parseServiceId(service);
+  return among.some((other) => other.service !== null && parseServiceId(other.service).project !== project);
+}
+
+function nameSide(side: Side, hot: Hotspots, withAddress: boolean, byGuess: boolean): string {
   let first: { order: string; observed: Observed } | undefined;
   for (const observed of side.listeners) {
     const order = listenerOrder(observed, hot);
@@ -125,6 +141,7 @@ function nameSide(side: Side, hot: Hotspots, withAddress: boolean): string {
   const notes = [
     listener.process ? `pid ${listener.process.pid}` : [],
     elsewhere > 0 ? `and on ${elsewhere} other host${elsewhere === 1 ? '' : 's'}` : [],
+    byGuess ? 'its project guessed from its directory' : [],
   ].flat();
   const at = withAddress ? ` at ${listener.address}` : '';
   const aside = notes.length > 0 ? ` (${notes.join(', ')})` : '';

@@ -2,16 +2,18 @@ import { type EntryValue, key } from './entry.ts';
 import type { Fleet } from './fleet.ts';
 import type { Health } from './health.ts';
 import type { Host } from './host.ts';
+import type { HostListener } from './listener.ts';
 import { type HealthCheck, type PlannedService, plannedId } from './plan.ts';
 import { isListenerOf, plannedPorts } from './plan-judgement.ts';
+import { likenessToPlanned } from './plan-rules.ts';
 import { isContainerInternal } from './port-facts.ts';
 
 /** What is to be asked for health, and where: one for each endpoint with a health check and each host where it listens. */
 export type WantedHealth = Pick<Health, 'host' | 'service' | 'label' | 'check'>;
 
 /**
- * The health checks of a planned service: on the hosts where its port is listened on, by itself or by somebody whom
- * nobody could identify.
+ * The health checks of a planned service: on the hosts where its port is listened on, by itself or by somebody who may be
+ * it.
  */
 export function wantedHealth(fleet: Fleet, planned: PlannedService): WantedHealth[] {
   return plannedPorts(fleet, planned).flatMap(({ endpoint, port }) => {
@@ -21,12 +23,17 @@ export function wantedHealth(fleet: Fleet, planned: PlannedService): WantedHealt
     const found = new Map<string, WantedHealth>();
     for (const { value } of fleet.listeners('tcp', check.port)) {
       if (found.has(value.host) || isContainerInternal(value)) continue;
-      if (value.identity && !isListenerOf(fleet, planned, value)) continue;
+      if (value.identity && !mayBe(fleet, planned, value)) continue;
       if (!isLocal(check.name, planned, fleet.host(value.host))) continue;
       found.set(value.host, { host: value.host, service: plannedId(planned), label, check });
     }
     return [...found.values()];
   });
+}
+
+function mayBe(fleet: Fleet, planned: PlannedService, listener: HostListener): boolean {
+  if (isListenerOf(fleet, planned, listener)) return true;
+  return listener.identity !== null && likenessToPlanned(planned, listener.identity) === 'perhaps';
 }
 
 /** Whether the agents ask it: they ask nobody but the services of their own host. */

@@ -6,7 +6,7 @@ import type { Host } from './host.ts';
 import { parseServiceId, type ServiceId, serviceId, UNKNOWN_PROJECT } from './identity.ts';
 import type { HostListener } from './listener.ts';
 import { type PlannedService, plannedId } from './plan.ts';
-import { isPlannedAs, judgePlanned, type PlannedFacts, type PlannedPort } from './plan-rules.ts';
+import { judgePlanned, likenessToPlanned, type PlannedFacts, type PlannedPort } from './plan-rules.ts';
 import type { Protocol } from './port.ts';
 import { rulesOf } from './port-field.ts';
 
@@ -33,7 +33,7 @@ export function isListenerOf(
   planned: PlannedService,
   { identity, protocol, port }: HostListener,
 ): boolean {
-  if (!identity || !isPlannedAs(planned, identity)) return false;
+  if (!identity || likenessToPlanned(planned, identity) !== 'same') return false;
   const { project, service } = parseServiceId(identity.service);
   if (project !== UNKNOWN_PROJECT || fleet.plan.named(service).size < 2) return true;
   // Several services go by this name: it is the one whose port it has.

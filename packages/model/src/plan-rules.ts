@@ -2,13 +2,14 @@ import { isWide } from './address.ts';
 import type { planFindingKinds, Verdict } from './finding.ts';
 import type { Health } from './health.ts';
 import type { Host } from './host.ts';
-import { parseServiceId, type ServiceId, UNKNOWN_PROJECT } from './identity.ts';
+import { parseServiceId, type ServiceId, serviceId } from './identity.ts';
 import { contains, formatInterval } from './interval.ts';
 import type { HostListener, Listener } from './listener.ts';
 import { nameSides, partiesOf } from './party.ts';
 import { type PlanEndpoint, type PlannedService, plannedId } from './plan.ts';
 import { type Interval, type Protocol, parseInterval } from './port.ts';
 import { isByChance, isClient, isContainerInternal, type Place, type Side } from './port-facts.ts';
+import { type Likeness, likeness } from './proof.ts';
 import { type Range, SYSTEM_BLOCK } from './range.ts';
 import { clipped } from './verdict.ts';
 
@@ -70,10 +71,10 @@ export function plannedServiceOf(findingId: string): ServiceId | undefined {
 }
 
 /** Whether what was seen of a listener names this service, by its name or another that the plan has for it. */
-export function isPlannedAs(planned: PlannedService, identity: NonNullable<Listener['identity']>): boolean {
-  const { project, service } = parseServiceId(identity.service);
-  const named = service === planned.name || planned.aliases.includes(service);
-  return named && (project === planned.project || project === UNKNOWN_PROJECT);
+export function likenessToPlanned(planned: PlannedService, identity: NonNullable<Listener['identity']>): Likeness {
+  const { service } = parseServiceId(identity.service);
+  if (service !== planned.name && !planned.aliases.includes(service)) return 'other';
+  return likeness(identity, serviceId({ project: planned.project, service }));
 }
 
 function drift(facts: PlannedFacts, { endpoint, port }: PlannedPort): Verdict[] {
@@ -213,7 +214,7 @@ function exposed(facts: PlannedFacts): Verdict[] {
       ...verdict(facts, 'exposed', { label: place, protocol }, port, {
         severity: 'error',
         listeners,
-        summary: `${nameSides([side], NOWHERE, true)} is open to other machines on ${protocol} port ${port}, and is planned as internal only.`,
+        summary: `${nameSides([side], NOWHERE, { withAddress: true })} is open to other machines on ${protocol} port ${port}, and is planned as internal only.`,
         remedies: [
           'bind it to 127.0.0.1 (in a compose file: "127.0.0.1:PORT:PORT"), or to an address of a private network',
           'or take "internalOnly" from it in portolan.yaml; then: portolan apply',

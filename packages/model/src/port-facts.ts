@@ -1,9 +1,10 @@
 import type { Party } from './finding.ts';
 import type { Host } from './host.ts';
-import { type Endpoint, parseServiceId, type ServiceId, sameService, serviceId, UNKNOWN_PROJECT } from './identity.ts';
+import { type Endpoint, parseServiceId, type ServiceId, serviceId, UNKNOWN_PROJECT } from './identity.ts';
 import { contains } from './interval.ts';
 import { HOST_NETNS, type HostListener, type Listener } from './listener.ts';
 import type { Protocol } from './port.ts';
+import { likeness } from './proof.ts';
 import type { Block } from './range.ts';
 
 /** A port that an endpoint is declared to have: by an assignment or a manifest. */
@@ -73,19 +74,24 @@ export function isByChance(listener: HostListener, host: Host | undefined): bool
 }
 
 /**
- * The sides of a port, by name, the unidentified last. Clients are left out, save those of services that claim the port. `unknown/x` joins the one known service that is called `x`;
- * where there are several it may be any of them, and counts as unidentified.
+ * The sides of a port, by name, the unidentified last. Clients are left out, save those of services that claim the port.
+ *
+ * - `unknown/x` joins the one known service that is called `x`; where there are several it may be any of them, and counts
+ *   as unidentified.
+ * - So does a listener whose project is a guess, beside a service of its name whose project is not: it may be that one.
+ *   Services whose projects are all guessed may be one, and are one side.
+ * - What is Portolan's own is one side: agents and coordinators share their numbers everywhere.
  */
 export function sidesOf(facts: PortFacts): Side[] {
   const isClaimed = ({ identity }: HostListener) =>
-    identity !== null && facts.claims.some(({ endpoint }) => sameService(identity.service, serviceId(endpoint)));
+    identity !== null && facts.claims.some(({ endpoint }) => likeness(identity, serviceId(endpoint)) !== 'other');
   const listeners = facts.listeners.filter(
     (each) => !isContainerInternal(each) && (!isClient(each, facts.host(each.host)) || isClaimed(each)),
   );
-  const resolve = serviceResolver([
-    ...facts.claims.map(({ endpoint }) => serviceId(endpoint)),
-    ...listeners.flatMap(({ identity }) => identity?.service ?? []),
-  ]);
+  const resolve = sideResolver(
+    facts.claims.map(({ endpoint }) => serviceId(endpoint)),
+    listeners.flatMap(({ identity }) => identity ?? []),
+  );
   const place = placeResolver(facts, listeners);
   const sides = new Map<ServiceId | null, Side>();
   const sideOf = (service: ServiceId | null): Side => {
@@ -99,25 +105,37 @@ export function sidesOf(facts: PortFacts): Side[] {
     sideOf(resolve(serviceId(endpoint))).claims.push({ endpoint, place: host === null ? null : place(host), since });
   }
   for (const listener of listeners) {
-    const service = listener.identity && resolve(listener.identity.service);
+    const service = listener.identity && resolve(listener.identity.service, listener.identity.evidence);
     const byChance = isByChance(listener, facts.host(listener.host));
     sideOf(service).listeners.push({ listener, place: place(listener.host), byChance });
   }
   return [...sides.values()].sort((a, b) => byName(a.service, b.service));
 }
 
-function serviceResolver(services: readonly ServiceId[]): (service: ServiceId) => ServiceId | null {
+type Identity = NonNullable<Listener['identity']>;
+
+/** Tells which side a claim, or a listener with this evidence, belongs to; `null`: it may be of several. */
+function sideResolver(
+  claimed: readonly ServiceId[],
+  seen: readonly Identity[],
+): (service: ServiceId, evidence?: Partial<Identity['evidence']>) => ServiceId | null {
   const isKnown = (service: ServiceId) => parseServiceId(service).project !== UNKNOWN_PROJECT;
-  const all = [...new Set(services)];
-  const known = all.filter(isKnown);
-  const resolved = new Map<ServiceId, ServiceId | null>(known.map((service) => [service, service]));
-  const namesakes = Map.groupBy(known, (service) => parseServiceId(service).service);
-  for (const service of all) {
-    if (isKnown(service)) continue;
-    const candidates = namesakes.get(parseServiceId(service).service) ?? [service];
-    resolved.set(service, candidates.length === 1 ? candidates[0]! : null);
-  }
-  return (service) => resolved.get(service) ?? null;
+  const of = (wanted: (identity: Identity) => boolean) => seen.filter(wanted).map(({ service }) => service);
+  const [own] = of(({ evidence }) => evidence.own === true).sort();
+  const sure = new Set([...claimed, ...of(({ evidence }) => !evidence.guess)].filter(isKnown));
+  const guessed = new Set(of(({ evidence }) => evidence.guess === true).filter((service) => !sure.has(service)));
+  const named = (services: ReadonlySet<ServiceId>) =>
+    Map.groupBy(services, (service) => parseServiceId(service).service);
+  const [namesakes, guesses] = [named(sure), named(guessed)];
+  return (service, { guess, own: isOwn } = {}) => {
+    if (isOwn && own !== undefined) return own;
+    if (sure.has(service)) return service;
+    const { service: name } = parseServiceId(service);
+    const known = namesakes.get(name) ?? [];
+    if (known.length > 0) return known.length === 1 && !guess ? known[0]! : null;
+    const perhaps = guesses.get(name) ?? [];
+    return perhaps.length === 1 ? perhaps[0]! : serviceId({ project: UNKNOWN_PROJECT, service: name });
+  };
 }
 
 /** Claims name a host by its id or its name; a name is resolved among the hosts that the facts touch. */

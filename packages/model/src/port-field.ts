@@ -1,12 +1,14 @@
 import { type Obstacle, type ReserveRequest, readRangeChoice } from './api.ts';
 import type { Assignment } from './assignment.ts';
+import { canonicalListener } from './canonical.ts';
 import type { Fleet } from './fleet.ts';
 import type { Host } from './host.ts';
-import { formatEndpoint, type ServiceId, sameService, serviceId } from './identity.ts';
+import { formatEndpoint, type ServiceId, serviceId } from './identity.ts';
 import { contains, formatInterval } from './interval.ts';
 import { HIGHEST_PORT, type Interval, type Protocol, protocols } from './port.ts';
 import { isContainerInternal } from './port-facts.ts';
 import { PortolanError } from './portolan-error.ts';
+import { likeness } from './proof.ts';
 import { type Block, DEFAULT_RANGE, LINUX_EPHEMERAL, type Range, SYSTEM_BLOCK } from './range.ts';
 
 /** Who asks for a port: what is its own is no obstacle. */
@@ -97,13 +99,14 @@ export function resting(fleet: Fleet, asker: Sibling, port: number): Obstacle | 
   return null;
 }
 
-/** Another service, or somebody unknown, who is seen on the port. */
+/** Another service, or somebody unknown, who is seen on the port; not who is perhaps the asker itself. */
 export function observed(fleet: Fleet, asker: Sibling, port: number): Obstacle | null {
   for (const protocol of protocols) {
     for (const { value: listener } of fleet.listeners(protocol, port)) {
       if (isContainerInternal(listener)) continue;
       const service = listener.identity?.service ?? null;
-      const isOwn = service && sameService(fleet.canonical(service), fleet.canonical(serviceId(asker)));
+      const { identity } = canonicalListener(fleet, listener);
+      const isOwn = identity && likeness(identity, fleet.canonical(serviceId(asker))) !== 'other';
       if (isOwn && asker.instance !== 'auto') continue;
       const host = fleet.host(listener.host)?.name ?? listener.host;
       const who = service ?? listener.process?.command ?? 'a process that cannot be identified';

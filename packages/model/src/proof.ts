@@ -18,7 +18,7 @@ type Identity = NonNullable<Listener['identity']>;
  * | the agent's manifest names this port | port | whoever runs the agent said so |
  * | the manifest, by directory or command | service | so did they, of the service and of no port |
  * | labels of a container with a project | service | whoever started the container wrote them, and they are not inherited |
- * | name of a container, unit, PM2 app, command | name | it says nothing of a project: another one has the same tomorrow |
+ * | name of a container, unit, PM2 app, command | name | it says nothing of a project: another one has the same tomorrow. Where it runs may name one, which is nobody's word for it |
  *
  * A process can write its own environment, so a proof by it is its own word, and may cost nobody but itself its life.
  */
@@ -41,6 +41,20 @@ export function isAtLeast(proof: Proof, wanted: Proof): boolean {
  */
 export function isEvidenceFor(identity: Identity, service: ServiceId): boolean {
   return proofOf(identity) === 'name' ? sameService(identity.service, service) : identity.service === service;
+}
+
+/** Whether a listener is a service, as far as its evidence tells. */
+export type Likeness = 'same' | 'perhaps' | 'other';
+
+/**
+ * Compares what was seen with a service. A guessed project proves neither that a listener is of it nor that it is of no
+ * other: a clone may be called anything. So a service of the same name in another project is perhaps this one, which
+ * accuses nobody and counts for nobody.
+ */
+export function likeness(identity: Identity, service: ServiceId): Likeness {
+  if (sameService(identity.service, service)) return 'same';
+  const isNamesake = parseServiceId(identity.service).service === parseServiceId(service).service;
+  return isNamesake && identity.evidence.guess ? 'perhaps' : 'other';
 }
 
 /** Who somebody is, for a sentence: `shop/cart`, or whose environment a process has on a port that was not given with it. */

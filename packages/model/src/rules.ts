@@ -1,13 +1,14 @@
 import type { Assignment, AssignmentState } from './assignment.ts';
 import { judgeSides } from './collision.ts';
 import type { Verdict } from './finding.ts';
-import { formatEndpoint, sameService, serviceId } from './identity.ts';
+import { serviceId } from './identity.ts';
 import { formatInterval } from './interval.ts';
 import type { HostListener } from './listener.ts';
 import { nameSides, partiesOf } from './party.ts';
 import { isClient, isContainerInternal, type PortFacts, type Side, sidesOf } from './port-facts.ts';
+import { likeness } from './proof.ts';
 import type { Block } from './range.ts';
-import { moveAway } from './remedy.ts';
+import { byEndpoint, moveAway, releaseOf } from './remedy.ts';
 import { clipped } from './verdict.ts';
 
 /**
@@ -37,7 +38,8 @@ import { clipped } from './verdict.ts';
  * - discovery: the udp ports of mDNS, SSDP and the like that nobody claims, which are made to be shared.
  *
  * One service on many hosts, or twice on one, is no finding. Nor are listeners inside a container that does not publish
- * them: they are outside the fleet's port space. A listener that nobody could identify accuses nobody of a collision.
+ * them: they are outside the fleet's port space. A listener that nobody could identify accuses nobody of a collision,
+ * nor does one that is only perhaps another service (see `sidesOf`).
  *
  * A blocked port: an error when it is claimed, a warning when somebody merely listens there, identified or not.
  *
@@ -58,8 +60,8 @@ export function judgePort(facts: PortFacts): Verdict[] {
 
 /**
  * What the listeners on an assignment's protocol and port say of it, on whatever host they are. Listeners inside a
- * container that does not publish them say nothing, nor do those that nobody could identify, nor clients: a port where
- * only such listen is `pending`.
+ * container that does not publish them say nothing, nor do those that nobody could identify or that are only perhaps the
+ * service (see `likeness`), nor clients: a port where only such listen is `pending`.
  *
  * @param host tells which ports are ephemeral; where it does not, nobody is taken for a client
  */
@@ -72,8 +74,9 @@ export function assignmentState(
   let state: AssignmentState = 'pending';
   for (const listener of listeners) {
     if (!listener.identity || isContainerInternal(listener)) continue;
-    if (sameService(listener.identity.service, service)) return 'bound';
-    if (!isClient(listener, host(listener.host))) state = 'squatted';
+    const like = likeness(listener.identity, service);
+    if (like === 'same') return 'bound';
+    if (like === 'other' && !isClient(listener, host(listener.host))) state = 'squatted';
   }
   return state;
 }
@@ -91,11 +94,11 @@ function isQuiet({ claims, listeners, blocks }: PortFacts): boolean {
 
 function blockedPort({ protocol, port }: PortFacts, block: Block, sides: readonly Side[]): Verdict {
   const nowhere = new Set<string>();
-  const endpoints = sides.flatMap(({ claims }) => claims.map(({ endpoint }) => formatEndpoint(endpoint))).sort();
+  const endpoints = sides.flatMap(({ claims }) => claims.map(({ endpoint }) => endpoint)).sort(byEndpoint);
   const movers = sides.flatMap((side) => (side.service === null ? [] : [{ ...side, claims: [] }]));
   const verb = sides.some(({ listeners }) => listeners.length > 0) ? 'use' : 'claim';
   const remedies = [
-    ...endpoints.slice(0, 3).map((endpoint) => `portolan release ${endpoint}`),
+    ...endpoints.slice(0, 3).map(releaseOf),
     ...moveAway(protocol, port, movers),
     `portolan block rm ${formatInterval(block)} (if the reason no longer holds)`,
   ];

@@ -137,6 +137,7 @@ function packListener({ v6only, process, container, identity, since }: HostListe
       identity.lease ?? null,
       evidenceKinds.indexOf(identity.evidence.kind),
       identity.evidence.detail.slice(0, TEXT_MAX),
+      Number(identity.evidence.guess ?? false) + 2 * Number(identity.evidence.own ?? false),
     ],
   ]);
 }
@@ -174,8 +175,12 @@ function unpackListener(host: string, id: string, value: unknown): SheetRecord |
   return listener && listenerId(listener) === id ? { kind: 'listener', value: listener } : undefined;
 }
 
-function identityOf([service, label, instance, lease, kind, detail]: readonly unknown[]) {
-  const evidence = Evidence.safeParse({ kind: evidenceKinds[kind as number], detail }).data;
+function identityOf([service, label, instance, lease, kind, detail, marks]: readonly unknown[]) {
+  // Agents from before there were marks write none.
+  const guess = (Number(marks ?? 0) & 1) === 1 ? true : undefined;
+  const own = (Number(marks ?? 0) & 2) === 2 ? true : undefined;
+  const known = { kind: evidenceKinds[kind as number], detail, ...(guess && { guess }), ...(own && { own }) };
+  const evidence = Evidence.safeParse(known).data;
   return { service, label, instance, ...(lease !== null && { lease }), evidence };
 }
 

@@ -9,11 +9,11 @@ import {
   isIpAddress,
   isLinkLocal,
   isLoopback,
-  isPlannedAs,
   isUnspecified,
+  likeness,
+  likenessToPlanned,
   type PlannedService,
   plannedId,
-  sameService,
   serviceId,
 } from '@portolan/model';
 
@@ -156,10 +156,10 @@ function groupsOf(
     }));
 }
 
-/** Who cannot be identified may well be the one that was promised the port. */
+/** Who cannot be identified, or not for sure, may well be the one that was promised the port. */
 function isIts({ planned, ...source }: Source, { identity }: HostListener): boolean {
   if (!identity) return true;
-  return planned ? isPlannedAs(planned, identity) : sameService(identity.service, serviceId(source));
+  return (planned ? likenessToPlanned(planned, identity) : likeness(identity, serviceId(source))) !== 'other';
 }
 
 /** @returns the address at which others reach a socket; `undefined` when they cannot, or it could be another host's */

@@ -1,5 +1,5 @@
 import { allItems, type FindingQuery } from '@portolan/client';
-import { type Finding, findingKinds, findingStates, type Party, severities } from '@portolan/model';
+import { type Finding, findingKinds, findingStates, type Party, readRemedy, severities } from '@portolan/model';
 import { Command } from 'commander';
 import { oneOf, port } from '../argument.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -81,10 +81,17 @@ function told({
   return [
     `${title.filter(Boolean).join(' ')}: ${plain(summary)}`,
     ...parties.filter((party) => !isHostAlone(party)).map((party) => `  - ${partyText(party)}`),
-    ...remedies.map((remedy) => `  > ${plain(remedy)}`),
+    ...remedies.flatMap(wayOut),
     ...(note ? [`  " ${plain(noteText(note))}`] : []),
     paint('dim', `  ${id}, since ${firstSeen}`),
   ].join('\n');
+}
+
+/** A command stands on a line of its own, so that it can be copied. */
+function wayOut(remedy: string): string[] {
+  const { command, text } = readRemedy(remedy);
+  if (command === undefined) return [`  > ${plain(remedy)}`];
+  return [`  > ${plain(command)}`, ...(text ? [`    ${plain(text)}`] : [])];
 }
 
 function noteText({ text, assignee, by, at }: NonNullable<Finding['note']>): string {
@@ -96,12 +103,13 @@ function isHostAlone({ service, endpoint, address, pid }: Party): boolean {
   return service === null && endpoint === null && address === null && pid === null;
 }
 
-function partyText({ service, claim, host, address, pid, user, command }: Party): string {
+function partyText({ service, claim, host, address, pid, user, command, evidence }: Party): string {
   const parts = [service ?? 'unknown', claim];
   if (host) parts.push(`on ${plain(host.name)}`);
   if (address) parts.push(address);
   if (pid !== null) parts.push(`pid ${pid}`);
   if (user) parts.push(plain(user));
   if (command) parts.push(plain(command));
+  if (evidence?.guess) parts.push('project guessed from its directory');
   return parts.join(', ');
 }

@@ -1,9 +1,9 @@
 import { allItems, type ListenerQuery, type PortolanClient } from '@portolan/client';
-import { worktreeAt } from '@portolan/client/working-copy';
 import { type EndInput, type Ending, type HostListener, PortolanError, type PortReport } from '@portolan/model';
 import { Command } from 'commander';
 import { graceTime, oneOf, port, serviceArgument } from '../argument.ts';
 import { abridged, plain, say, sayJson } from '../output.ts';
+import { ownProject } from '../own-service.ts';
 import { stopped } from '../problem-text.ts';
 import { confirmed } from '../question.ts';
 import { clientOf, examples, type RemoteOptions, remote } from '../remote.ts';
@@ -30,7 +30,10 @@ export function kill(): Command {
     .option('--host <host>', 'on this host, by id or name; needed when several listen')
     .option('--protocol <protocol>', 'tcp or udp', oneOf('tcp', 'udp'), 'tcp')
     .option('--service <service>', 'end it if it is this service: project/name')
-    .option('--project <name>', 'end it if it is of this project (default: PORTOLAN_PROJECT, or the git repository)')
+    .option(
+      '--project <name>',
+      'end it if it is of this project (default: PORTOLAN_PROJECT, that of portolan.yaml, or the git repository)',
+    )
     .option('--grace <time>', 'how long it may take to end by itself: 5s', graceTime)
     .option('-n, --dry-run', 'tell what would be ended, and whether the agent would; end nothing')
     .option('--force', "whoever it is, after a question: another service's too, a coordinator or an agent")
@@ -109,10 +112,6 @@ function requestOf(victims: readonly Victim[], options: Options): EndInput {
     ...(force && { force }),
     ...(grace !== undefined && { grace }),
   };
-}
-
-function ownProject(): string | undefined {
-  return process.env.PORTOLAN_PROJECT || worktreeAt(process.cwd())?.repository;
 }
 
 async function attempt(client: PortolanClient, request: EndInput): Promise<Ending[]> {

@@ -19,6 +19,7 @@ interface Options extends RemoteOptions {
   project?: string;
   wide?: boolean;
   listeners?: boolean;
+  all?: boolean;
 }
 
 export function ls(): Command {
@@ -27,6 +28,7 @@ export function ls(): Command {
     .option('--project <name>', 'of this project alone')
     .option('--wide', 'one line a port, with state, lease, host, holder and purpose')
     .option('--listeners', 'the sockets that were seen, service or not')
+    .option('--all', "with --listeners: Portolan's own, too")
     .addHelpText(
       'after',
       examples('portolan ls', 'portolan ls --project mana --wide', 'portolan ls --listeners --json'),
@@ -115,7 +117,7 @@ function assignmentRow(item: AssignmentView, hosts: Hosts): string[] {
   return [String(port), protocol, formatEndpoint(endpoint), state, term, ...free];
 }
 
-async function listListeners({ project, ...options }: Options): Promise<void> {
+async function listListeners({ project, all: everything, ...options }: Options): Promise<void> {
   const {
     items: all,
     hosts,
@@ -123,7 +125,8 @@ async function listListeners({ project, ...options }: Options): Promise<void> {
   } = await listed(options, (client) => allItems((page) => client.listeners(page), {}));
   const items = all.filter(({ identity }) => project === undefined || identity?.service.startsWith(`${project}/`));
   if (options.json) return sayJson({ items, ...(source && { source }) });
-  const rows = items
+  const shown = everything ? items : items.filter(({ identity }) => !identity?.evidence.own);
+  const rows = shown
     .toSorted((a, b) => a.port - b.port)
     .map((item) => {
       const { port, protocol, address, host, process, identity } = item;
@@ -141,6 +144,8 @@ async function listListeners({ project, ...options }: Options): Promise<void> {
       ];
     });
   say(table(['PORT', 'PROTO', 'ADDRESS', 'HOST', 'PID', 'USER', 'SERVICE', 'BY', 'COMMAND', ...AGE(source)], rows));
+  const own = items.length - shown.length;
+  if (own > 0) say(`${own} of Portolan's own ${own === 1 ? 'is' : 'are'} left out: portolan ls --listeners --all`);
 }
 
 function hostsOf({ listeners, hostCount }: ServiceView, hosts: Hosts): string {

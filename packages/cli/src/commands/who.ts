@@ -4,9 +4,11 @@ import {
   formatEndpoint,
   formatInterval,
   type HostListener,
+  likeness,
   PortolanError,
   type PortReport,
   parseServiceId,
+  serviceId,
   UNKNOWN_PROJECT,
 } from '@portolan/model';
 import { Command } from 'commander';
@@ -78,7 +80,7 @@ function told(report: PortReport): string {
   ].join('\n');
 }
 
-function promises({ port: number, assignments }: PortReport): string[] {
+function promises({ port: number, assignments, listeners }: PortReport): string[] {
   const lines = assignments.map((assignment) => {
     const { protocol, endpoint, state, lease, unattended, purpose, provisional } = assignment;
     const details = [lease ? `lease of ${lease.ttl} s` : 'permanent'];
@@ -88,9 +90,18 @@ function promises({ port: number, assignments }: PortReport): string[] {
     const holder = holderOf(assignment);
     if (holder) details.push(`held by ${holder}`);
     if (purpose) details.push(plain(purpose));
-    return `${protocol} ${number} belongs to ${paint('bold', formatEndpoint(endpoint))} (${details.join('; ')}): ${evidence[state]}.`;
+    const perhaps = listeners.some(
+      ({ protocol: at, identity }) =>
+        at === protocol && identity !== null && likeness(identity, serviceId(endpoint)) === 'perhaps',
+    );
+    const seen = state === 'pending' && perhaps ? PERHAPS : evidence[state];
+    return `${protocol} ${number} belongs to ${paint('bold', formatEndpoint(endpoint))} (${details.join('; ')}): ${seen}.`;
   });
-  return lines.length > 0 ? lines : [`${number} is promised to nobody.`];
+  if (lines.length > 0) return lines;
+  const own = listeners.flatMap(({ identity }) => (identity?.evidence.own ? identity.service : []));
+  if (own.length > 0)
+    return [...new Set(own)].map((service) => `${number} is Portolan's ${parseServiceId(service).service}.`);
+  return [`${number} is promised to nobody.`];
 }
 
 /** By their own word. */
@@ -111,6 +122,7 @@ const evidence = {
   bound: 'and it listens',
   squatted: 'but somebody else listens on it',
 } as const;
+const PERHAPS = 'perhaps it listens; whoever does has its name, and runs in a directory that is called otherwise';
 
 function sighting(
   { hosts }: Pick<PortReport, 'hosts'>,

@@ -1,10 +1,10 @@
 import {
-  type Evidence,
-  evidenceKinds,
+  evidenceNumber,
   HIGHEST_PORT,
   type HostListener,
   isContainerInternal,
   key,
+  listedEvidence,
   type Protocol,
   protocols,
   type SheetColumn,
@@ -25,7 +25,7 @@ export interface ListenerRow {
   readonly command: string | null;
   readonly user: string | null;
   readonly container: string | null;
-  readonly evidence: Evidence['kind'] | null;
+  readonly evidence: (typeof listedEvidence)[number] | null;
   /** Seconds since 1970. */
   readonly since: number;
 }
@@ -36,6 +36,7 @@ const texts = ['host', 'address', 'netns', 'service', 'command', 'user', 'contai
 type TextColumn = (typeof texts)[number];
 const isText = (column: SheetColumn): column is TextColumn => (texts as readonly string[]).includes(column);
 
+const OWN = listedEvidence.indexOf('own');
 const FIRST_CAPACITY = 4_096;
 
 /**
@@ -100,7 +101,7 @@ export class ListenerTable {
       this.#number(process?.command),
       this.#number(process?.user),
       this.#number(container && (container.name ?? container.id)),
-      identity ? evidenceKinds.indexOf(identity.evidence.kind) : -1,
+      evidenceNumber(identity),
       Math.floor(Date.parse(listener.since) / 1000),
       Number(isContainerInternal(listener)),
     ]);
@@ -137,7 +138,7 @@ export class ListenerTable {
       command: text('command'),
       user: text('user'),
       container: text('container'),
-      evidence: evidenceKinds[this.#columns.evidence[row]!] ?? null,
+      evidence: listedEvidence[this.#columns.evidence[row]!] ?? null,
       since: this.#columns.since[row]!,
     };
   }
@@ -148,7 +149,15 @@ export class ListenerTable {
    * @param name what a host's id is shown as: it is found and sorted by that
    */
   find(query: string, by: Column, descending = false, name: (host: string) => string = (host) => host): Uint32Array {
-    const rows = this.#matching(query, name);
+    return this.#sorted(this.#matching(query, name), by, descending, name);
+  }
+
+  /** Those of the rows that are not Portolan's own. */
+  withoutOwn(rows: Uint32Array): Uint32Array {
+    return rows.filter((row) => this.#columns.evidence[row] !== OWN);
+  }
+
+  #sorted(rows: Uint32Array, by: Column, descending: boolean, name: (host: string) => string): Uint32Array {
     const values = this.#columns[by];
     const ranks = isText(by) ? this.#ranked(by === 'host' ? name : undefined) : undefined;
     const ports = this.#columns.port;

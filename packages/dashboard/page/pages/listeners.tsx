@@ -56,19 +56,32 @@ const sortable = ['port', 'service', 'host', 'address', 'command', 'pid', 'user'
 type Sortable = (typeof sortable)[number];
 
 export function Listeners() {
-  const [{ q = '' }] = useQuery();
+  const [{ q = '', own }, set] = useQuery();
   const { by, descending } = useOrder({ by: 'port', descending: false });
   const version = useStill(listenersVersion);
   const ready = listenersReady.value;
-  const found = useMemo(() => {
+  const matching = useMemo(() => {
     const column = sortable.includes(by as Sortable) ? (by as Sortable) : 'port';
     return listeners.find(q, column, descending, nameOfHost);
   }, [q, by, descending, version, ready]);
+  const foreign = useMemo(() => listeners.withoutOwn(matching), [matching]);
+  const found = own === undefined ? foreign : matching;
+  const hidden = matching.length - foreign.length;
   const rows = useMemo(() => ({ length: found.length, at: (index: number) => listeners.row(found[index]!) }), [found]);
   return (
     <Page title="Listeners" about="Each socket that an agent sees, on every host of the fleet." fill>
       <div class="filters">
         <SearchBox label="Port, service, host, address, command, user" found={found.length} of={listeners.size} />
+        {hidden > 0 && (
+          <label class="toggle">
+            <input
+              type="checkbox"
+              checked={own !== undefined}
+              onChange={(event) => set({ own: event.currentTarget.checked ? 'yes' : undefined })}
+            />
+            Portolan's own ({hidden})
+          </label>
+        )}
       </div>
       <Table
         label="Listeners"
@@ -86,7 +99,7 @@ function Nobody({ query }: { query: string }) {
   if (!listenersReady.value) return <p class="waiting">Reading {loading.value?.of ?? ''} listeners…</p>;
   if (query !== '') return <Empty title="No listener is like that." />;
   return (
-    <Empty title="No agent reports a listener." command="portolan agent --url http://coordinator:7678">
+    <Empty title="No agent reports a listener." command={`portolan agent --url ${location.origin}`}>
       An agent on each host tells what listens there. Start one with
     </Empty>
   );

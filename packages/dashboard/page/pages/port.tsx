@@ -5,8 +5,11 @@ import {
   formatEndpoint,
   formatInterval,
   HIGHEST_PORT,
+  type HostListener,
   LOWEST_PORT,
+  parseServiceId,
   SYSTEM_BLOCK,
+  UNKNOWN_PROJECT,
 } from '@portolan/model';
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso';
@@ -96,9 +99,7 @@ function Shown({ port }: { port: number }) {
             </p>
           ))
         ) : (
-          <Empty title="It is promised to nobody." command={`portolan reserve PROJECT/SERVICE --port ${port}`}>
-            To keep it for a service:
-          </Empty>
+          <Unpromised port={port} listeners={listeners} />
         )}
       </section>
       {rules.length > 0 && (
@@ -137,6 +138,21 @@ function Shown({ port }: { port: number }) {
         <CommandLine command={`portolan who ${port}`} />
       </section>
     </Page>
+  );
+}
+
+/** A command is shown where it works as it is: for a service whose project is known. */
+function Unpromised({ port, listeners }: { port: number; listeners: readonly HostListener[] }) {
+  const own = listeners.find(({ identity }) => identity?.evidence.own)?.identity?.service;
+  if (own !== undefined) return <p class="prose">It is Portolan's {parseServiceId(own).service}.</p>;
+  const services = new Set(listeners.flatMap(({ identity }) => identity?.service ?? []));
+  const named = [...services].filter((service) => parseServiceId(service).project !== UNKNOWN_PROJECT);
+  const [service] = services.size === 1 ? named : [];
+  if (service === undefined) return <Empty title="It is promised to nobody." />;
+  return (
+    <Empty title="It is promised to nobody." command={`portolan reserve ${service} --port ${port}`}>
+      To keep it for {service}:
+    </Empty>
   );
 }
 

@@ -5,6 +5,7 @@ import {
   PortolanError,
   parseServiceId,
   type Reservation,
+  readRemedy,
   UNKNOWN_PROJECT,
 } from '@portolan/model';
 import { useState } from 'preact/hooks';
@@ -17,7 +18,7 @@ import { attempt } from '../view/notice.tsx';
 
 /** What can be done about a finding: in a terminal, or here. */
 export function WaysOut({ finding }: { finding: Finding }) {
-  const commands = finding.remedies.map(split);
+  const ways = finding.remedies.map(readRemedy);
   const services = [...new Set(finding.parties.flatMap(({ service }) => service ?? []))];
   const seen = finding.parties.filter(({ claim, pid, host }) => claim === 'observed' && pid !== null && host);
   const { port } = finding;
@@ -25,10 +26,10 @@ export function WaysOut({ finding }: { finding: Finding }) {
     <section class="panel">
       <h2>Ways out</h2>
       <ol class="ways">
-        {commands.map(({ command, after }) => (
-          <li key={command}>
-            <CommandLine command={command} />
-            {after && <p>{after}</p>}
+        {ways.map(({ command, text }) => (
+          <li key={`${command} ${text}`}>
+            {command && <CommandLine command={command} />}
+            {text && <p>{sentence(text)}</p>}
           </li>
         ))}
       </ol>
@@ -51,10 +52,8 @@ export function WaysOut({ finding }: { finding: Finding }) {
   );
 }
 
-/** A remedy is a command, and in parentheses what else there is to do. */
-export function split(remedy: string): { command: string; after: string | undefined } {
-  const [, command = remedy, after] = /^(.*?) \((.*)\)$/.exec(remedy) ?? [];
-  return { command, after: after && `${after.charAt(0).toUpperCase()}${after.slice(1)}.` };
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 interface Of {

@@ -7,8 +7,10 @@ import {
   type HostListener,
   isContainerInternal,
   isWide,
+  type Likeness,
+  likeness,
   parseServiceId,
-  UNKNOWN_PROJECT,
+  serviceId,
 } from '@portolan/model';
 import { type Chart, type Charted, nameOf } from './chart.ts';
 import type { PlanFinding, Witness } from './finding.ts';
@@ -42,6 +44,8 @@ export function liveFindings(chart: Chart): PlanFinding[] {
 interface Sightings {
   /** Listeners of each service of the plan. */
   readonly of: ReadonlyMap<string, readonly HostListener[]>;
+  /** Those that are perhaps a service of the plan: of its name, in a directory that is called otherwise. */
+  readonly perhaps: ReadonlyMap<string, readonly HostListener[]>;
   /** Those of nobody in the plan. */
   readonly strangers: readonly HostListener[];
   hostName(id: string): string;
@@ -52,19 +56,22 @@ function sightings({ manifest }: Chart, live: Live): Sightings {
   for (const [service, { aliases }] of Object.entries(manifest.services)) {
     for (const name of [service, ...aliases]) if (!names.has(name)) names.set(name, service);
   }
-  const serviceOf = ({ identity }: HostListener) => {
-    if (!identity) return undefined;
-    const { project, service } = parseServiceId(identity.service);
-    return project === manifest.project || project === UNKNOWN_PROJECT ? names.get(service) : undefined;
-  };
-  const by = Map.groupBy(
-    live.listeners.filter((listener) => !isContainerInternal(listener)),
-    serviceOf,
-  );
+  const serviceAs =
+    (wanted: Likeness) =>
+    ({ identity }: HostListener) => {
+      if (!identity) return undefined;
+      const { service } = parseServiceId(identity.service);
+      const like = likeness(identity, serviceId({ project: manifest.project, service }));
+      return like === wanted ? names.get(service) : undefined;
+    };
+  const listeners = live.listeners.filter((each) => !isContainerInternal(each) && !each.identity?.evidence.own);
+  const by = Map.groupBy(listeners, serviceAs('same'));
+  const rest = Map.groupBy(by.get(undefined) ?? [], serviceAs('perhaps'));
   const hosts = new Map(live.hosts.map(({ id, name }) => [id, name]));
   return {
     of: by as Map<string, HostListener[]>,
-    strangers: by.get(undefined) ?? [],
+    perhaps: rest as Map<string, HostListener[]>,
+    strangers: rest.get(undefined) ?? [],
     hostName: (id) => hosts.get(id) ?? id,
   };
 }
@@ -127,13 +134,14 @@ function absent(chart: Chart, endpoint: Charted, seen: Sightings): PlanFinding[]
         summary: `${name} has port ${port} by the plan, but listens on ${list(elsewhere.map((each) => `${each.port} on ${seen.hostName(each.host)}`))}.`,
         witnesses: [...elsewhere.map((each) => sighting(each, seen)), ...witnessesOf(chart, endpoint, port)],
         fixes: [
-          `restart it on ${port}: portolan run ${chart.manifest.project}/${service} --port ${port} -- COMMAND`,
+          `restart it on ${port}`,
           `or write ${observed} into the plan: portolan plan --move ${name}=${observed} --write`,
         ],
       },
     ];
   }
-  if (of.status !== 'required') return [];
+  const mayBeThere = seen.perhaps.get(service)?.some((each) => each.protocol === protocol && each.port === port);
+  if (of.status !== 'required' || mayBeThere) return [];
   return [
     {
       id: `not-listening:${service}:${label}`,
@@ -144,10 +152,7 @@ function absent(chart: Chart, endpoint: Charted, seen: Sightings): PlanFinding[]
       services: [service],
       summary: `${name} is required, and nobody listens for it on ${protocol} port ${port}.`,
       witnesses: requirement(chart, endpoint),
-      fixes: [
-        `start it: portolan run ${chart.manifest.project}/${service} --port ${port} -- COMMAND`,
-        `portolan who ${port} (tells whether somebody else has the port)`,
-      ],
+      fixes: [`start it on ${port}`, `portolan who ${port} (tells whether somebody else has the port)`],
     },
   ];
 }
@@ -230,7 +235,7 @@ function unregistered(chart: Chart, { strangers, hostName }: Sightings): PlanFin
       witnesses: listeners.map((each) => sighting(each, { hostName })),
       fixes: [
         `portolan who ${port} (tells more), then stop it`,
-        `or add it: portolan add ${identity ? parseServiceId(identity.service).service : 'SERVICE'} --port ${port}`,
+        ...(identity ? [`or add it: portolan add ${parseServiceId(identity.service).service} --port ${port}`] : []),
       ],
     };
   });

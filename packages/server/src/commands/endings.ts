@@ -103,16 +103,25 @@ export class Endings {
     const owner = this.#ownerOf(listener);
     if (orphan && orphanTest(this.#fleet)(listener)) return;
     if (owner !== null && service !== undefined && sameService(owner, service)) return;
-    if (owner !== null && project !== undefined && parseServiceId(owner).project === project) return;
+    const isOfProject = owner !== null && project !== undefined && parseServiceId(owner).project === project;
+    if (isOfProject && this.#isProven(listener, owner)) return;
     const who = owner ?? (identity ? nameByProof(identity) : 'a process that nobody can name');
     const meant = orphan
       ? 'which is no orphan'
-      : `not ${service ?? (project === undefined ? 'one that was named' : `one of project ${project}`)}`;
+      : isOfProject
+        ? `as far as where it runs tells, which is no proof: name it with --service ${owner}`
+        : `not ${service ?? (project === undefined ? 'one that was named' : `one of project ${project}`)}`;
     throw new PortolanError(
       'other-service',
       `${protocol} port ${port} of ${host.name} is used by ${who}, ${meant}: it is ended only when forced`,
       { port, host: host.id, owner, pid: listener.process?.pid ?? null },
     );
+  }
+
+  /** A name, with the project that it runs in, is no proof of a project: only with the port's assignment it is. */
+  #isProven({ identity, protocol, port }: HostListener, owner: ServiceId): boolean {
+    const assigned = this.#fleet.assignment(protocol, port)?.value;
+    return (assigned && serviceId(assigned.endpoint)) === owner || proofOf(identity) !== 'name';
   }
 
   /** By its own evidence; where that does not tell the project, the service of that name that has the port. */

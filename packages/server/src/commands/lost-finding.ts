@@ -1,5 +1,6 @@
 import {
   type Assignment,
+  argumentsFor,
   declaredParty,
   type Endpoint,
   type Fleet,
@@ -7,6 +8,7 @@ import {
   type Held,
   key,
   type Protocol,
+  releaseOf,
   revisionOf,
   serviceId,
   type Verdict,
@@ -62,7 +64,7 @@ export function furtherLosses(fleet: Fleet, project: string, now: string): { put
     summary: `The project ${project} lost more than ${LOSSES_MAX} ports, or a client of it says so; the further ones are not told one by one.`,
     remedies: [
       `portolan ls --wide --project ${project} (what it still holds)`,
-      `portolan release ${project}/<service> (each that is no longer needed)`,
+      'reserve what is still needed, and release the rest',
     ],
   });
   return told(fleet, verdict, now);
@@ -100,8 +102,8 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
       `${formatEndpoint(endpoint)} held ${protocol} port ${port} (token ${token}) and lost it` +
       (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${why}`),
     remedies: [
-      `portolan reserve ${serviceId(endpoint)}:${endpoint.label} --preferred ${port}`,
-      `portolan release ${serviceId(endpoint)}:${endpoint.label} (if it is no longer needed)`,
+      `portolan reserve ${argumentsFor(endpoint)} --preferred ${port}`,
+      `${releaseOf(endpoint)} (if it is no longer needed)`,
       `portolan who ${port}`,
     ],
   });
