@@ -68,10 +68,11 @@ export const allocatePort = tool({
   ...allocation,
   description: `${WHAT}Each git working copy gets a port of its own: a linked worktree or a second clone is a further instance of the service, the same one that "portolan run" gives it.`,
   input: Wish,
-  async run({ registry, caller, ownHost }, wish) {
+  async run({ registry, caller }, wish) {
     const { projectName: project, serviceName: service, preferredPort, workspace, host, ...rest } = wish;
     const who = await caller({ workspace, project, instance: wish.instance });
-    const at = host === undefined ? await ownHost() : (await knownHost(registry, host)).id;
+    // Without a host the client's own way to the registry has the agent of this machine test the port.
+    const at = host === undefined ? undefined : (await knownHost(registry, host)).id;
     const request = {
       ...{ project, service, ...rest, holder: who.name },
       ...(preferredPort !== undefined && { preferred: preferredPort }),

@@ -26,8 +26,6 @@ export interface Call {
   readonly registry: Registry;
   /** @param place what the call says of where it works */
   caller(place: Place): Promise<Caller>;
-  /** Id of the host that this is, for whoever names none. */
-  ownHost(): Promise<string | undefined>;
 }
 
 export interface Tool<I extends z.ZodObject, O extends z.ZodObject> {
@@ -55,11 +53,10 @@ export interface Connection {
   readonly open: OpenRegistry;
   /** Where the client works, when that is on this machine. */
   readonly workplace: Workplace | undefined;
-  ownHost(): Promise<string | undefined>;
 }
 
 export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
-  { server, open, workplace, ownHost }: Connection,
+  { server, open, workplace }: Connection,
   { name, title, description, input, output, annotations, run }: Tool<I, O>,
 ): void {
   const config = { title, description, inputSchema: unchecked(input), outputSchema: output, annotations };
@@ -67,7 +64,7 @@ export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
     try {
       const parsed = argumentsOf(name, input, asked);
       const caller = (place: Place) => callerOf(server, context, workplace, place);
-      const { text, data } = await run({ registry: await open(), caller, ownHost }, parsed);
+      const { text, data } = await run({ registry: await open(), caller }, parsed);
       return { content: [{ type: 'text', text }], structuredContent: plainData(data) as Record<string, unknown> };
     } catch (error) {
       if (error instanceof RootsWanted) return inputRequired({ inputRequests: { [ROOTS]: inputRequired.listRoots() } });
