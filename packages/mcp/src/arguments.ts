@@ -18,8 +18,13 @@ export function argumentsOf<I extends z.ZodObject>(tool: string, input: I, asked
   throw new PortolanError('invalid-request', `${told.join('; ')}.`);
 }
 
+/** Of what it was called with, the answer has no more than this. */
+const NAMED_MAX = 5;
+const NAME_MAX = 40;
+
 function unknownArgument(issue: z.core.$ZodRawIssue, tool: string, known: readonly string[]): string | undefined {
   if (issue.code !== 'unrecognized_keys') return undefined;
-  const names = issue.keys.map((key) => JSON.stringify(key)).join(', ');
-  return `${tool} has no argument ${names}; its arguments are ${known.join(', ') || 'none'}`;
+  const names = issue.keys.slice(0, NAMED_MAX).map((key) => JSON.stringify(key.slice(0, NAME_MAX)));
+  const more = issue.keys.length - names.length;
+  return `${tool} has no argument ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}; its arguments are ${known.join(', ') || 'none'}`;
 }

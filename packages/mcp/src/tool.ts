@@ -81,12 +81,15 @@ function unchecked<I extends z.ZodObject>(input: I): I {
   return { '~standard': { ...standard, validate: (value: unknown) => ({ value }) } } as unknown as I;
 }
 
+/** Characters: a message may hold what it was asked with. */
+const REFUSAL_MAX = 2_000;
+
 /** An error that the model can act on: what happened, why, and what there is instead. */
 function refusal(error: unknown): CallToolResult {
   if (!(error instanceof PortolanError)) throw error;
   const { suggestions } = error.data;
   const instead =
     Array.isArray(suggestions) && suggestions.length > 0 ? [`Free instead: ${suggestions.join(', ')}.`] : [];
-  const text = [plain(error.message), ...instead, `(${error.code})`].join('\n');
+  const text = [plain(error.message).slice(0, REFUSAL_MAX), ...instead, `(${error.code})`].join('\n');
   return { isError: true, content: [{ type: 'text', text }] };
 }
