@@ -144,7 +144,7 @@ test('the trail tells of all of them, to operators and to nobody else', async ()
     ['reserve', 'ada'],
   ]);
   expect((await portolan(['audit', '--actor', 'ada'])).stdout).toMatch(
-    new RegExp(`ada \\(operator\\), \\S+ +127\\.0\\.0\\.1 +reserve +tcp/${port} audited/api:default`),
+    new RegExp(`ada \\(operator\\) as \\S+ +127\\.0\\.0\\.1 +reserve +tcp/${port} audited/api:default`),
   );
   const viewer = await create('--role', 'viewer', '--name', 'nosy');
   expect((await portolan(['audit'], { token: viewer.token })).code).toBe(4);

@@ -82,7 +82,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const hostId = hostIdentity(options.hostId, options.stateDirectory);
   let locally: Awaited<ReturnType<typeof startLocally>>;
   const scanner = namingOwn(options.scanner ?? createScanner(options), () => ({
-    coordinatorUrl: coordinator.url?.(),
+    coordinators: coordinator.urls?.() ?? [],
     localUrl: locally?.url,
     addresses: ownAddresses(),
   }));

@@ -18,8 +18,8 @@ export interface Coordinator {
   tasks(host: string, signal: AbortSignal, onHealth?: (news: HealthNews) => void): AsyncIterable<Task>;
   answerTask(id: string, answer: TaskAnswer): Promise<unknown>;
   reportHealth(host: string, report: HealthReport): Promise<unknown>;
-  /** Where the one in use is. */
-  url?(): string;
+  /** Where those are that the agent knows. */
+  urls?(): readonly string[];
   /** Whether one answers that can take commands. Does not throw. */
   isReady(): Promise<boolean>;
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { markOwn, type OwnPlaces } from './own-sockets.ts';
 
 const places: OwnPlaces = {
-  coordinatorUrl: 'http://127.0.0.1:7678',
+  coordinators: ['http://127.0.0.1:7678'],
   localUrl: 'http://127.0.0.1:7677',
   addresses: ['10.1.2.3'],
 };
@@ -43,7 +43,7 @@ test("the agent's sockets are its own, and those of the coordinator that it repo
     null,
   ];
   expect(named(seen)).toEqual(expected);
-  expect(named(seen, { coordinatorUrl: 'http://10.1.2.3:7678' })).toEqual(expected);
+  expect(named(seen, { coordinators: ['http://10.9.9.9:1', 'http://10.1.2.3:7678'] })).toEqual(expected);
   expect(markOwn(seen, places, PID)[2]?.identity?.evidence.own).toBe(true);
 });
 
@@ -58,8 +58,8 @@ test('nobody is believed for a name: on another port, as another user, elsewhere
   for (const [seen, at] of [
     [listener(9999, 200, COORDINATOR), {}],
     [listener(7678, 200, COORDINATOR, { process: { ...listener(7678, 200, COORDINATOR).process!, uid: 4242 } }), {}],
-    [listener(7678, 200, COORDINATOR), { coordinatorUrl: 'http://10.9.9.9:7678' }],
-    [listener(7678, 200, COORDINATOR), { coordinatorUrl: undefined }],
+    [listener(7678, 200, COORDINATOR), { coordinators: ['http://10.9.9.9:7678'] }],
+    [listener(7678, 200, COORDINATOR), { coordinators: [] }],
     [listener(7678, 200, 'python3 -m http.server 7678'), {}],
     [listener(7678, 200, COORDINATOR, { netns: 'net:[4026532281]' }), {}],
   ] as const) {

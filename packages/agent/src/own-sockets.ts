@@ -1,10 +1,10 @@
-import { HOST_NETNS, type Listener, serviceId } from '@portolan/model';
+import { HOST_NETNS, isCalledPortolan, type Listener, serviceId } from '@portolan/model';
 import type { Scan, Scanner } from './scanner.ts';
 
 /** What is Portolan's own on this machine, as far as its agent knows. */
 export interface OwnPlaces {
-  /** Of the coordinator in use. */
-  readonly coordinatorUrl: string | undefined;
+  /** Of the coordinators that the agent knows. */
+  readonly coordinators: readonly string[];
   /** Of the agent's local API. */
   readonly localUrl: string | undefined;
   /** Of this host. */
@@ -31,17 +31,19 @@ export function namingOwn(scanner: Scanner, placesNow: () => OwnPlaces): Scanner
 }
 
 /**
- * Names Portolan's own sockets. The agent knows its own process by its pid, and the coordinator by being connected to that
- * very port of this machine: a program that only calls itself so is on another port, or runs as another user.
+ * Names Portolan's own sockets. The agent knows its own process by its pid, and a coordinator by the port of this machine
+ * that the agent would show its token to: a program that only calls itself so is on another port, or runs as another user.
  *
  * @param listeners of this host
  */
 export function markOwn(listeners: readonly Listener[], places: OwnPlaces, pid = process.pid): readonly Listener[] {
-  const coordinator = coordinatorAmong(listeners, places, pid);
+  const coordinators = coordinatorsAmong(listeners, places, pid);
+  const ports = new Map(coordinators.map((each) => [each.port, each.process?.pid]));
+  const pids = new Set(ports.values());
   const localPort = portOf(places.localUrl);
   const identityOf = ({ process: each, protocol, port }: Listener): Identity | undefined => {
-    if (!each || (each.pid !== pid && each.pid !== coordinator?.process?.pid)) return undefined;
-    if (coordinator && protocol === 'tcp' && port === coordinator.port) return own('coordinator', 'http');
+    if (!each || (each.pid !== pid && !pids.has(each.pid))) return undefined;
+    if (protocol === 'tcp' && ports.get(port) === each.pid) return own('coordinator', 'http');
     if (each.pid !== pid) return own('coordinator');
     return protocol === 'tcp' && port === localPort ? own('agent', 'local-api') : own('agent');
   };
@@ -51,28 +53,29 @@ export function markOwn(listeners: readonly Listener[], places: OwnPlaces, pid =
   });
 }
 
-/** @returns the socket of the coordinator in use, where that runs here */
-function coordinatorAmong(
+/** @returns the sockets of those that run here */
+function coordinatorsAmong(
   listeners: readonly Listener[],
-  { coordinatorUrl, addresses }: OwnPlaces,
+  { coordinators, addresses }: OwnPlaces,
   pid: number,
-): Listener | undefined {
-  const port = portOf(coordinatorUrl);
-  const { hostname = '' } = (coordinatorUrl && URL.parse(coordinatorUrl)) || {};
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (port === undefined || !(isLoopback(host) || addresses.includes(host))) return undefined;
-  return listeners.find(
+): Listener[] {
+  const ports = new Set(coordinators.filter((url) => isHere(url, addresses)).map(portOf));
+  return listeners.filter(
     (each) =>
       each.protocol === 'tcp' &&
-      each.port === port &&
+      ports.has(each.port) &&
       each.netns === HOST_NETNS &&
       (each.process?.pid === pid || isCoordinator(each.process)),
   );
 }
 
+function isHere(url: string, addresses: readonly string[]): boolean {
+  const host = (URL.parse(url)?.hostname ?? '').replace(/^\[|\]$/g, '');
+  return isLoopback(host) || addresses.includes(host);
+}
+
 function isCoordinator(seen: Listener['process']): boolean {
-  if (!seen || !/(^|[\s/])portolan(\.js)? (.* )?(up|server)( |$)/.test(seen.commandLine)) return false;
-  return seen.uid === 0 || seen.uid === process.geteuid?.();
+  return seen !== null && isCalledPortolan(seen) && (seen.uid === 0 || seen.uid === process.geteuid?.());
 }
 
 function isLoopback(host: string): boolean {

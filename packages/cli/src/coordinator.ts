@@ -10,7 +10,7 @@ export function coordinatorOf(client: PortolanClient): Coordinator {
     leave: (host) => client.leave(host),
     answerTask: (id, answer) => client.answerTask(id, answer),
     reportHealth: (host, report) => client.reportHealth(host, report),
-    url: () => client.url,
+    urls: () => client.urls,
     isReady: () => client.isReady(),
     async *tasks(host, signal, onHealth) {
       onHealth?.({ op: 'reset' });

@@ -100,6 +100,11 @@ export class PortolanClient implements AsyncDisposable {
     this.#renewals = new Renewals((request, timeout) => this.#ask('RenewResponse', renewCall(request, timeout)));
   }
 
+  /** Those that this client may use: named by hand, or learned, of which each has proved to be of the fleet. */
+  get urls(): readonly string[] {
+    return this.#transport.urls;
+  }
+
   /** The coordinator in use. */
   get url(): string {
     return this.#transport.url;

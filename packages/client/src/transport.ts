@@ -90,12 +90,12 @@ export class Transport {
 
   /** The coordinator that the next call goes to. */
   get url(): string {
-    const urls = this.#urls;
+    const urls = this.urls;
     return urls.includes(this.#current) ? this.#current : (urls[0] as string);
   }
 
   /** Those named by hand, and those learned that have proved to be of this fleet. */
-  get #urls(): readonly string[] {
+  get urls(): readonly string[] {
     return [...this.#options.urls, ...this.#learned.proven];
   }
 
@@ -113,7 +113,7 @@ export class Transport {
   passOver(url: string): void {
     this.#learned.doubt(url);
     if (this.url !== url) return;
-    const urls = this.#urls;
+    const urls = this.urls;
     this.#current = urls[(urls.indexOf(url) + 1) % urls.length] as string;
   }
 
@@ -126,7 +126,7 @@ export class Transport {
   async isReady(): Promise<boolean> {
     const found = new AbortController();
     const signal = AbortSignal.any([found.signal, AbortSignal.timeout(READY_WITHIN)]);
-    const asked = this.#urls.map(async (url) => {
+    const asked = this.urls.map(async (url) => {
       const answer = await this.#options.fetch(`${url}/readyz`, { redirect: 'error', signal });
       await answer.body?.cancel();
       if (answer.status !== 200 || !(await this.isTrusted(url))) throw new Error('not ready');
@@ -166,7 +166,7 @@ export class Transport {
     let round = new Set<string>();
     let nobody = true;
     for (let rounds = 0; ; ) {
-      const url = round.has(this.url) ? (this.#urls.find((each) => !round.has(each)) ?? this.url) : this.url;
+      const url = round.has(this.url) ? (this.urls.find((each) => !round.has(each)) ?? this.url) : this.url;
       const attempted = await this.#attempt(url, call);
       if (!(attempted instanceof Failure)) {
         this.#current = url;
@@ -184,7 +184,7 @@ export class Transport {
       // To read does nothing that could have been done.
       doubtful ||= !attempted.undone && call.method !== 'GET';
       this.passOver(url);
-      if (this.#urls.some((each) => !round.has(each))) continue;
+      if (this.urls.some((each) => !round.has(each))) continue;
 
       round = new Set();
       const wait = Math.max(attempted.retryAfter, backoff(rounds++, RETRY_BASE, RETRY_CAP, Math.random()));

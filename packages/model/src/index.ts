@@ -29,6 +29,7 @@ export * from './listener.ts';
 export * from './listener-sheet.ts';
 export * from './local-api.ts';
 export * from './login.ts';
+export { isCalledPortolan } from './own-process.ts';
 export { Pager, type Paging } from './pager.ts';
 export { declaredParty } from './party.ts';
 export { issueClause, plainIssue } from './plain-issue.ts';

@@ -3,6 +3,7 @@ import type { Host } from './host.ts';
 import { type Endpoint, parseServiceId, type ServiceId, serviceId, UNKNOWN_PROJECT } from './identity.ts';
 import { contains } from './interval.ts';
 import { HOST_NETNS, type HostListener, type Listener } from './listener.ts';
+import { isCalledPortolan } from './own-process.ts';
 import type { Protocol } from './port.ts';
 import { likeness } from './proof.ts';
 import type { Block } from './range.ts';
@@ -80,7 +81,8 @@ export function isByChance(listener: HostListener, host: Host | undefined): bool
  *   as unidentified.
  * - So does a listener whose project is a guess, beside a service of its name whose project is not: it may be that one.
  *   Services whose projects are all guessed may be one, and are one side.
- * - What is Portolan's own is one side: agents and coordinators share their numbers everywhere.
+ * - What is Portolan's own is one side: agents and coordinators share their numbers everywhere. Beside it, what is only
+ *   called so is on that side, too: it may be a coordinator that the agent of its host does not know.
  */
 export function sidesOf(facts: PortFacts): Side[] {
   const isClaimed = ({ identity }: HostListener) =>
@@ -105,7 +107,9 @@ export function sidesOf(facts: PortFacts): Side[] {
     sideOf(resolve(serviceId(endpoint))).claims.push({ endpoint, place: host === null ? null : place(host), since });
   }
   for (const listener of listeners) {
-    const service = listener.identity && resolve(listener.identity.service, listener.identity.evidence);
+    const { identity, process } = listener;
+    const isPerhapsOwn = identity?.evidence.kind === 'command' && process !== null && isCalledPortolan(process);
+    const service = identity && resolve(identity.service, { ...identity.evidence, ...(isPerhapsOwn && { own: true }) });
     const byChance = isByChance(listener, facts.host(listener.host));
     sideOf(service).listeners.push({ listener, place: place(listener.host), byChance });
   }
