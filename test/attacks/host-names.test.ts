@@ -38,7 +38,7 @@ describe('a host', () => {
     for (const name of ['web-1', 'WEB-1', 'web-1\u200b', ' web-1 ', '\uff57eb-1', 'web-id']) {
       const { status, body } = await join(evil, 'aa-evil', name);
       expect({ name, status, code: body.code }).toEqual({ name, status: 409, code: 'name-taken' });
-      expect(body.detail).toMatch(/portolan agent --name NAME.*portolan hosts --forget web-id/);
+      expect(body.detail).toMatch(/--name of "portolan agent".*portolan hosts --forget web-id/);
     }
     expect((await join(coordinator.admin, 'web-1', 'another')).body.code).toBe('name-taken');
     expect((await coordinator.ask(coordinator.admin, 'GET', '/v1/hosts/aa-evil')).status).toBe(404);
@@ -193,6 +193,6 @@ test('an agent whose name is taken says so: one with a name of its own choice fa
   await vi.waitFor(async () => expect(await names()).toHaveLength(2), patient);
   const [own, other] = (await names()).sort((a, b) => a.length - b.length);
   expect([`${own}-aaaaaa`, `${own}-bbbbbb`]).toContain(other);
-  expect(first.stderr + second.stderr).toMatch(/another host is called .*portolan agent --name NAME/);
+  expect(first.stderr + second.stderr).toMatch(/another host is called .*--name of/);
   await Promise.all([first.end(), second.end()]);
 });

@@ -111,7 +111,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       described = { ...info, name: hostName };
       logger.warn(
         { host: hostId, name: hostName },
-        `another host is called ${info.name}, so this one joins as ${hostName}: give it a name of its own with "portolan agent --name NAME"; if it is this machine, installed anew, let go of the former entry ("portolan hosts" has its id, "portolan hosts --forget ID") and start this agent again`,
+        `another host is called ${info.name}, so this one joins as ${hostName}: give it a name of its own by the option --name of "portolan agent"; if it is this machine, installed anew, let go of the former entry ("portolan hosts" has its id, "portolan hosts --forget" with that) and start this agent again`,
       );
       locally?.own.describe(described);
       return described;

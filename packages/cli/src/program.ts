@@ -5,7 +5,7 @@ import { writeError, writeOut } from './terminal.ts';
 import { version } from './version.ts';
 
 /** The commands in the order of the help. Each is loaded only when it is run, so that the start is quick. */
-const commands: CommandTable = {
+export const commands: CommandTable = {
   up: {
     summary: 'start a coordinator and an agent on this machine',
     load: async () => (await import('./commands/up.ts')).up(),

@@ -448,7 +448,7 @@ function ambiguous(name: string, hosts: readonly Host[]): PortolanError {
   const ids = hosts.map(({ id }) => id).sort();
   return new PortolanError(
     'ambiguous',
-    `${hosts.length} hosts are called ${name} (${ids.join(', ')}): say which by its id, and to end this give them names of their own with "portolan agent --name NAME"`,
+    `${hosts.length} hosts are called ${name} (${ids.join(', ')}): say which by its id, and to end this give them names of their own by the option --name of "portolan agent"`,
     { name, hosts: ids },
   );
 }

@@ -66,8 +66,9 @@ export function argumentsFor(endpoint: Endpoint): string {
   return `${serviceId(endpoint)}:${endpoint.label}${instance}`;
 }
 
+/** With its instance, else it would be that of the working copy that the command is pasted in. */
 export function releaseOf(endpoint: Endpoint): string {
-  return `portolan release ${argumentsFor(endpoint)}`;
+  return `portolan release ${serviceId(endpoint)}:${endpoint.label} --instance ${endpoint.instance}`;
 }
 
 export function byEndpoint(a: Endpoint, b: Endpoint): number {

@@ -334,7 +334,7 @@ describe('a declared service and another that is observed', () => {
     );
     expect(verdict?.remedies).toEqual([
       'portolan reserve mana/mana-voice-bot --preferred 3051 (then restart it on the port given)',
-      'portolan release mana/mana-sync:api (if it no longer needs the port)',
+      'portolan release mana/mana-sync:api --instance 1 (if it no longer needs the port)',
     ]);
     expect(verdict?.parties).toMatchObject([
       { service: sync, claim: 'declared', endpoint: { label: 'api' }, host: null },
@@ -388,7 +388,7 @@ describe('a blocked port', () => {
     expect(verdict?.summary).toBe(
       'mana/mana-sync:api (declared) claims tcp port 3050, which is blocked: legacy ports, avoid.',
     );
-    expect(verdict?.remedies[0]).toBe('portolan release mana/mana-sync:api');
+    expect(verdict?.remedies[0]).toBe('portolan release mana/mana-sync:api --instance 1');
   });
 
   test('is a warning when somebody merely listens there, even somebody unknown', () => {

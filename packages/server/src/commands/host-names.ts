@@ -66,7 +66,7 @@ function taken({ id, name }: Pick<Host, 'id' | 'name'>, other: Host): PortolanEr
   return new PortolanError(
     'name-taken',
     `host ${id} cannot join as ${name}: host ${other.id} ${is} (${other.state} since ${other.stateSince}). ` +
-      `Give this one another name with "portolan agent --name NAME"; if it is the same machine, installed anew, ` +
+      `Give this one another name by the option --name of "portolan agent"; if it is the same machine, installed anew, ` +
       `let go of its former entry with "portolan hosts --forget ${other.id}"`,
     { host: id, name, by: other.id, state: other.state },
   );
