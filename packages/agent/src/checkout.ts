@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { nameFrom, type OwnProject, projectAt, serviceNameAt } from '@portolan/client/working-copy';
 import { isUnknownProject } from '@portolan/model';
@@ -82,7 +82,6 @@ function folderOf(cwd: string, script: string | null, root: string): string {
 }
 
 function treeProject(cwd: string): OwnProject | null {
-  if (isRemote(cwd)) return null;
   const found = projectAt(cwd, {});
   const root = found?.tree?.root;
   return found === undefined || root === undefined || NO_PROJECT.has(root) || HOME.test(root) ? null : found;
@@ -114,13 +113,15 @@ function isRemote(directory: string): boolean {
   return REMOTE.test(closest.type);
 }
 
-/** Whether the paths of a process mean the same files as this agent's: not in a container, nor in a chroot. */
-export function sharesFiles(pid: number): boolean {
+/**
+ * Whether the working directory of a process is the directory that its path means to this agent: it is not in a container,
+ * nor in a mount of its own.
+ */
+export function sharesFiles(pid: number, cwd: string): boolean {
+  if (isRemote(cwd)) return false;
   try {
-    return (
-      readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt') &&
-      readlinkSync(`/proc/${pid}/root`) === '/'
-    );
+    const [its, here] = [statSync(`/proc/${pid}/cwd`), statSync(cwd)];
+    return its.dev === here.dev && its.ino === here.ino;
   } catch {
     return false;
   }

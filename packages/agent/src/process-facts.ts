@@ -100,7 +100,8 @@ export function readProcess(pid: number): ProcessFacts | null {
   const { script, generic } = programOf(argv, command);
   const environment = readEnvironment(pid);
   const home = uid === null ? null : (accountOf(uid)?.home ?? null);
-  const checkout = sharesFiles(pid) ? checkoutOf({ cwd, script, project: environment.project, home }) : null;
+  const checkout =
+    cwd !== null && sharesFiles(pid, cwd) ? checkoutOf({ cwd, script, project: environment.project, home }) : null;
   const root = group.containerId ? `/proc/${pid}/root` : '';
   return {
     process: {
