@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { connect, type PortolanClient } from '@portolan/client';
 import type { HostListener, PortReport, Reservation } from '@portolan/model';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -54,6 +56,21 @@ beforeAll(async () => {
   client = connect({ url, token });
 });
 afterAll(() => bench?.clear());
+
+test('commands and programs of the same user find the coordinator of "portolan up", whatever its port is', async () => {
+  const found = await bench.portolan(['hosts', '--json'], { environment: { PORTOLAN_TOKEN: '', PORTOLAN_URL: '' } })
+    .ended;
+  expect({ code: found.code, stderr: found.stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(found.stdout).items).toHaveLength(1);
+  const state = join(bench.directory, 'second');
+  const second = bench.portolan(['up', '--port', String(await freePort()), '--json'], {
+    environment: { PORTOLAN_TOKEN: '', PORTOLAN_STATE_DIR: state },
+  });
+  await second.says(/"ready":true/);
+  expect(existsSync(join(state, 'coordinator.json'))).toBe(true);
+  await second.end('SIGINT');
+  expect(existsSync(join(state, 'coordinator.json'))).toBe(false);
+});
 
 test('what the ready line and "token show" print is all that is needed to list the real sockets', async () => {
   const { program } = await bench.service('shop-api', await freePort(), { address: '127.0.0.1' });

@@ -28,7 +28,10 @@ export function planned(command: Command): Command {
       collect,
     )
     .option('--live', 'ask a coordinator what is promised and seen, too')
-    .option('--url <url>', 'coordinator (PORTOLAN_URL; default http://127.0.0.1:7678)')
+    .option(
+      '--url <url>',
+      'coordinator (default: PORTOLAN_URL, else that of your "portolan up", else http://127.0.0.1:7678)',
+    )
     .option('--token <token>', 'token; better in PORTOLAN_TOKEN, where other users cannot see it');
 }
 

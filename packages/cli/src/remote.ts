@@ -10,7 +10,10 @@ export interface RemoteOptions {
 /** Gives a command the options of all that talk to a coordinator. */
 export function remote(command: Command): Command {
   return command
-    .option('--url <url>', 'coordinator, or several parted by commas (PORTOLAN_URL; default http://127.0.0.1:7678)')
+    .option(
+      '--url <url>',
+      'coordinator, or several parted by commas (default: PORTOLAN_URL, else that of your "portolan up", else http://127.0.0.1:7678)',
+    )
     .option(
       '--token <token>',
       'token; better in PORTOLAN_TOKEN, where other users cannot see it (default: the token file)',

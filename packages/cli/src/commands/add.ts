@@ -39,7 +39,10 @@ export function add(): Command {
     .option('--needs <service>', 'a service that it depends on; may stand several times', collect)
     .option('--internal-only', 'it must not be reachable from outside')
     .option('--live', 'pass over ports that somebody is seen on or was promised')
-    .option('--url <url>', 'with --live: coordinator (PORTOLAN_URL; default http://127.0.0.1:7678)')
+    .option(
+      '--url <url>',
+      'with --live: coordinator (default: PORTOLAN_URL, else that of your "portolan up", else http://127.0.0.1:7678)',
+    )
     .option('--token <token>', 'with --live: token; better in PORTOLAN_TOKEN')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'answer in JSON, errors as problem JSON on stderr')

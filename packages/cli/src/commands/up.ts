@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { connect } from '@portolan/client';
-import { stateDir, tokenPath } from '@portolan/client/node';
+import { stateDir, tellOwnCoordinator, tokenPath } from '@portolan/client/node';
 import { Command } from 'commander';
 import { listenPort, oneOf, origin } from '../argument.ts';
 import { ownDataFile } from '../data-file.ts';
@@ -74,12 +74,15 @@ export function up(): Command {
           gossip: server.cluster && { cluster: server.cluster, coordinator: gossipSourceOf(client) },
           localApi: { token },
         });
+        // Where that cannot be written, commands have to be told by PORTOLAN_URL.
+        const takeBack = await tellOwnCoordinator(server.url).catch(() => async () => {});
         const page = options.json ? '' : dashboardLink(server.url, (await client.createLogin()).code);
         await untilStopped(() => {
           if (options.json) sayJson({ ready: true, url: server.url, host: agent.hostId });
           else say(welcome(server.url, page));
         });
         if (!options.json) say('Stopping; once more stops at once.');
+        await takeBack();
         await agent.stop();
       } finally {
         await server.stop();
