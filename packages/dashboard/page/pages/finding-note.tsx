@@ -45,7 +45,7 @@ export function FindingNoteForm({ finding: { id, note } }: { finding: Finding })
           <textarea rows={2} maxLength={2000} value={text} onInput={change(setText)} />
         </label>
         <label>
-          <span>Looked after by</span>
+          <span>Assignee</span>
           <input value={assignee} maxLength={100} placeholder="nobody yet" onInput={change(setAssignee)} />
         </label>
         <button type="submit" disabled={!touched}>

@@ -10,10 +10,10 @@ import { useQuery } from '../view/query.ts';
 import { SearchBox } from '../view/search-box.tsx';
 import { type Column, Table, useOrder } from '../view/table.tsx';
 import { Ago } from '../view/time.tsx';
-import { byUrgency, servicesOf, titleOf } from '../view/words.ts';
+import { byUrgency, hostsOf, servicesOf, titleOf } from '../view/words.ts';
 
 const columns: readonly Column<Finding>[] = [
-  { id: 'severity', title: 'State', width: '7.5rem', cell: (finding) => <Severity finding={finding} /> },
+  { id: 'severity', title: 'Severity', width: '7.5rem', cell: (finding) => <Severity finding={finding} /> },
   {
     id: 'kind',
     title: 'Finding',
@@ -38,7 +38,14 @@ const columns: readonly Column<Finding>[] = [
     cell: (finding) => servicesOf(finding).join(', '),
     minor: true,
   },
-  { id: 'assignee', title: 'Looked after by', width: '9rem', cell: ({ note }) => note?.assignee ?? '', minor: true },
+  {
+    id: 'hosts',
+    title: 'Hosts',
+    width: 'minmax(5rem, 1fr)',
+    cell: (finding) => hostsOf(finding).join(', '),
+    minor: true,
+  },
+  { id: 'assignee', title: 'Assignee', width: '6rem', cell: ({ note }) => note?.assignee ?? '', minor: true },
   {
     id: 'since',
     title: 'Since',
@@ -53,6 +60,7 @@ const orders: Record<string, (finding: Finding) => string | number> = {
   kind: ({ kind }) => kind,
   port: ({ port }) => port ?? 0,
   services: (finding) => servicesOf(finding).join(),
+  hosts: (finding) => hostsOf(finding).join(),
   assignee: ({ note }) => note?.assignee ?? '\uffff',
   since: ({ firstSeen }) => firstSeen,
 };

@@ -189,7 +189,7 @@ function Newest() {
   return (
     <section class="panel" aria-labelledby="newest-title">
       <h2 id="newest-title">
-        <a href="/findings">Newest findings</a>
+        <a href="/findings">Open findings, worst first</a>
       </h2>
       {newest.length === 0 ? (
         <Calm />

@@ -49,7 +49,13 @@ export function Services() {
       width: 'minmax(5.5rem, 2fr)',
       cell: (service) => <Ports service={service} rows={rowsOf.get(service.id)} />,
     },
-    { id: 'listeners', title: 'Listeners', width: '6.5rem', cell: (service) => number(service.listeners), end: true },
+    {
+      id: 'listeners',
+      title: 'Listeners',
+      width: '6.5rem',
+      cell: (service) => (listenersReady.value ? number(service.listeners) : '…'),
+      end: true,
+    },
     { id: 'plan', title: 'Planned', width: '7rem', cell: ({ plan }) => plan?.status ?? '', minor: true },
     { id: 'runtime', title: 'Runtime', width: '8rem', cell: ({ plan }) => plan?.runtime ?? '', minor: true },
     {

@@ -1,11 +1,15 @@
 import type { Finding, Host } from '@portolan/model';
 import type { PortState } from '../data/port-cells.ts';
 
-/** Told by shape and word, not by colour alone. */
-export function Severity({ finding }: { finding: Pick<Finding, 'severity' | 'state'> }) {
-  const quiet = finding.state !== 'open';
-  const word = finding.state === 'open' ? finding.severity : finding.state;
-  return <span class={`badge ${quiet ? 'quiet' : finding.severity}`}>{word}</span>;
+/** Told by shape and word, not by colour alone. How bad it is stays to be seen when somebody has acknowledged it. */
+export function Severity({ finding: { severity, state } }: { finding: Pick<Finding, 'severity' | 'state'> }) {
+  if (state === 'open') return <span class={`badge ${severity}`}>{severity}</span>;
+  return (
+    <span class="badges">
+      <span class="badge quiet">{severity}</span>
+      <span class="state">{state}</span>
+    </span>
+  );
 }
 
 const hostWords = { alive: 'up', unreachable: 'unreachable', left: 'left' } as const;

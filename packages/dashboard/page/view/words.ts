@@ -30,6 +30,11 @@ export function servicesOf({ parties }: Finding): string[] {
   return [...new Set(meant.map(({ service }) => service ?? 'not identified'))];
 }
 
+/** Names of the hosts that it is about, each once. */
+export function hostsOf({ parties }: Finding): string[] {
+  return [...new Set(parties.flatMap(({ host }) => host?.name ?? []))];
+}
+
 /** What happened to a finding, after its name. */
 export const changeWords: Record<FindingEvent['change'], string> = {
   opened: 'came up',
