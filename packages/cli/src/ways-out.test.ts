@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** What stands in the place of each expression of a text: by what it is called in the sources. */
 const VALUES: readonly (readonly [RegExp, string])[] = [
   [/wish/i, ' --preferred 3051'],
-  [/flagOf/, ' --protocol udp'],
+  [/flag/i, ' --protocol udp'],
   [/owner/, ' --owner shop'],
   [/formatInterval|\bblock\b/, '3000-3099'],
   [/argumentsFor|serviceId|endpoint\.service|\bservice\b|keeper|\bid\b.*service/, 'shop/cart'],

@@ -62,7 +62,7 @@ export { nameOfShare, quotaOf, type Share, sharesOf } from './quota.ts';
 export * from './range.ts';
 export * from './readiness.ts';
 export * from './reads.ts';
-export { argumentsFor, readRemedy, releaseOf } from './remedy.ts';
+export { argumentsFor, flagOf, readRemedy, releaseOf } from './remedy.ts';
 export * from './rules.ts';
 export { SHOWN_MAX } from './sample.ts';
 export { addTo, removeFrom } from './set-index.ts';

@@ -216,7 +216,7 @@ function exposed(facts: PlannedFacts): Verdict[] {
         listeners,
         summary: `${nameSides([side], NOWHERE, { withAddress: true })} is open to other machines on ${protocol} port ${port}, and is planned as internal only.`,
         remedies: [
-          'bind it to 127.0.0.1 (in a compose file: "127.0.0.1:PORT:PORT"), or to an address of a private network',
+          'bind it to 127.0.0.1 or to an address of a private network; in a compose file the address stands before the published port',
           'or take "internalOnly" from it in portolan.yaml; then: portolan apply',
         ],
       }),

@@ -88,6 +88,7 @@ function firstSeen({ claims, listeners }: Side): string {
   return first;
 }
 
-function flagOf(protocol: Protocol): string {
+/** Protocols are TCP where nothing is said. */
+export function flagOf(protocol: Protocol): string {
   return protocol === 'tcp' ? '' : ` --protocol ${protocol}`;
 }

@@ -97,10 +97,11 @@ function blockedPort({ protocol, port }: PortFacts, block: Block, sides: readonl
   const endpoints = sides.flatMap(({ claims }) => claims.map(({ endpoint }) => endpoint)).sort(byEndpoint);
   const movers = sides.flatMap((side) => (side.service === null ? [] : [{ ...side, claims: [] }]));
   const verb = sides.some(({ listeners }) => listeners.length > 0) ? 'use' : 'claim';
+  const itsFlag = block.protocol ? ` --protocol ${block.protocol}` : '';
   const remedies = [
     ...endpoints.slice(0, 3).map(releaseOf),
     ...moveAway(protocol, port, movers),
-    `portolan block rm ${formatInterval(block)} (if the reason no longer holds)`,
+    `portolan block rm ${formatInterval(block)}${itsFlag} (if the reason no longer holds)`,
   ];
   return {
     id: `blocked-port:${protocol}:${port}`,

@@ -35,7 +35,9 @@ export function treeAround(directory: string): Worktree | undefined {
 
 function kindOf(path: string): 'file' | 'other' | undefined {
   try {
-    return lstatSync(path).isFile() ? 'file' : 'other';
+    const found = lstatSync(path);
+    if (found.isFile()) return 'file';
+    return found.isDirectory() || found.isSymbolicLink() ? 'other' : undefined;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import {
   declaredParty,
   type Endpoint,
   type Fleet,
+  flagOf,
   formatEndpoint,
   type Held,
   key,
@@ -102,7 +103,7 @@ export function lostFinding(fleet: Fleet, loss: Loss, now: string): { put: Put; 
       `${formatEndpoint(endpoint)} held ${protocol} port ${port} (token ${token}) and lost it` +
       (owner ? ` to ${formatEndpoint(owner.endpoint)}` : `: ${why}`),
     remedies: [
-      `portolan reserve ${argumentsFor(endpoint)} --preferred ${port}`,
+      `portolan reserve ${argumentsFor(endpoint)} --preferred ${port}${flagOf(protocol)}`,
       `${releaseOf(endpoint)} (if it is no longer needed)`,
       `portolan who ${port}`,
     ],
